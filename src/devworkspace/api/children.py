@@ -1,0 +1,101 @@
+"""The objects that belong to an instance, trimmed to what the product reads.
+
+Ten thousand full pods as dictionaries cost 364 MB, trimmed structs 58 MB; add a field only with its reader.
+"""
+
+import msgspec
+
+from devworkspace.api.meta import ObjectMeta, Struct
+
+
+class ContainerStateWaiting(Struct, frozen=True):
+    reason: str = ""
+    message: str = ""
+
+
+class ContainerStateRunning(Struct, frozen=True):
+    started_at: str | None = None
+
+
+class ContainerStateTerminated(Struct, frozen=True):
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    finished_at: str | None = None
+
+
+class ContainerState(Struct, frozen=True):
+    waiting: ContainerStateWaiting | None = None
+    running: ContainerStateRunning | None = None
+    terminated: ContainerStateTerminated | None = None
+
+
+class ContainerStatus(Struct, frozen=True):
+    name: str
+    ready: bool = False
+    restart_count: int = 0
+    image: str = ""
+    state: ContainerState = ContainerState()
+    last_state: ContainerState = ContainerState()
+
+
+class PodCondition(Struct, frozen=True):
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    last_transition_time: str | None = None
+
+
+class PodSpec(Struct, frozen=True):
+    node_name: str | None = None
+
+
+class PodStatus(Struct, frozen=True):
+    phase: str = "Pending"
+    reason: str = ""
+    message: str = ""
+    # Kubernetes writes `podIP`, which no camelCase rule makes from a Python name.
+    pod_ip: str | None = msgspec.field(default=None, name="podIP")
+    start_time: str | None = None
+    conditions: tuple[PodCondition, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+
+
+class Pod(Struct, frozen=True):
+    metadata: ObjectMeta
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+
+class VolumeRequirements(Struct, frozen=True):
+    requests: dict[str, str] = {}
+
+
+class PersistentVolumeClaimSpec(Struct, frozen=True):
+    resources: VolumeRequirements = VolumeRequirements()
+    storage_class_name: str | None = None
+    volume_name: str | None = None
+
+
+class PersistentVolumeClaimStatus(Struct, frozen=True):
+    phase: str = "Pending"
+    capacity: dict[str, str] = {}
+
+
+class PersistentVolumeClaim(Struct, frozen=True):
+    metadata: ObjectMeta
+    spec: PersistentVolumeClaimSpec = PersistentVolumeClaimSpec()
+    status: PersistentVolumeClaimStatus = PersistentVolumeClaimStatus()
+
+
+class Service(Struct, frozen=True):
+    metadata: ObjectMeta
+
+
+class NetworkPolicy(Struct, frozen=True):
+    metadata: ObjectMeta
+
+
+class Namespace(Struct, frozen=True):
+    metadata: ObjectMeta

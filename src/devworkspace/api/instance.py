@@ -1,0 +1,67 @@
+"""WorkspaceInstance: one person's environment. Defaults are those of the CRD."""
+
+from typing import Literal
+
+from devworkspace.api.meta import Condition, ObjectMeta, Struct
+from devworkspace.api.template import EnvVar, Resources
+
+Phase = Literal["Pending", "Provisioning", "Running", "Stopping", "Stopped", "Failed"]
+
+
+class StorageOverride(Struct, frozen=True):
+    size: str | int | None = None
+
+
+class Overrides(Struct, frozen=True):
+    resources: Resources = Resources()
+    storage: StorageOverride = StorageOverride()
+    image: str | None = None
+    env: tuple[EnvVar, ...] = ()
+
+
+class LifecycleOverride(Struct, frozen=True):
+    idle_timeout: str | None = None
+    max_run_duration: str | None = None
+
+
+class InstanceSpec(Struct, frozen=True):
+    template_ref: str
+    running: bool = True
+    owner: str | None = None
+    overrides: Overrides = Overrides()
+    lifecycle: LifecycleOverride = LifecycleOverride()
+    data_policy: Literal["Retain", "Delete"] = "Retain"
+    display_name: str | None = None
+    description: str | None = None
+
+
+class TemplateUse(Struct, frozen=True):
+    """What the running pod was built from."""
+
+    name: str
+    revision: str = ""
+
+
+class InstanceStatus(Struct, frozen=True):
+    phase: Phase | None = None
+    message: str | None = None
+    url: str | None = None
+    pod_name: str | None = None
+    pvc_name: str | None = None
+    service_name: str | None = None
+    node_name: str | None = None
+    started_at: str | None = None
+    ready_at: str | None = None
+    stopped_at: str | None = None
+    last_activity: str | None = None
+    stop_reason: str | None = None
+    restarts: int | None = None
+    template: TemplateUse | None = None
+    conditions: tuple[Condition, ...] = ()
+    observed_generation: int | None = None
+
+
+class WorkspaceInstance(Struct, frozen=True):
+    metadata: ObjectMeta
+    spec: InstanceSpec
+    status: InstanceStatus = InstanceStatus()

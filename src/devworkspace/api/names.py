@@ -1,0 +1,44 @@
+"""Names that are part of the API: groups, labels, annotations. They never change within a version."""
+
+from typing import Final
+
+GROUP: Final = "devworkspace.kubesphere.io"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+INSTANCE_KIND: Final = "WorkspaceInstance"
+INSTANCE_PLURAL: Final = "workspaceinstances"
+TEMPLATE_KIND: Final = "WorkspaceTemplate"
+# `workspacetemplates` is KubeSphere's own word for something else; docs/CRD_SPEC.md tells the clash.
+TEMPLATE_PLURAL: Final = "ideworkspacetemplates"
+CONNECT_SUBRESOURCE: Final = "connect"
+
+FIELD_MANAGER: Final = "devworkspace-operator"
+SYSTEM_NAMESPACE: Final = "devworkspace-system"
+
+LABEL_NAME: Final = "app.kubernetes.io/name"
+LABEL_INSTANCE: Final = "app.kubernetes.io/instance"
+LABEL_COMPONENT: Final = "app.kubernetes.io/component"
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+
+APP_NAME: Final = "devworkspace"
+MANAGED_BY: Final = "devworkspace-operator"
+COMPONENT_ENVIRONMENT: Final = "environment"
+COMPONENT_SERVER: Final = "server"
+
+LABEL_INSTANCE_UID: Final = f"{GROUP}/instance-uid"
+LABEL_RETAINED: Final = f"{GROUP}/retained"
+
+ANNOTATION_INPUTS_HASH: Final = f"{GROUP}/inputs-hash"
+ANNOTATION_TEMPLATE: Final = f"{GROUP}/template"
+ANNOTATION_TEMPLATE_REVISION: Final = f"{GROUP}/template-revision"
+ANNOTATION_INSTANCE: Final = f"{GROUP}/instance"
+ANNOTATION_OWNER: Final = f"{GROUP}/owner"
+ANNOTATION_RETAINED_AT: Final = f"{GROUP}/retained-at"
+ANNOTATION_RESTARTED_AT: Final = f"{GROUP}/restartedAt"
+ANNOTATION_PAUSED: Final = f"{GROUP}/paused"
+
+CONTAINER_NAME: Final = "workspace"
+VOLUME_NAME: Final = "home"
+PORT_NAME: Final = "editor"
+CREDENTIAL_KEY: Final = "hashed-password"

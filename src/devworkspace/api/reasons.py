@@ -1,0 +1,46 @@
+"""Reasons of conditions and events: CamelCase constants, part of the API. docs/CRD_SPEC.md explains each."""
+
+from typing import Final
+
+# Nothing is wrong.
+RESOLVED: Final = "Resolved"
+BOUND: Final = "Bound"
+SCHEDULED: Final = "Scheduled"
+PULLED: Final = "Pulled"
+ANSWERING: Final = "Answering"
+WAITING: Final = "Waiting"
+STARTING: Final = "Starting"
+STOPPING: Final = "Stopping"
+STOPPED: Final = "Stopped"
+UP_TO_DATE: Final = "UpToDate"
+PAUSED: Final = "Paused"
+
+# The template or the request.
+TEMPLATE_MISSING: Final = "TemplateMissing"
+TEMPLATE_HIDDEN: Final = "TemplateHidden"
+TEMPLATE_NOT_ALLOWED: Final = "TemplateNotAllowed"
+TEMPLATE_CHANGED: Final = "TemplateChanged"
+OVERRIDE_NOT_ALLOWED: Final = "OverrideNotAllowed"
+NAME_CONFLICT: Final = "NameConflict"
+
+# The cluster refuses a write.
+QUOTA_EXCEEDED: Final = "QuotaExceeded"
+ADMISSION_REFUSED: Final = "AdmissionRefused"
+
+# The pod does not come up.
+UNSCHEDULABLE: Final = "Unschedulable"
+VOLUME_PENDING: Final = "VolumePending"
+IMAGE_NOT_FOUND: Final = "ImageNotFound"
+IMAGE_PULL_DENIED: Final = "ImagePullDenied"
+IMAGE_PULL_NETWORK: Final = "ImagePullNetwork"
+IMAGE_PULL_FAILED: Final = "ImagePullFailed"
+IMAGE_NAME_INVALID: Final = "ImageNameInvalid"
+MISSING_CONFIGURATION: Final = "MissingConfiguration"
+START_TIMEOUT: Final = "StartTimeout"
+
+# The pod came up and failed.
+OUT_OF_MEMORY: Final = "OutOfMemory"
+CRASH_LOOP: Final = "CrashLoop"
+EDITOR_NOT_ANSWERING: Final = "EditorNotAnswering"
+EVICTED: Final = "Evicted"
+POD_FAILED: Final = "PodFailed"

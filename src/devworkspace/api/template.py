@@ -1,0 +1,128 @@
+"""WorkspaceTemplate: a catalogue entry, published by an admin. Defaults are those of the CRD."""
+
+from typing import Literal
+
+from devworkspace.api.meta import Condition, ObjectMeta, Struct
+
+Quantities = dict[str, str | int]
+
+
+class EnvVar(Struct, frozen=True):
+    name: str
+    value: str = ""
+
+
+class PullSecret(Struct, frozen=True):
+    name: str
+
+
+class Environment(Struct, frozen=True):
+    image: str
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    image_pull_secrets: tuple[PullSecret, ...] = ()
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: tuple[EnvVar, ...] = ()
+    working_dir: str | None = None
+    ide: Literal["code-server", "custom"] = "code-server"
+    port: int = 8080
+    health_path: str = "/healthz"
+    home_path: str = "/home/dev"
+    run_as_user: int = 1000
+    run_as_group: int = 1000
+
+
+class Resources(Struct, frozen=True):
+    requests: Quantities = {}
+    limits: Quantities = {}
+
+
+class Storage(Struct, frozen=True):
+    size: str | int = "10Gi"
+    storage_class_name: str | None = None
+    access_mode: Literal["ReadWriteOnce", "ReadWriteOncePod"] = "ReadWriteOnce"
+
+
+class Port(Struct, frozen=True):
+    name: str
+    container_port: int
+    protocol: Literal["TCP"] = "TCP"
+    display_name: str | None = None
+
+
+class AllowedOverrides(Struct, frozen=True):
+    """What an instance may change; everything absent is not allowed."""
+
+    max_resources: Quantities | None = None
+    max_storage: str | int | None = None
+    images: tuple[str, ...] = ()
+    env: bool = False
+
+
+class Lifecycle(Struct, frozen=True):
+    start_timeout: str = "5m"
+    idle_timeout: str | None = None
+    max_run_duration: str | None = None
+    delete_after_stopped: str | None = None
+
+
+class Toleration(Struct, frozen=True):
+    key: str | None = None
+    operator: Literal["Exists", "Equal"] | None = None
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    toleration_seconds: int | None = None
+
+
+class Scheduling(Struct, frozen=True):
+    node_selector: dict[str, str] = {}
+    tolerations: tuple[Toleration, ...] = ()
+    runtime_class_name: str | None = None
+    priority_class_name: str | None = None
+    topology_spread: bool = False
+
+
+class SelectorRequirement(Struct, frozen=True):
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(Struct, frozen=True):
+    match_labels: dict[str, str] = {}
+    match_expressions: tuple[SelectorRequirement, ...] = ()
+
+
+class Access(Struct, frozen=True):
+    namespace_selector: LabelSelector | None = None
+
+
+class TemplateSpec(Struct, frozen=True):
+    display_name: str
+    environment: Environment
+    description: str = ""
+    icon: str | None = None
+    tags: tuple[str, ...] = ()
+    state: Literal["Active", "Deprecated", "Hidden"] = "Active"
+    state_message: str | None = None
+    resources: Resources = Resources()
+    storage: Storage = Storage()
+    ports: tuple[Port, ...] = ()
+    overrides: AllowedOverrides = AllowedOverrides()
+    lifecycle: Lifecycle = Lifecycle()
+    scheduling: Scheduling = Scheduling()
+    access: Access = Access()
+
+
+class TemplateStatus(Struct, frozen=True):
+    instances: int = 0
+    running: int = 0
+    outdated: int = 0
+    conditions: tuple[Condition, ...] = ()
+    observed_generation: int = 0
+
+
+class WorkspaceTemplate(Struct, frozen=True):
+    metadata: ObjectMeta
+    spec: TemplateSpec
+    status: TemplateStatus = TemplateStatus()
