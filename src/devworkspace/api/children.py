@@ -73,6 +73,7 @@ class VolumeRequirements(Struct, frozen=True):
 
 
 class PersistentVolumeClaimSpec(Struct, frozen=True):
+    access_modes: tuple[str, ...] = ()
     resources: VolumeRequirements = VolumeRequirements()
     storage_class_name: str | None = None
     volume_name: str | None = None

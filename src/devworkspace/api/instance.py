@@ -6,6 +6,7 @@ from devworkspace.api.meta import Condition, ObjectMeta, Struct
 from devworkspace.api.template import EnvVar, Resources
 
 Phase = Literal["Pending", "Provisioning", "Running", "Stopping", "Stopped", "Failed"]
+DataPolicy = Literal["Retain", "Delete"]
 
 
 class StorageOverride(Struct, frozen=True):
@@ -30,7 +31,7 @@ class InstanceSpec(Struct, frozen=True):
     owner: str | None = None
     overrides: Overrides = Overrides()
     lifecycle: LifecycleOverride = LifecycleOverride()
-    data_policy: Literal["Retain", "Delete"] = "Retain"
+    data_policy: DataPolicy = "Retain"
     display_name: str | None = None
     description: str | None = None
 
@@ -55,6 +56,7 @@ class InstanceStatus(Struct, frozen=True):
     stopped_at: str | None = None
     last_activity: str | None = None
     stop_reason: str | None = None
+    data_policy: DataPolicy | None = None
     restarts: int | None = None
     template: TemplateUse | None = None
     conditions: tuple[Condition, ...] = ()

@@ -40,5 +40,5 @@ ANNOTATION_PAUSED: Final = f"{GROUP}/paused"
 
 CONTAINER_NAME: Final = "workspace"
 VOLUME_NAME: Final = "home"
-PORT_NAME: Final = "editor"
+PORT_NAME: Final = "dw-editor"
 CREDENTIAL_KEY: Final = "hashed-password"

@@ -37,6 +37,10 @@ class Resources(Struct, frozen=True):
     limits: Quantities = {}
 
 
+# A namespace with a ResourceQuota accepts only pods that state both sides.
+DEFAULT_RESOURCES = Resources(requests={"cpu": "100m", "memory": "256Mi"}, limits={"cpu": "2", "memory": "2Gi"})
+
+
 class Storage(Struct, frozen=True):
     size: str | int = "10Gi"
     storage_class_name: str | None = None
@@ -51,7 +55,11 @@ class Port(Struct, frozen=True):
 
 
 class AllowedOverrides(Struct, frozen=True):
-    """What an instance may change; everything absent is not allowed."""
+    """What an instance may change.
+
+    An absent bound on resources or storage leaves them to the namespace's quota; other images and own variables are
+    allowed only where the template says so.
+    """
 
     max_resources: Quantities | None = None
     max_storage: str | int | None = None
@@ -105,7 +113,7 @@ class TemplateSpec(Struct, frozen=True):
     tags: tuple[str, ...] = ()
     state: Literal["Active", "Deprecated", "Hidden"] = "Active"
     state_message: str | None = None
-    resources: Resources = Resources()
+    resources: Resources = DEFAULT_RESOURCES
     storage: Storage = Storage()
     ports: tuple[Port, ...] = ()
     overrides: AllowedOverrides = AllowedOverrides()

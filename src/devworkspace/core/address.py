@@ -24,7 +24,7 @@ def address_id(key: Key) -> str:
 def environment_url(key: Key, *, gateway_url: str) -> str:
     """The address at which the gateway serves an environment.
 
-    `gateway_url` is the gateway's own address, e.g. `http://localhost:8080`; the environment's label goes before its host.
+    `gateway_url` is the gateway's own address, e.g. `http://localhost:8080`; the label goes before its host.
     """
     scheme, separator, rest = gateway_url.partition("://")
     return f"{scheme}{separator}{address_id(key)}.{rest.rstrip('/')}/"

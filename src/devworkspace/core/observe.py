@@ -1,0 +1,279 @@
+"""World -> status: the phase, one sentence for a person, and the conditions.
+
+The verdict is the first that fits, from the strongest fact to the weakest: what the owner wants (stopped), what forbids
+a start (refusals), what the pod says about itself, and at last how far a healthy start has come.
+
+A start that goes well is written down twice only, at its beginning and when the editor answers. The steps between
+follow within a second or two, and a write for each would double the load of a Monday morning; a step that takes longer
+than `SLOW_STEP` is told, because then somebody is waiting for it.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec.structs import replace
+
+from devworkspace.api import names, reasons
+from devworkspace.api.children import Pod
+from devworkspace.api.instance import InstanceStatus, Phase, TemplateUse, WorkspaceInstance
+from devworkspace.api.meta import Condition, ConditionStatus, Struct
+from devworkspace.core.address import environment_url
+from devworkspace.core.conditions import find_condition, merge_conditions
+from devworkspace.core.duration import format_duration
+from devworkspace.core.podstate import Finding, container_status, find_problem, is_ready, pod_condition
+from devworkspace.core.render.common import child_name
+from devworkspace.core.render.pod import template_revision
+from devworkspace.core.resolve import Refusal, Settings
+from devworkspace.core.timestamps import format_timestamp, parse_timestamp
+from devworkspace.core.world import World
+
+SLOW_STEP: Final = timedelta(seconds=45)
+# The CRD's bound on status.message; a longer text would make the whole status write fail.
+MAX_MESSAGE: Final = 2048
+
+
+class Verdict(Struct, frozen=True):
+    """Where an environment stands, before it becomes a status."""
+
+    phase: Phase
+    reason: str
+    message: str
+    finding: Finding | None = None
+
+
+def observe(world: World, instance: WorkspaceInstance, settings: Settings | Refusal) -> InstanceStatus:
+    """The status that this world deserves."""
+    verdict = judge(world, instance, settings)
+    timestamp = format_timestamp(world.now)
+    old, pod = instance.status, world.pod
+    conditions = _conditions(world, instance, settings, verdict)
+    in_use = isinstance(settings, Settings) and (pod is not None or instance.spec.running)
+    return replace(
+        old,
+        phase=verdict.phase,
+        message=_cut(verdict.message),
+        url=_url(world, instance, settings),
+        pod_name=child_name(instance) if pod is not None or (in_use and verdict.phase == "Provisioning") else None,
+        pvc_name=_volume_name(world, instance, verdict),
+        service_name=child_name(instance) if world.service is not None or verdict.phase == "Provisioning" else None,
+        node_name=pod.spec.node_name if pod is not None else None,
+        started_at=_started_at(world, verdict, old),
+        ready_at=_ready_at(world, verdict, old),
+        stopped_at=(old.stopped_at or timestamp) if verdict.phase == "Stopped" else None,
+        stop_reason=(old.stop_reason or "User") if verdict.phase in ("Stopping", "Stopped") else None,
+        restarts=_restarts(pod),
+        template=_template_use(world, instance, settings, verdict),
+        data_policy=instance.spec.data_policy,
+        conditions=merge_conditions(old.conditions, conditions, timestamp=timestamp),
+        observed_generation=instance.metadata.generation,
+    )
+
+
+def judge(world: World, instance: WorkspaceInstance, settings: Settings | Refusal) -> Verdict:
+    """Phase, reason and sentence; the first rule that fits."""
+    pod = world.pod
+    if not instance.spec.running:
+        return _judge_stopping(pod)
+    if pod is None:
+        return _judge_absent(world, settings)
+    if pod.metadata.deletion_timestamp is not None:
+        return Verdict("Provisioning", reasons.STARTING, "The previous pod is being removed, then it starts again.")
+    if (finding := find_problem(pod)) is not None:
+        return _judge_problem(world, settings, pod, finding)
+    if is_ready(pod):
+        return Verdict("Running", reasons.ANSWERING, "The editor answers; open the address in status.url.")
+    if _has_answered(instance, pod):
+        message = "The editor does not answer at the moment; the container runs. If this stays, restart it."
+        return Verdict("Running", reasons.EDITOR_NOT_ANSWERING, message)
+    return _judge_start(world, settings, pod)
+
+
+def _judge_stopping(pod: Pod | None) -> Verdict:
+    if pod is not None:
+        return Verdict("Stopping", reasons.STOPPING, "The editor is being stopped; the disk is kept.")
+    return Verdict("Stopped", reasons.STOPPED, "Stopped; the disk is kept. Set spec.running to true to start it again.")
+
+
+def _judge_absent(world: World, settings: Settings | Refusal) -> Verdict:
+    refusal = settings if isinstance(settings, Refusal) else world.write_refusal
+    if refusal is None:
+        return Verdict("Provisioning", reasons.STARTING, "The disk and the editor are being prepared.")
+    condition = "TemplateResolved" if isinstance(settings, Refusal) else "Ready"
+    return Verdict(
+        "Pending", refusal.reason, refusal.message, Finding("Pending", refusal.reason, refusal.message, condition)
+    )
+
+
+def _judge_problem(world: World, settings: Settings | Refusal, pod: Pod, finding: Finding) -> Verdict:
+    finding = _with_first_cause(world, finding)
+    if finding.phase == "Pending" and (limit := _overdue(world, settings, pod)) is not None:
+        message = f"{finding.message} It has been tried for {format_duration(limit)}."
+        finding = replace(finding, phase="Failed", message=message)
+    return Verdict(finding.phase, finding.reason, finding.message, finding)
+
+
+def _with_first_cause(world: World, finding: Finding) -> Finding:
+    """Back-off hides the registry's words; the cause that was seen before it stays."""
+    if finding.reason != reasons.IMAGE_PULL_FAILED or world.instance is None:
+        return finding
+    known = find_condition(world.instance.status.conditions, "ImagePulled")
+    causes = (reasons.IMAGE_NOT_FOUND, reasons.IMAGE_PULL_DENIED, reasons.IMAGE_PULL_NETWORK)
+    if known is None or known.status != "False" or known.reason not in causes:
+        return finding
+    phase: Phase = "Pending" if known.reason == reasons.IMAGE_PULL_NETWORK else "Failed"
+    return replace(finding, phase=phase, reason=known.reason, message=known.message)
+
+
+def _judge_start(world: World, settings: Settings | Refusal, pod: Pod) -> Verdict:
+    step = start_step(pod)
+    if (limit := _overdue(world, settings, pod)) is not None:
+        message = (
+            f"It did not start within {format_duration(limit)}; it hangs at: {step}. "
+            "Look at the pod's log and events, or raise the template's startTimeout."
+        )
+        return Verdict("Failed", reasons.START_TIMEOUT, message)
+    waited = world.now - _created_at(pod)
+    if waited >= SLOW_STEP:
+        message = f"Still starting, now at: {step}. This takes longer than usual."
+        return Verdict("Provisioning", reasons.STARTING, message)
+    return Verdict("Provisioning", reasons.STARTING, "The disk and the editor are being prepared.")
+
+
+def start_step(pod: Pod) -> str:
+    """How far a start has come, in words."""
+    scheduled = pod_condition(pod, "PodScheduled")
+    container = container_status(pod)
+    if scheduled is None or scheduled.status != "True":
+        return "finding a node"
+    if container is None or container.state.running is None:
+        return "attaching the disk and pulling the image"
+    return "waiting for the editor's first answer"
+
+
+def _overdue(world: World, settings: Settings | Refusal, pod: Pod) -> timedelta | None:
+    if isinstance(settings, Refusal) or world.now - _created_at(pod) < settings.start_timeout:
+        return None
+    return settings.start_timeout
+
+
+def _created_at(pod: Pod) -> datetime:
+    return parse_timestamp(pod.metadata.creation_timestamp or "1970-01-01T00:00:00Z")
+
+
+def _has_answered(instance: WorkspaceInstance, pod: Pod) -> bool:
+    ready_at = instance.status.ready_at
+    return ready_at is not None and parse_timestamp(ready_at) >= _created_at(pod)
+
+
+def _conditions(
+    world: World, instance: WorkspaceInstance, settings: Settings | Refusal, verdict: Verdict
+) -> tuple[Condition, ...]:
+    """Every condition of the API, in its order; the one that a finding breaks carries the finding's words."""
+    generation = instance.metadata.generation
+
+    def condition(type_: str, status: ConditionStatus, reason: str, message: str = "") -> Condition:
+        finding = verdict.finding
+        if finding is not None and finding.condition == type_:
+            status, reason, message = "False", finding.reason, finding.message
+        return Condition(type=type_, status=status, reason=reason, message=message, observed_generation=generation)
+
+    pod, started = world.pod, verdict.phase == "Running"
+    bound = any(volume.status.phase == "Bound" for volume in world.volumes)
+    scheduled = pod_condition(pod, "PodScheduled") if pod is not None else None
+    placed = scheduled is not None and scheduled.status == "True"
+    pulled = (
+        pod is not None and (container := container_status(pod)) is not None and container.state.running is not None
+    )
+    ready = started and verdict.reason == reasons.ANSWERING
+    outdated = _outdated(world, settings)
+    degraded = ready and pod is not None and (_restarts(pod) or 0) > 0
+    return (
+        condition("TemplateResolved", "True", reasons.RESOLVED),
+        condition("VolumeReady", *_state(bound, reasons.BOUND)),
+        condition("PodScheduled", *_state(placed, reasons.SCHEDULED)),
+        condition("ImagePulled", *_state(pulled, reasons.PULLED)),
+        condition("Ready", "True" if ready else "False", verdict.reason, "" if ready else _cut(verdict.message)),
+        condition(
+            "TemplateOutdated",
+            "True" if outdated else "False",
+            reasons.TEMPLATE_CHANGED if outdated else reasons.UP_TO_DATE,
+            "The template changed since this pod was started; restart to apply it." if outdated else "",
+        ),
+        condition(
+            "Degraded",
+            "True" if degraded else "False",
+            _degradation(pod) if degraded and pod is not None else verdict.reason,
+            f"The container was restarted {_restarts(pod)} times since it was created." if degraded else "",
+        ),
+    )
+
+
+def _state(reached: bool, reason: str) -> tuple[ConditionStatus, str]:
+    return ("True", reason) if reached else ("False", reasons.WAITING)
+
+
+def _degradation(pod: Pod) -> str:
+    container = container_status(pod)
+    ended = container.last_state.terminated if container is not None else None
+    return reasons.OUT_OF_MEMORY if ended is not None and ended.reason == "OOMKilled" else reasons.CRASH_LOOP
+
+
+def _outdated(world: World, settings: Settings | Refusal) -> bool:
+    if world.pod is None or isinstance(settings, Refusal):
+        return False
+    built_from = world.pod.metadata.annotations.get(names.ANNOTATION_TEMPLATE_REVISION)
+    return built_from is not None and built_from != template_revision(settings)
+
+
+def _url(world: World, instance: WorkspaceInstance, settings: Settings | Refusal) -> str:
+    gateway = world.installation.gateway_url
+    if gateway is not None:
+        return environment_url(instance.metadata.key, gateway_url=gateway)
+    port = settings.environment.port if isinstance(settings, Settings) else 8080
+    return f"http://{child_name(instance)}.{instance.metadata.namespace}.svc:{port}/"
+
+
+def _volume_name(world: World, instance: WorkspaceInstance, verdict: Verdict) -> str | None:
+    if world.volumes:
+        return world.volumes[0].metadata.name
+    return child_name(instance) if verdict.phase == "Provisioning" else None
+
+
+def _started_at(world: World, verdict: Verdict, old: InstanceStatus) -> str | None:
+    if world.pod is not None:
+        return world.pod.metadata.creation_timestamp
+    if verdict.phase == "Provisioning":
+        return old.started_at if old.phase == "Provisioning" else format_timestamp(world.now)
+    return old.started_at
+
+
+def _ready_at(world: World, verdict: Verdict, old: InstanceStatus) -> str | None:
+    if verdict.phase == "Provisioning":
+        return None
+    ready = pod_condition(world.pod, "Ready") if world.pod is not None else None
+    if verdict.reason == reasons.ANSWERING and ready is not None and old.ready_at is None:
+        return ready.last_transition_time or format_timestamp(world.now)
+    return old.ready_at
+
+
+def _restarts(pod: Pod | None) -> int | None:
+    container = container_status(pod) if pod is not None else None
+    return container.restart_count if container is not None else None
+
+
+def _template_use(
+    world: World, instance: WorkspaceInstance, settings: Settings | Refusal, verdict: Verdict
+) -> TemplateUse | None:
+    annotations = world.pod.metadata.annotations if world.pod is not None else {}
+    revision = annotations.get(names.ANNOTATION_TEMPLATE_REVISION)
+    if revision is not None:
+        return TemplateUse(
+            name=annotations.get(names.ANNOTATION_TEMPLATE, instance.spec.template_ref), revision=revision
+        )
+    if verdict.phase == "Provisioning" and isinstance(settings, Settings):
+        return TemplateUse(name=settings.template, revision=template_revision(settings))
+    return instance.status.template
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"

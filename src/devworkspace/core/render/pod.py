@@ -1,0 +1,159 @@
+"""The Pod of an environment. It meets Pod Security `restricted` and holds no Kubernetes token."""
+
+from devworkspace.api import names
+from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.template import Environment, Scheduling
+from devworkspace.core.render.common import Body, child_metadata, child_name, digest
+from devworkspace.core.resolve import Settings
+
+# Images made for this product prepare the home directory in `devworkspace-start`; any other image with code-server on
+# its PATH works too.
+_CODE_SERVER_COMMAND = (
+    "/bin/sh",
+    "-c",
+    'command -v devworkspace-start >/dev/null && exec devworkspace-start "$@"; exec code-server "$@"',
+    "code-server",
+)
+# Editors save on every change and terminals die anyway; half a minute of waiting would only delay a stop.
+_TERMINATION_GRACE_SECONDS = 10
+# The kubelet's shortest period: what a person waits is the time until the next probe after the editor is up.
+_PROBE_PERIOD_SECONDS = 1
+_PROBE_TIMEOUT_SECONDS = 3
+_PROBE_FAILURES = 5
+
+
+def template_revision(settings: Settings) -> str:
+    """Identifies what a pod is built from: equal for two settings exactly if they make the same pod."""
+    return digest(
+        settings.environment, settings.requests, settings.limits, settings.ports, settings.scheduling, settings.template
+    )
+
+
+def render_pod(instance: WorkspaceInstance, settings: Settings) -> Body:
+    restarted_at = instance.metadata.annotations.get(names.ANNOTATION_RESTARTED_AT, "")
+    revision = template_revision(settings)
+    annotations = {
+        names.ANNOTATION_TEMPLATE: settings.template,
+        names.ANNOTATION_TEMPLATE_REVISION: revision,
+        names.ANNOTATION_RESTARTED_AT: restarted_at,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": child_metadata(instance, inputs_hash=revision, annotations=annotations),
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "restartPolicy": "Always",
+            "terminationGracePeriodSeconds": _TERMINATION_GRACE_SECONDS,
+            "securityContext": _pod_security(settings.environment),
+            "containers": [_container(instance, settings)],
+            "volumes": [
+                {"name": names.VOLUME_NAME, "persistentVolumeClaim": {"claimName": child_name(instance)}},
+            ],
+            **_pull_secrets(settings.environment),
+            **_placement(settings.scheduling),
+        },
+    }
+
+
+def _pod_security(environment: Environment) -> Body:
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": environment.run_as_user,
+        "runAsGroup": environment.run_as_group,
+        "fsGroup": environment.run_as_group,
+        # A home with a million files would otherwise be walked at every start.
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def _container(instance: WorkspaceInstance, settings: Settings) -> Body:
+    environment = settings.environment
+    container: Body = {
+        "name": names.CONTAINER_NAME,
+        "image": environment.image,
+        "env": _environment_variables(instance, environment),
+        "ports": _ports(settings),
+        "resources": {"requests": settings.requests, "limits": settings.limits},
+        "volumeMounts": [{"name": names.VOLUME_NAME, "mountPath": environment.home_path}],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "readinessProbe": {
+            "httpGet": {"path": environment.health_path, "port": names.PORT_NAME},
+            "periodSeconds": _PROBE_PERIOD_SECONDS,
+            "timeoutSeconds": _PROBE_TIMEOUT_SECONDS,
+            "failureThreshold": _PROBE_FAILURES,
+        },
+        # The last output of a crash becomes the termination message, which status repeats to the owner.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    if environment.image_pull_policy is not None:
+        container["imagePullPolicy"] = environment.image_pull_policy
+    command, args = _command(environment)
+    if command:
+        container["command"] = list(command)
+    if args:
+        container["args"] = list(args)
+    if environment.working_dir is not None:
+        container["workingDir"] = environment.working_dir
+    return container
+
+
+def _command(environment: Environment) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if environment.ide == "custom":
+        return environment.command, environment.args
+    args = (
+        f"--bind-addr=0.0.0.0:{environment.port}",
+        "--auth=password",
+        "--disable-telemetry",
+        "--disable-update-check",
+        environment.working_dir or environment.home_path,
+    )
+    return _CODE_SERVER_COMMAND, args
+
+
+def _environment_variables(instance: WorkspaceInstance, environment: Environment) -> list[Body]:
+    variables: dict[str, Body] = {"HOME": {"name": "HOME", "value": environment.home_path}}
+    variables |= {variable.name: {"name": variable.name, "value": variable.value} for variable in environment.env}
+    if environment.ide == "code-server":
+        reference = {"name": child_name(instance), "key": names.CREDENTIAL_KEY}
+        variables["HASHED_PASSWORD"] = {"name": "HASHED_PASSWORD", "valueFrom": {"secretKeyRef": reference}}
+    return list(variables.values())
+
+
+def _ports(settings: Settings) -> list[Body]:
+    editor: Body = {"name": names.PORT_NAME, "containerPort": settings.environment.port, "protocol": "TCP"}
+    return [editor] + [
+        {"name": port.name, "containerPort": port.container_port, "protocol": port.protocol}
+        for port in settings.ports
+        if port.container_port != settings.environment.port
+    ]
+
+
+def _pull_secrets(environment: Environment) -> Body:
+    if not environment.image_pull_secrets:
+        return {}
+    return {"imagePullSecrets": [{"name": secret.name} for secret in environment.image_pull_secrets]}
+
+
+def _placement(scheduling: Scheduling) -> Body:
+    placement: Body = {}
+    if scheduling.node_selector:
+        placement["nodeSelector"] = scheduling.node_selector
+    if scheduling.tolerations:
+        placement["tolerations"] = list(scheduling.tolerations)
+    if scheduling.runtime_class_name is not None:
+        placement["runtimeClassName"] = scheduling.runtime_class_name
+    if scheduling.priority_class_name is not None:
+        placement["priorityClassName"] = scheduling.priority_class_name
+    if scheduling.topology_spread:
+        placement["topologySpreadConstraints"] = [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {names.LABEL_MANAGED_BY: names.MANAGED_BY}},
+            }
+        ]
+    return placement

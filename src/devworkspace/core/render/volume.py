@@ -1,0 +1,41 @@
+"""The volume of an environment: the one child without an owner reference, because data outlives its instance."""
+
+from devworkspace.api import names
+from devworkspace.api.children import PersistentVolumeClaim
+from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.core.quantity import parse_quantity
+from devworkspace.core.render.common import Body, child_labels, child_name, digest
+from devworkspace.core.resolve import Settings
+
+
+def render_volume(instance: WorkspaceInstance, settings: Settings, existing: PersistentVolumeClaim | None) -> Body:
+    """The claim; one that exists keeps its class and access mode (immutable) and never shrinks."""
+    storage = settings.storage
+    size, class_name = storage.size, storage.storage_class_name
+    access_modes: tuple[str, ...] = (storage.access_mode,)
+    if existing is not None:
+        current = existing.spec.resources.requests.get("storage", "0")
+        size = current if parse_quantity(current) > parse_quantity(size) else size
+        class_name, access_modes = existing.spec.storage_class_name, existing.spec.access_modes or access_modes
+    labels = child_labels(instance)
+    annotations = {
+        names.ANNOTATION_INSTANCE: instance.metadata.name,
+        names.ANNOTATION_TEMPLATE: settings.template,
+        **({names.ANNOTATION_OWNER: instance.spec.owner} if instance.spec.owner else {}),
+    }
+    # Class and access mode are left out of the hash: the API server fills the class in, and neither can change.
+    inputs_hash = digest(str(size), labels, annotations)
+    spec: Body = {"accessModes": list(access_modes), "resources": {"requests": {"storage": str(size)}}}
+    if class_name is not None:
+        spec["storageClassName"] = class_name
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": child_name(instance),
+            "namespace": instance.metadata.namespace,
+            "labels": labels,
+            "annotations": {names.ANNOTATION_INPUTS_HASH: inputs_hash, **annotations},
+        },
+        "spec": spec,
+    }

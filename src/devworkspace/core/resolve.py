@@ -1,0 +1,185 @@
+"""Template + instance -> the settings that an environment runs with, or the reason why it may not.
+
+Every override is checked against what the template allows at each evaluation, so that an admin who lowers a limit is
+obeyed at the next start. An environment that was started before keeps its right to a template that was hidden or
+withdrawn from its namespace since: work in progress outlives the catalogue.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from devworkspace.api import reasons
+from devworkspace.api.instance import Overrides, WorkspaceInstance
+from devworkspace.api.meta import Struct
+from devworkspace.api.template import (
+    DEFAULT_RESOURCES,
+    Environment,
+    EnvVar,
+    LabelSelector,
+    Port,
+    Quantities,
+    Resources,
+    Scheduling,
+    SelectorRequirement,
+    Storage,
+    WorkspaceTemplate,
+)
+from devworkspace.core.duration import parse_duration
+from devworkspace.core.quantity import parse_quantity
+
+
+class Settings(Struct, frozen=True):
+    """What one environment effectively runs with."""
+
+    template: str
+    environment: Environment
+    requests: Quantities
+    limits: Quantities
+    storage: Storage
+    ports: tuple[Port, ...]
+    scheduling: Scheduling
+    start_timeout: timedelta
+
+
+class Refusal(Struct, frozen=True):
+    """Why an environment may not start: a reason of the API and a sentence for its owner."""
+
+    reason: str
+    message: str
+
+
+def resolve(
+    instance: WorkspaceInstance, template: WorkspaceTemplate | None, *, namespace_labels: Mapping[str, str]
+) -> Settings | Refusal:
+    """The effective settings of an instance, or the first reason against it."""
+    if template is None:
+        return Refusal(
+            reasons.TEMPLATE_MISSING,
+            f"Template {instance.spec.template_ref!r} does not exist; ask an admin to publish it, "
+            "or create the environment from another template.",
+        )
+    refusal = _check_catalogue(instance, template, namespace_labels) or _check_overrides(
+        instance.spec.overrides, template
+    )
+    return refusal or _combine(instance, template)
+
+
+def _check_catalogue(
+    instance: WorkspaceInstance, template: WorkspaceTemplate, namespace_labels: Mapping[str, str]
+) -> Refusal | None:
+    if instance.status.template is not None:
+        return None
+    name = template.metadata.name
+    if template.spec.state == "Hidden":
+        return Refusal(
+            reasons.TEMPLATE_HIDDEN,
+            f"Template {name!r} is hidden and takes no new environments; choose another template.",
+        )
+    selector = template.spec.access.namespace_selector
+    if selector is not None and not matches(selector, namespace_labels):
+        return Refusal(
+            reasons.TEMPLATE_NOT_ALLOWED,
+            f"Template {name!r} may not be used in namespace {instance.metadata.namespace!r}; "
+            "choose another template or ask an admin.",
+        )
+    return None
+
+
+def _check_overrides(overrides: Overrides, template: WorkspaceTemplate) -> Refusal | None:
+    allowed, name = template.spec.overrides, template.metadata.name
+    problems = [
+        *_excess(overrides.resources.requests, allowed.max_resources, name),
+        *_excess(overrides.resources.limits, allowed.max_resources, name),
+    ]
+    if overrides.storage.size is not None:
+        ceiling = None if allowed.max_storage is None else {"storage": allowed.max_storage}
+        problems += _excess({"storage": overrides.storage.size}, ceiling, name)
+    if overrides.image is not None and overrides.image not in allowed.images:
+        choice = f"allowed are: {', '.join(allowed.images)}" if allowed.images else "it allows no other image"
+        problems.append(f"image {overrides.image!r} is not allowed by template {name!r}; {choice}.")
+    if overrides.env and not allowed.env:
+        problems.append(f"template {name!r} does not allow own environment variables; remove overrides.env.")
+    if not problems:
+        return None
+    return Refusal(reasons.OVERRIDE_NOT_ALLOWED, problems[0][0].upper() + problems[0][1:])
+
+
+def _excess(wanted: Quantities, ceiling: Quantities | None, template: str) -> Iterable[str]:
+    if ceiling is None:
+        return
+    for resource, value in sorted(wanted.items()):
+        if resource not in ceiling:
+            yield f"template {template!r} does not allow to change {resource}; remove the override."
+        elif parse_quantity(value) > parse_quantity(ceiling[resource]):
+            yield (
+                f"{resource} of {value} is above the {ceiling[resource]} that template {template!r} allows; "
+                f"ask for at most {ceiling[resource]}."
+            )
+
+
+def _combine(instance: WorkspaceInstance, template: WorkspaceTemplate) -> Settings:
+    spec, overrides = template.spec, instance.spec.overrides
+    requests, limits = _effective_resources(spec.resources, overrides.resources)
+    environment = replace(
+        spec.environment,
+        image=overrides.image or spec.environment.image,
+        env=_merge_env(spec.environment.env, overrides.env),
+    )
+    return Settings(
+        template=template.metadata.name,
+        environment=environment,
+        requests=requests,
+        limits=limits,
+        storage=replace(spec.storage, size=overrides.storage.size or spec.storage.size),
+        ports=spec.ports,
+        scheduling=spec.scheduling,
+        start_timeout=parse_duration(spec.lifecycle.start_timeout),
+    )
+
+
+def _effective_resources(base: Resources, overrides: Resources) -> tuple[Quantities, Quantities]:
+    """Requests and limits, both sides stated for cpu and memory, no request above its limit.
+
+    Where a person or the template gave only one side, the other follows it: Kubernetes refuses requests above limits,
+    and a ResourceQuota refuses pods that leave a side out.
+    """
+    given_requests = {**base.requests, **overrides.requests}
+    given_limits = {**base.limits, **overrides.limits}
+    requests = {**DEFAULT_RESOURCES.requests, **given_requests}
+    limits = {**DEFAULT_RESOURCES.limits, **given_limits}
+    for name in requests.keys() & limits.keys():
+        if parse_quantity(requests[name]) <= parse_quantity(limits[name]):
+            continue
+        limit_follows = name not in given_limits or (name in overrides.requests and name not in overrides.limits)
+        if limit_follows:
+            limits[name] = requests[name]
+        else:
+            requests[name] = limits[name]
+    return requests, limits
+
+
+def _merge_env(base: tuple[EnvVar, ...], overrides: tuple[EnvVar, ...]) -> tuple[EnvVar, ...]:
+    merged = {variable.name: variable for variable in (*base, *overrides)}
+    return tuple(merged.values())
+
+
+def matches(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector selects these labels (`metav1.LabelSelector`: all parts must hold)."""
+    return all(labels.get(key) == value for key, value in selector.match_labels.items()) and all(
+        _holds(requirement, labels) for requirement in selector.match_expressions
+    )
+
+
+def _holds(requirement: SelectorRequirement, labels: Mapping[str, str]) -> bool:
+    value = labels.get(requirement.key)
+    match requirement.operator:
+        case "In":
+            return value in requirement.values
+        case "NotIn":
+            return value not in requirement.values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None

@@ -1,0 +1,205 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from devworkspace.api import names
+from devworkspace.api.children import NetworkPolicy, Service
+from devworkspace.api.instance import InstanceStatus
+from devworkspace.core.observe import SLOW_STEP
+from devworkspace.core.plan import Delete, Plan, Retain, is_worth_writing, make_plan
+from devworkspace.core.render.policy import POLICY_NAME
+from devworkspace.core.world import World
+from tests.support.builders import (
+    CHILD,
+    all_applies,
+    applied,
+    make_instance,
+    make_pod,
+    make_template,
+    make_volume,
+    make_world,
+    running_status,
+    with_object,
+)
+
+
+def groups(plan: Plan) -> list[list[str]]:
+    return [[action.kind for action in group] for group in plan.apply]
+
+
+def complete_world(**parts: Any) -> World:
+    """Everything made, the editor answers, status not written yet."""
+    empty = make_world(**{name: part for name, part in parts.items() if name in ("instance", "template")})
+    fresh = make_world()
+    defaults = {
+        "pod": make_pod(**running_status()),
+        "volumes": (make_volume(),),
+        "service": with_object(applied(fresh, "Service"), Service),
+        "policy": with_object(applied(fresh, "NetworkPolicy"), NetworkPolicy),
+    }
+    return replace(empty, **{**defaults, **parts})
+
+
+def settled(world: World) -> World:
+    """The same world after the plan's status was written."""
+    assert world.instance is not None
+    status = make_plan(world).status or world.instance.status
+    return replace(world, instance=replace(world.instance, status=status))
+
+
+def test_a_new_instance_gets_status_first_then_its_parts_then_its_pod() -> None:
+    plan = make_plan(make_world())
+    assert plan.status is not None
+    assert plan.status.phase == "Provisioning"
+    assert groups(plan) == [["PersistentVolumeClaim", "Service", "Secret", "NetworkPolicy"], ["Pod"]]
+    assert (plan.delete, plan.retain) == ((), ())
+
+
+def test_what_is_made_for_the_first_time_must_not_be_there() -> None:
+    assert {action.kind for action in all_applies(make_world()) if not action.expect_new} == {"Secret"}
+
+
+def test_a_settled_world_needs_nothing() -> None:
+    assert make_plan(settled(complete_world())) == Plan()
+
+
+def test_a_healthy_start_is_written_down_twice() -> None:
+    world = settled(make_world())
+    steps = [
+        make_pod(phase="Pending", age=0),
+        make_pod(phase="Pending", age=1, conditions=[{"type": "PodScheduled", "status": "True"}]),
+        make_pod(age=2, **running_status(ready=False)),
+        make_pod(age=3, **running_status()),
+    ]
+    written = []
+    for pod in steps:
+        plan = make_plan(replace(complete_world(instance=world.instance), pod=pod))
+        written.append(plan.status.phase if plan.status is not None else None)
+    assert written == [None, None, None, "Running"]
+
+
+def test_a_stop_deletes_the_pod_and_nothing_else() -> None:
+    world = complete_world(instance=make_instance(running=False))
+    plan = make_plan(world)
+    assert plan.delete == (Delete("Pod", CHILD, "pod-uid"),)
+    assert plan.apply == ()
+    assert plan.status is not None
+    assert plan.status.phase == "Stopping"
+
+
+def test_a_pod_that_is_being_deleted_is_left_alone_until_it_is_gone() -> None:
+    pod = make_pod(**running_status())
+    going = replace(pod, metadata=replace(pod.metadata, deletion_timestamp="2026-11-24T12:00:00Z"))
+    for running in (True, False):
+        plan = make_plan(complete_world(instance=make_instance(running=running), pod=going))
+        assert (plan.apply, plan.delete) == ((), ())
+
+
+def test_a_start_after_a_stop_writes_the_credential_again_and_the_pod() -> None:
+    plan = make_plan(complete_world(pod=None))
+    assert groups(plan) == [["Secret"], ["Pod"]]
+
+
+def test_a_pod_deleted_by_hand_comes_back() -> None:
+    instance = make_instance(status=InstanceStatus(phase="Running"))
+    plan = make_plan(complete_world(instance=instance, pod=None))
+    assert groups(plan) == [["Secret"], ["Pod"]]
+    assert plan.status is not None
+    assert plan.status.phase == "Provisioning"
+
+
+def test_an_evicted_pod_is_replaced_after_a_pause() -> None:
+    failed: dict[str, Any] = {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}
+    young = make_plan(complete_world(pod=make_pod(age=3, **failed)))
+    assert (young.delete, young.requeue_after) == ((), timedelta(seconds=10))
+    old = make_plan(complete_world(pod=make_pod(age=30, **failed)))
+    assert old.delete == (Delete("Pod", CHILD, "pod-uid"),)
+
+
+def test_the_restart_annotation_replaces_the_pod_once() -> None:
+    wanted = make_instance(metadata={"annotations": {names.ANNOTATION_RESTARTED_AT: "2026-11-24T12:00:00Z"}})
+    assert make_plan(complete_world(instance=wanted)).delete == (Delete("Pod", CHILD, "pod-uid"),)
+    restarted = make_pod(instance=wanted, **running_status())
+    assert make_plan(complete_world(instance=wanted, pod=restarted)).delete == ()
+
+
+def test_a_paused_instance_is_not_touched() -> None:
+    paused = make_instance(running=False, metadata={"annotations": {names.ANNOTATION_PAUSED: "true"}})
+    assert make_plan(complete_world(instance=paused)) == Plan()
+
+
+def test_an_instance_that_is_being_deleted_gets_nothing_new() -> None:
+    going = make_instance(metadata={"deletionTimestamp": "2026-11-24T12:00:00Z"})
+    assert make_plan(make_world(instance=going)) == Plan()
+
+
+def test_a_template_change_does_not_touch_a_running_pod() -> None:
+    changed = make_template(environment={"image": "localhost/devworkspace/python:0.2.0"})
+    plan = make_plan(settled(complete_world(template=changed)))
+    assert plan == Plan()
+
+
+def test_a_larger_size_grows_the_volume_and_a_smaller_one_does_nothing() -> None:
+    grown = complete_world(template=make_template(storage={"size": "20Gi"}))
+    actions = all_applies(grown)
+    assert [(action.kind, action.expect_new) for action in actions] == [("PersistentVolumeClaim", False)]
+    assert actions[0].body["spec"]["resources"]["requests"]["storage"] == "20Gi"
+    shrunk = complete_world(template=make_template(storage={"size": "1Gi"}))
+    assert all_applies(shrunk) == []
+
+
+def test_a_refused_template_makes_nothing_and_deletes_nothing() -> None:
+    plan = make_plan(make_world(template=None))
+    assert (plan.apply, plan.delete) == ((), ())
+    assert plan.status is not None
+    assert plan.status.phase == "Pending"
+
+
+def test_a_gone_instance_leaves_its_volume_marked_and_listed() -> None:
+    volume = make_volume()
+    plan = make_plan(make_world(instance=None, left_volumes=(volume,)))
+    assert plan == Plan(retain=(Retain(name=CHILD, uid="pvc-uid", at="2026-11-24T12:00:00Z"),))
+    marked = make_volume(retained=True)
+    assert make_plan(make_world(instance=None, left_volumes=(marked,))) == Plan()
+
+
+def test_a_new_instance_of_the_same_name_does_not_take_the_old_volume() -> None:
+    old = make_volume(instance=make_instance(metadata={"uid": "ffffffff-0000-0000-0000-000000000000"}))
+    plan = make_plan(make_world(left_volumes=(old,)))
+    assert [retain.name for retain in plan.retain] == ["demo-ffffffff"]
+    assert applied(make_world(left_volumes=(old,)), "PersistentVolumeClaim")["metadata"]["name"] == CHILD
+
+
+def test_the_last_instance_of_a_namespace_takes_the_policy_with_it() -> None:
+    policy = with_object(applied(make_world(), "NetworkPolicy"), NetworkPolicy)
+    kept = make_plan(make_world(instance=None, policy=policy, namespace_in_use=True))
+    assert kept == Plan()
+    last = make_plan(make_world(instance=None, policy=policy, namespace_in_use=False))
+    assert last.delete == (Delete("NetworkPolicy", POLICY_NAME, "uid-NetworkPolicy"),)
+
+
+@pytest.mark.parametrize(
+    ("age", "status", "seconds"),
+    [
+        pytest.param(5, {"phase": "Pending"}, SLOW_STEP.total_seconds() - 5 + 1, id="until the slow step is told"),
+        pytest.param(60, {"phase": "Pending"}, 300 - 60 + 1, id="until the start timeout"),
+        pytest.param(400, {"phase": "Pending"}, None, id="nothing after it"),
+        pytest.param(5, running_status(), None, id="nothing while it runs"),
+    ],
+)
+def test_the_clock_is_asked_only_when_it_can_change_the_verdict(
+    age: int, status: dict[str, Any], seconds: float | None
+) -> None:
+    plan = make_plan(complete_world(pod=make_pod(age=age, **status)))
+    assert plan.requeue_after == (timedelta(seconds=seconds) if seconds is not None else None)
+
+
+def test_an_observed_generation_is_always_written() -> None:
+    old = InstanceStatus(phase="Provisioning", message="m", observed_generation=1)
+    assert not is_worth_writing(old, replace(old, node_name="node-1"))
+    assert is_worth_writing(old, replace(old, observed_generation=2))
+    assert is_worth_writing(old, replace(old, message="other"))
+    running = replace(old, phase="Running")
+    assert is_worth_writing(running, replace(running, node_name="node-1"))
