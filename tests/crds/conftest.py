@@ -1,5 +1,6 @@
 """The API server of KUBECONFIG, with the project's CRDs, and a namespace that lives as long as the session."""
 
+import contextlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -20,11 +21,10 @@ def api() -> Iterator[ApiServer]:
     """A client of the cluster in KUBECONFIG. Missing CRDs are installed (and stay); different ones fail the tests."""
     kubeconfig = os.environ.get("KUBECONFIG")
     assert kubeconfig, "these tests need a cluster: set KUBECONFIG to the path of its kubeconfig"
-    server = ApiServer.from_kubeconfig(Path(kubeconfig))
-    for kind in KINDS.values():
-        _ensure_crd(server, kind)
-    yield server
-    server.close()
+    with contextlib.closing(ApiServer.from_kubeconfig(Path(kubeconfig))) as server:
+        for kind in KINDS.values():
+            _ensure_crd(server, kind)
+        yield server
 
 
 @pytest.fixture(scope="session")

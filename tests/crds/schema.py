@@ -165,7 +165,7 @@ def replaced(manifest: Json, path: str, value: Any) -> Json:
     """A copy of the manifest with the value at a schema path replaced."""
     copied = copy.deepcopy(manifest)
     *parents, last = steps(path)
-    target = value_at(copied, ".".join(parents)) if parents else copied
+    target: Any = value_at(copied, ".".join(parents)) if parents else copied
     if last == "[]":
         target[0] = value
     elif last == "{}":

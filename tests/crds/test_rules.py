@@ -20,13 +20,9 @@ def test_rule(case: Case, api: ApiServer, namespace: str, stored: dict[str, str]
         assert answer.ok, answer
         return
     assert answer.status == 422, answer
-    found = [(_schema_path(case, field), message) for field, message in answer.causes]
+    schema = KINDS[case.kind].schema
+    found = [(schema_path(schema, field), message) for field, message in answer.causes]
     assert any(path == case.field and case.says in message for path, message in found), answer
-
-
-def _schema_path(case: Case, field: str) -> str:
-    # The API server calls the whole object `<nil>`.
-    return "" if field == "<nil>" else schema_path(KINDS[case.kind].schema, field)
 
 
 def _put_to_server(case: Case, *, api: ApiServer, namespace: str, stored: dict[str, str]) -> Answer:
