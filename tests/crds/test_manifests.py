@@ -1,13 +1,28 @@
 """Whole manifests at the real API server: the examples, files of the first specification, defaults, unknown fields."""
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from tests.crds.apiserver import Answer, ApiServer
-from tests.crds.schema import CASES, CRDS, INSTANCE, KINDS, TEMPLATE, Json, Kind, changed, has_value, load, walk
+from tests.crds.schema import (
+    API_VERSION,
+    CASES,
+    CRDS,
+    INSTANCE,
+    KINDS,
+    ROOT,
+    TEMPLATE,
+    Json,
+    Kind,
+    changed,
+    has_value,
+    load,
+    walk,
+)
 
 DRY_RUN = {"dryRun": "All"}
 STRICT = DRY_RUN | {"fieldValidation": "Strict"}
@@ -162,3 +177,19 @@ def test_full_example_has_every_field_of_an_instance() -> None:
 def test_plurals_are_no_words_of_kubesphere() -> None:
     """KubeSphere takes the path segments `workspaces` and `workspacetemplates` of any API group for its own."""
     assert not {kind.plural for kind in KINDS.values()} & {"workspaces", "workspacetemplates"}
+
+
+DOCUMENTED = [
+    manifest
+    for block in re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "CRD_SPEC.md").read_text(encoding="utf-8"), re.S)
+    if (manifest := yaml.safe_load(block))["apiVersion"] == API_VERSION
+]
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("manifest", DOCUMENTED, ids=lambda manifest: manifest["metadata"]["name"])
+def test_manifest_of_the_documentation_is_accepted_unchanged(manifest: Json, api: ApiServer, namespace: str) -> None:
+    example = changed(manifest, {"metadata.name": "example-under-test"})
+    answer = _create(api, example, namespace=namespace, query=STRICT)
+    assert answer.ok, answer
+    assert _contains(answer.body["spec"], manifest["spec"])
