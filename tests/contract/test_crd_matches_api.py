@@ -23,8 +23,9 @@ from msgspec.inspect import (
     VarTupleType,
     type_info,
 )
-from tests.crds.schema import INSTANCE, TEMPLATE, Json
+from tests.crds.schema import INSTANCE, TEMPLATE, Json, walk
 
+from devworkspace.api import names
 from devworkspace.api.instance import InstanceSpec, InstanceStatus
 from devworkspace.api.template import TemplateSpec, TemplateStatus
 
@@ -156,3 +157,18 @@ def test_defaults(struct: StructType, schema: Json) -> None:
     as_written = msgspec.convert(required, struct.cls)
     as_stored = msgspec.convert(_with_defaults(schema, required), struct.cls)
     assert as_written == as_stored
+
+
+def test_reserved_port_name_is_the_operators() -> None:
+    node = next(node for path, node in walk(TEMPLATE.schema) if path == "spec.ports[].name")
+    assert [rule["rule"] for rule in node["x-kubernetes-validations"]] == [f"self != '{names.PORT_NAME}'"]
+
+
+def test_names_of_the_kinds() -> None:
+    for kind, name, plural in (
+        (TEMPLATE, names.TEMPLATE_KIND, names.TEMPLATE_PLURAL),
+        (INSTANCE, names.INSTANCE_KIND, names.INSTANCE_PLURAL),
+    ):
+        assert (kind.name, kind.plural) == (name, plural)
+        assert kind.crd["spec"]["group"] == names.GROUP
+        assert kind.version["name"] == names.VERSION
