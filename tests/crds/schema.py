@@ -103,6 +103,27 @@ def bounds() -> list[Bound]:
     ]
 
 
+def required_fields() -> list[tuple[str, str]]:
+    """(kind, path) of every required field below the root."""
+    return [
+        (short, f"{path}.{name}")
+        for short, kind in KINDS.items()
+        for path, node in walk(kind.schema)
+        for name in node.get("required", [])
+        if path
+    ]
+
+
+def unique_lists() -> list[tuple[str, str]]:
+    """(kind, path) of every list whose items must differ."""
+    return [
+        (short, path)
+        for short, kind in KINDS.items()
+        for path, node in walk(kind.schema)
+        if node.get("x-kubernetes-list-type") in ("map", "set")
+    ]
+
+
 def schema_path(schema: Json, field: str) -> str:
     """The schema path of a field that the API server has reported.
 
@@ -172,6 +193,14 @@ def replaced(manifest: Json, path: str, value: Any) -> Json:
         target[next(iter(target))] = value
     else:
         target[last] = value
+    return copied
+
+
+def without(manifest: Json, path: str) -> Json:
+    """A copy of the manifest in which the field at a schema path is absent."""
+    copied = copy.deepcopy(manifest)
+    *parents, last = steps(path)
+    del value_at(copied, ".".join(parents))[last]
     return copied
 
 

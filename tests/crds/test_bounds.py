@@ -1,10 +1,21 @@
-"""Every length, number and enum bound of the CRDs, generated: a value just beyond it is refused at its field."""
+"""What can be generated from the CRDs: a value just beyond each bound, an absent field, equal items are refused."""
 
 from typing import Any
 
 import pytest
 from tests.crds.apiserver import Answer, ApiServer
-from tests.crds.schema import KINDS, Bound, Json, bounds, replaced, schema_path, value_at
+from tests.crds.schema import (
+    KINDS,
+    Bound,
+    Json,
+    bounds,
+    replaced,
+    required_fields,
+    schema_path,
+    unique_lists,
+    value_at,
+    without,
+)
 
 pytestmark = pytest.mark.cluster
 
@@ -45,7 +56,7 @@ def test_value_beyond_the_bound_is_refused(
 ) -> None:
     kind = KINDS[bound.kind]
     manifest = replaced(kind.full, bound.path, beyond(bound, kind.full))
-    answer = _put_to_server(bound, manifest, api=api, namespace=namespace, stored=stored)
+    answer = _put_to_server(bound.kind, bound.path, manifest, api=api, namespace=namespace, stored=stored)
     assert answer.status == 422, answer
     found = [(schema_path(kind.schema, field), message) for field, message in answer.causes]
     assert any(path == bound.path and SAYS[bound.check] in message for path, message in found), answer
@@ -58,7 +69,7 @@ def test_every_value_of_an_enum_is_accepted(
     kind = KINDS[bound.kind]
     for value in bound.limit:
         manifest = replaced(kind.full, bound.path, value)
-        answer = _put_to_server(bound, manifest, api=api, namespace=namespace, stored=stored)
+        answer = _put_to_server(bound.kind, bound.path, manifest, api=api, namespace=namespace, stored=stored)
         rules = [message for field, message in answer.causes if schema_path(kind.schema, field) == bound.path]
         assert not rules, answer
 
@@ -69,16 +80,38 @@ def test_the_limit_of_a_number_is_accepted(
 ) -> None:
     kind = KINDS[bound.kind]
     manifest = replaced(kind.full, bound.path, bound.limit)
-    answer = _put_to_server(bound, manifest, api=api, namespace=namespace, stored=stored)
+    answer = _put_to_server(bound.kind, bound.path, manifest, api=api, namespace=namespace, stored=stored)
     assert not [cause for cause in answer.causes if SAYS[bound.check] in cause[1]], answer
 
 
-def _put_to_server(bound: Bound, manifest: Json, *, api: ApiServer, namespace: str, stored: dict[str, str]) -> Answer:
-    kind = KINDS[bound.kind]
+@pytest.mark.parametrize(("short", "path"), required_fields())
+def test_absence_of_a_required_field_is_refused(
+    short: str, path: str, api: ApiServer, namespace: str, stored: dict[str, str]
+) -> None:
+    manifest = without(KINDS[short].full, path)
+    answer = _put_to_server(short, path, manifest, api=api, namespace=namespace, stored=stored)
+    found = [(schema_path(KINDS[short].schema, field), message) for field, message in answer.causes]
+    assert any(found_path == path and "Required value" in message for found_path, message in found), answer
+
+
+@pytest.mark.parametrize(("short", "path"), unique_lists())
+def test_equal_items_of_a_set_or_keyed_list_are_refused(
+    short: str, path: str, api: ApiServer, namespace: str, stored: dict[str, str]
+) -> None:
+    full = KINDS[short].full
+    manifest = replaced(full, path, value_at(full, path) * 2)
+    answer = _put_to_server(short, path, manifest, api=api, namespace=namespace, stored=stored)
+    found = [(schema_path(KINDS[short].schema, field), message) for field, message in answer.causes]
+    assert any(found_path == f"{path}[]" and "Duplicate value" in message for found_path, message in found), answer
+
+
+def _put_to_server(
+    short: str, path: str, manifest: Json, *, api: ApiServer, namespace: str, stored: dict[str, str]
+) -> Answer:
+    kind = KINDS[short]
     query = {"dryRun": "All"}
-    if bound.path.startswith("status"):
-        path = kind.url(namespace, stored[bound.kind], "status")
-        return api.request(
-            "PATCH", path, body={"status": manifest["status"]}, query=query, content_type="application/merge-patch+json"
-        )
+    if path.startswith("status"):
+        target = kind.url(namespace, stored[short], "status")
+        body = {"status": manifest["status"]}
+        return api.request("PATCH", target, body=body, query=query, content_type="application/merge-patch+json")
     return api.request("POST", kind.url(namespace), body=manifest | {"metadata": {"name": "bound"}}, query=query)
