@@ -1,0 +1,40 @@
+"""The generated administrator account."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+import argon2
+
+from devworkspace.api.names import SYSTEM_NAMESPACE
+from devworkspace.cli.deployment import admin_secret
+from devworkspace.cli.kubectl import Kubectl
+
+USERNAME: Final = "admin"
+_PASSWORD_BYTES: Final = 15
+
+
+def ensure_account(kubectl: Kubectl, password_file: Path, *, reset: bool) -> str | None:
+    """The administrator's password; None if the account was made elsewhere and its password is not known here.
+
+    The cluster holds only the hash. The password itself stays in `password_file`, readable by its owner only.
+    """
+    exists = kubectl.exists("secret", "devworkspace-admin", namespace=SYSTEM_NAMESPACE)
+    if exists and not reset:
+        return password_file.read_text(encoding="utf-8").strip() if password_file.exists() else None
+    password = secrets.token_urlsafe(_PASSWORD_BYTES)
+    _write_private(password_file, password + "\n")
+    kubectl.apply([admin_secret(username=USERNAME, password_hash=argon2.PasswordHasher().hash(password))])
+    if exists:
+        # The server reads the hash at its start.
+        kubectl.call("rollout", "restart", "deployment/devworkspace-server", f"--namespace={SYSTEM_NAMESPACE}")
+    return password
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)

@@ -1,0 +1,103 @@
+"""The objects of an installation, from the manifests in crds/ and deploy/ and a few settings."""
+
+import base64
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from devworkspace.api.names import GROUP, SYSTEM_NAMESPACE
+from devworkspace.cli.project import Project
+
+DEFAULT_IMAGE_PREFIX: Final = "localhost/devworkspace"
+_MASTER_KEY_BYTES: Final = 32
+_ANNOTATION_BUILD: Final = f"{GROUP}/image-build"
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """`image_prefix` is what stands before `/<name>:<version>`.
+
+    For the embedded cluster only: `node_port` of the server, and `build`, the name of the program's image archive,
+    which replaces running pods when a new build was loaded under the same tag.
+    """
+
+    project: Project
+    public_url: str
+    image_prefix: str = DEFAULT_IMAGE_PREFIX
+    node_port: int | None = None
+    build: str | None = None
+
+    def crds(self) -> list[Document]:
+        return [
+            document
+            for name in ("workspace_template_crd.yaml", "workspace_instance_crd.yaml")
+            for document in self._load(self.project.crds / name)
+        ]
+
+    def base(self) -> list[Document]:
+        """What must exist before the Secrets: the namespace and the rights."""
+        return [*self._load(self.project.deploy / "namespace.yaml"), *self._load(self.project.deploy / "rbac.yaml")]
+
+    def workloads(self) -> list[Document]:
+        """Operator and server with their Service."""
+        documents = [
+            *self._load(self.project.deploy / "operator.yaml"),
+            *self._load(self.project.deploy / "server.yaml"),
+        ]
+        return [self._configure(document) for document in documents]
+
+    def templates(self) -> list[Document]:
+        """The example templates, by file name."""
+        return [
+            document
+            for path in sorted((self.project.crds / "examples").glob("*-template.yaml"))
+            for document in self._load(path)
+        ]
+
+    def example_instance(self) -> Document:
+        (instance,) = self._load(self.project.crds / "examples" / "workspace-instance.yaml")
+        return instance
+
+    def _load(self, path: Path) -> Iterator[Document]:
+        text = path.read_text(encoding="utf-8").replace(f"{DEFAULT_IMAGE_PREFIX}/", f"{self.image_prefix}/")
+        yield from (document for document in yaml.safe_load_all(text) if document)
+
+    def _configure(self, document: Document) -> Document:
+        if document["kind"] == "Deployment":
+            container = document["spec"]["template"]["spec"]["containers"][0]
+            container["args"] = [self._argument(argument) for argument in container["args"]]
+            if self.build is not None:
+                document["spec"]["template"]["metadata"]["annotations"] = {_ANNOTATION_BUILD: self.build}
+        if document["kind"] == "Service" and self.node_port is not None:
+            document["spec"]["type"] = "NodePort"
+            document["spec"]["ports"][0]["nodePort"] = self.node_port
+        return document
+
+    def _argument(self, argument: str) -> str:
+        name, _, _ = argument.partition("=")
+        return f"{name}={self.public_url}" if name in ("--public-url", "--gateway-url") else argument
+
+
+def master_key_secret() -> Document:
+    """A new key from which every credential is derived. Losing it ends sessions; nothing on a volume depends on it."""
+    return _secret("devworkspace-keys", {"master": secrets.token_bytes(_MASTER_KEY_BYTES)})
+
+
+def admin_secret(*, username: str, password_hash: str) -> Document:
+    return _secret("devworkspace-admin", {"username": username.encode(), "password-hash": password_hash.encode()})
+
+
+def _secret(name: str, data: Mapping[str, bytes]) -> Document:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": SYSTEM_NAMESPACE, "labels": {"app.kubernetes.io/name": "devworkspace"}},
+        "type": "Opaque",
+        "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
+    }

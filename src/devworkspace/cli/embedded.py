@@ -1,0 +1,90 @@
+"""The embedded cluster as seen from here: a program that is built when its sources change, and called."""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from devworkspace.cli import shell
+from devworkspace.cli.progress import Progress
+from devworkspace.cli.project import Project
+from devworkspace.cli.toolchain import find_go
+
+NODE_PORT: Final = 30080
+
+
+class EmbeddedCluster:
+    """One embedded cluster of a checkout; `name` tells several on one machine apart."""
+
+    def __init__(self, project: Project, *, name: str = "default", state: Path | None = None) -> None:
+        self._project = project
+        self.name = name
+        self.state = state if state is not None else project.state / "cluster"
+        self._programs = project.state / "bin"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Where the cluster's kubeconfig is while it exists."""
+        return self.state / "kubeconfig"
+
+    def build(self, progress: Progress) -> None:
+        """Builds what is missing or changed; minutes the first time, a second afterwards."""
+        go = find_go(self._project, progress)
+        # A download of another toolchain behind the user's back would fail without the internet and surprise with it.
+        shell.run(
+            [self._project.root / "cluster" / "build.sh", self._programs],
+            log=progress.log,
+            on_line=progress.detail,
+            environment={"GO": str(go), "GOTOOLCHAIN": "local"},
+        )
+
+    def command(self, *arguments: str | Path) -> list[str | Path]:
+        """The argument list of a call of the program for this cluster."""
+        program = self._programs / "devcluster"
+        if not program.exists():
+            raise click.ClickException(
+                "the embedded cluster is not built yet; run ./install.sh or `make cluster` first"
+            )
+        verb, *rest = arguments
+        return [program, verb, "--name", self.name, "--state-dir", self.state, *rest]
+
+    def up(self, progress: Progress, *, publish: Sequence[str], kubeconfig: Path) -> None:
+        """Starts the cluster or finds it running; raises CommandError with the program's own explanation."""
+        published = [part for address in publish for part in ("--publish", address)]
+        shell.run(
+            self.command("up", "--bin-dir", self._programs, "--kubeconfig", kubeconfig, *published),
+            log=progress.log,
+            on_line=progress.detail,
+        )
+
+    def down(self, progress: Progress, *, delete_data: bool) -> None:
+        """Stops the cluster and removes every trace of it but its data, and that too if told so."""
+        data = ["--delete-data"] if delete_data else []
+        shell.run(self.command("down", *data), log=progress.log, on_line=progress.detail)
+
+    def is_running(self) -> bool:
+        """Whether its supervisor answers."""
+        try:
+            status: dict[str, Any] = json.loads(shell.output(self.command("status", "--json"), timeout=30))
+        except (click.ClickException, ValueError):
+            return False
+        return bool(status.get("running", True))
+
+    def load_images(self, archives: Iterable[Path], progress: Progress) -> None:
+        """Imports archives that were not imported yet; an archive's name carries the hash of its inputs."""
+        record = self.state / "loaded-images.json"
+        loaded: list[str] = json.loads(record.read_text()) if record.exists() else []
+        new = [archive for archive in archives if archive.name not in loaded]
+        for archive in new:
+            progress.say(f"      loading {archive.name} ({archive.stat().st_size / 1e6:.0f} MB)")
+            shell.run(self.command("load-image", archive), log=progress.log, on_line=progress.detail)
+            loaded.append(archive.name)
+            record.write_text(json.dumps(loaded))
+
+    def exec(self, *arguments: str | Path) -> None:
+        """Replaces this process by the program: its messages and its exit code are the user's."""
+        argv = [str(part) for part in self.command(*arguments)]
+        os.execv(argv[0], argv)  # noqa: S606 - no shell is involved

@@ -1,0 +1,165 @@
+"""`devworkspace install`: from a bare machine, or a cluster, to an editor that answers."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import click
+
+from devworkspace.api.names import SYSTEM_NAMESPACE
+from devworkspace.cli import shell
+from devworkspace.cli.account import USERNAME, ensure_account
+from devworkspace.cli.deployment import DEFAULT_IMAGE_PREFIX, Deployment, Document, master_key_secret
+from devworkspace.cli.embedded import NODE_PORT, EmbeddedCluster
+from devworkspace.cli.kubectl import Kubectl
+from devworkspace.cli.progress import Progress
+from devworkspace.cli.project import Project, find_project
+from devworkspace.cli.target import Target, embedded_target, find_foreign
+from devworkspace.cli.toolchain import install_packages, read_packages
+
+IMAGES: Final = ("base", "devworkspace", "python", "nodejs", "go", "java")
+_EMBEDDED_STEPS: Final = 9
+_FOREIGN_STEPS: Final = 5
+_ROLLOUT_SECONDS: Final = 180
+_START_SECONDS: Final = 180
+
+
+@click.command("install")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before changing a cluster that is not the embedded one.")
+@click.option("--embedded", is_flag=True, help="Use the embedded cluster even if another one is configured.")
+@click.option("--port", default=8080, show_default=True, help="Port on this machine for http://localhost:PORT/.")
+@click.option("--public-url", help="Where people reach the gateway. Default: http://localhost:PORT.")
+@click.option(
+    "--image-prefix", default=DEFAULT_IMAGE_PREFIX, show_default=True, help="What stands before /<name>:<version>."
+)
+@click.option("--reset-password", is_flag=True, help="Make a new password for the administrator.")
+def command(
+    yes: bool, embedded: bool, port: int, public_url: str | None, image_prefix: str, reset_password: bool
+) -> None:
+    """Install DevWorkspace and open a first environment. Safe to repeat and to interrupt."""
+    project = find_project()
+    target = None if embedded else find_foreign(project)
+    if target is None:
+        target = embedded_target(project, EmbeddedCluster(project))
+    deployment = Deployment(
+        project=project,
+        public_url=public_url or f"http://localhost:{port}",
+        image_prefix=image_prefix,
+        node_port=NODE_PORT if target.embedded is not None else None,
+    )
+    steps = _EMBEDDED_STEPS if target.embedded is not None else _FOREIGN_STEPS
+    progress = Progress(total=steps, log_folder=project.logs, name="install")
+    progress.say(f"Installing DevWorkspace into {target.description}. Everything is logged to {progress.log_path}")
+    if target.embedded is not None:
+        build = prepare_embedded(project, target.embedded, progress, port=port)
+        deployment = replace(deployment, build=build)
+    elif not yes:
+        _ask(target, image_prefix)
+    password = _deploy(project, target, deployment, progress, reset_password=reset_password)
+    _farewell(target, deployment, progress, password=password, port=port)
+
+
+def _ask(target: Target, image_prefix: str) -> None:
+    click.echo(
+        f"This will add to {target.description}:\n"
+        f"  - two CustomResourceDefinitions (devworkspace.kubesphere.io)\n"
+        f"  - namespace {SYSTEM_NAMESPACE} with an operator and a server, and their ClusterRoles\n"
+        f"  - example templates, and one example environment in namespace default\n"
+        f"Its nodes must be able to get the images {image_prefix}/<name>:0.1.0 (images/README.md tells how to build "
+        "and push them)."
+    )
+    click.confirm("Go on?", abort=True)
+
+
+def prepare_embedded(project: Project, cluster: EmbeddedCluster, progress: Progress, *, port: int) -> str:
+    """From a bare machine to a running cluster with the images on its node; returns the name of the program's build."""
+    if os.geteuid() != 0:
+        raise click.ClickException(
+            "the embedded cluster needs root (network namespaces, mounts, containerd): run it with sudo, "
+            "or point KUBECONFIG to a cluster of your own"
+        )
+    with progress.step("Checking this machine and installing packages"):
+        packages = read_packages(project.root / "cluster" / "packages.txt", project.root / "images" / "packages.txt")
+        install_packages(packages, progress)
+    with progress.step("Building the embedded Kubernetes (several minutes the first time)"):
+        cluster.build(progress)
+    with progress.step("Starting the cluster"):
+        publish = [f"127.0.0.1:{port}:{NODE_PORT}"]
+        cluster.up(progress, publish=publish, kubeconfig=project.kubeconfig)
+    with progress.step("Building the images (several minutes the first time)"):
+        archives = build_images(project, progress)
+    with progress.step("Loading the images into the cluster"):
+        cluster.load_images(archives.values(), progress)
+    return archives["devworkspace"].name
+
+
+def build_images(project: Project, progress: Progress) -> dict[str, Path]:
+    """Builds what changed and returns the archives by image name."""
+    builder = project.root / "images" / "build.sh"
+    shell.run([builder, *IMAGES], log=progress.log, on_line=progress.detail)
+    return {name: Path(shell.output([builder, "--print", name]).strip()) for name in IMAGES}
+
+
+def _deploy(
+    project: Project, target: Target, deployment: Deployment, progress: Progress, *, reset_password: bool
+) -> str | None:
+    kubectl = target.kubectl
+    with progress.step("Installing the API (CustomResourceDefinitions) and rights"):
+        kubectl.apply(deployment.crds())
+        kubectl.call("wait", "--for=condition=Established", "--timeout=60s", *_names(deployment.crds()))
+        kubectl.apply(deployment.base())
+        if not kubectl.exists("secret", "devworkspace-keys", namespace=SYSTEM_NAMESPACE):
+            kubectl.create(master_key_secret())
+        password = ensure_account(kubectl, _password_file(project, kubectl), reset=reset_password)
+    with progress.step("Starting operator and server"):
+        kubectl.apply(deployment.workloads())
+        for name in ("devworkspace-operator", "devworkspace-server"):
+            kubectl.wait_rollout(name, namespace=SYSTEM_NAMESPACE, seconds=_ROLLOUT_SECONDS)
+    with progress.step("Publishing the example templates"):
+        kubectl.apply(deployment.templates())
+    with progress.step("Opening the example environment and waiting for its editor"):
+        instance = deployment.example_instance()
+        name, namespace = instance["metadata"]["name"], instance["metadata"].get("namespace", "default")
+        if not kubectl.exists("workspaceinstance", name, namespace=namespace):
+            kubectl.create(instance)
+        elif not kubectl.json("get", "workspaceinstance", name, f"--namespace={namespace}")["spec"].get(
+            "running", True
+        ):
+            progress.say(f"      {namespace}/{name} was stopped by its owner and stays so")
+            return password
+        kubectl.wait_phase(name, namespace=namespace, seconds=_START_SECONDS, progress=progress)
+    return password
+
+
+def _password_file(project: Project, kubectl: Kubectl) -> Path:
+    """One file for each cluster that was installed to from this checkout."""
+    uid = kubectl.json("get", "namespace", "kube-system")["metadata"]["uid"]
+    return project.state / f"admin-password-{uid[:8]}"
+
+
+def _names(crds: list[Document]) -> list[str]:
+    return [f"customresourcedefinition/{crd['metadata']['name']}" for crd in crds]
+
+
+def _farewell(target: Target, deployment: Deployment, progress: Progress, *, password: str | None, port: int) -> None:
+    instance = deployment.example_instance()
+    name, namespace = instance["metadata"]["name"], instance["metadata"].get("namespace", "default")
+    kubectl = "kubectl" if target.embedded is None else "KUBECONFIG=.local/kubeconfig .local/bin/kubernetes kubectl"
+    progress.say(f"\nDevWorkspace is ready after {progress.elapsed:.0f} s.\n")
+    if target.embedded is None:
+        forward = f"kubectl --namespace {SYSTEM_NAMESPACE} port-forward service/devworkspace-server {port}:80"
+        progress.say(f"  Reach it with: {forward}")
+    progress.say(f"  Address:   {deployment.public_url}/")
+    progress.say(f"  Account:   {USERNAME}")
+    # Not through `progress`: the log keeps no password.
+    click.echo(
+        f"  Password:  {password or '(made by another checkout; ./install.sh --reset-password makes a new one)'}"
+    )
+    stop = '{"spec":{"running":false}}'
+    progress.say(
+        "\nNext:\n"
+        f"  1. Sign in at {deployment.public_url}/ and open the environment {name!r}.\n"
+        f"  2. Stop it:  {kubectl} patch wsi {name} -n {namespace} --type=merge -p '{stop}'\n"
+        f"  3. List the templates:  {kubectl} get wst   (docs/CRD_SPEC.md tells how to make an environment)\n"
+    )

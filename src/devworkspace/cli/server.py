@@ -1,0 +1,59 @@
+"""`devworkspace server`: runs sign-in, pages and gateway in this process."""
+
+import asyncio
+from pathlib import Path
+
+import click
+import uvloop
+
+from devworkspace.cli.logs import LogFormat, configure_logging, logging_options
+from devworkspace.server import app
+from devworkspace.server.config import ConfigurationError, ServerConfig
+
+
+@click.command("server")
+@click.option("--public-url", required=True, help="What people type; environments live at <id>. before its host.")
+@click.option(
+    "--master-key-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="File with at least 32 random bytes; the operator needs the same.",
+)
+@click.option(
+    "--admin-dir",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    required=True,
+    help="Directory with `username` and `password-hash` (argon2) of the administrator.",
+)
+@click.option("--listen-host", default="0.0.0.0", show_default=True)  # noqa: S104
+@click.option("--listen-port", default=8080, show_default=True)
+@click.option("--internal-port", default=9090, show_default=True, help="Port of /metrics and the probes.")
+@click.option("--kubeconfig", type=click.Path(path_type=Path, exists=True), help="Default: KUBECONFIG, then the pod.")
+@logging_options
+def command(
+    public_url: str,
+    master_key_file: Path,
+    admin_dir: Path,
+    listen_host: str,
+    listen_port: int,
+    internal_port: int,
+    kubeconfig: Path | None,
+    log_format: LogFormat,
+    verbose: bool,
+) -> None:
+    """Serve the sign-in page, the list of environments, and the way to every editor."""
+    configure_logging(log_format=log_format, verbose=verbose)
+    config = ServerConfig(
+        public_url=public_url,
+        master_key_file=master_key_file,
+        admin_dir=admin_dir,
+        listen_host=listen_host,
+        listen_port=listen_port,
+        internal_port=internal_port,
+        kubeconfig=kubeconfig,
+    )
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(app.run(config))
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error

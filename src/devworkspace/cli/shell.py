@@ -1,0 +1,106 @@
+"""Runs programs: argument lists only, output into the log, the last words into the error."""
+
+import os
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Final
+
+import click
+
+_SHOWN_LINES: Final = 15
+
+
+class CommandError(click.ClickException):
+    """A program failed; the message names it, its exit code, its last lines and the log."""
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    log: IO[str] | None = None,
+    on_line: Callable[[str], None] | None = None,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> None:
+    """Runs a program to its end, each line of its output into `log` and to `on_line`; raises CommandError."""
+    arguments = [str(part) for part in argv]
+    tail: deque[str] = deque(maxlen=_SHOWN_LINES)
+    if log is not None:
+        print("$", *arguments, file=log, flush=True)
+    try:
+        process = subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+            cwd=cwd,
+            text=True,
+            errors="replace",
+        )
+    except OSError as error:
+        raise CommandError(f"cannot run {arguments[0]}: {error.strerror}") from error
+    with process, _killed_on_error(process):
+        for line in process.stdout or ():
+            tail.append(line.rstrip())
+            if log is not None:
+                log.write(line)
+                log.flush()
+            if on_line is not None:
+                on_line(line.rstrip())
+    if process.returncode != 0:
+        raise _failure(arguments, process.returncode, "\n".join(tail))
+
+
+def output(
+    argv: Sequence[str | Path],
+    *,
+    input_text: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout: float | None = 120,
+) -> str:
+    """Standard output of a program; raises CommandError, also when it takes longer than `timeout` seconds."""
+    arguments = [str(part) for part in argv]
+    try:
+        result = subprocess.run(
+            arguments,
+            input=input_text,
+            stdin=subprocess.DEVNULL if input_text is None else None,
+            capture_output=True,
+            env={**os.environ, **(environment or {})},
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+    except OSError as error:
+        raise CommandError(f"cannot run {arguments[0]}: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(f"{arguments[0]} gave no answer within {timeout:.0f} s") from error
+    if result.returncode != 0:
+        raise _failure(arguments, result.returncode, (result.stderr or result.stdout).strip())
+    return result.stdout
+
+
+def _failure(arguments: Sequence[str], code: int, words: str) -> CommandError:
+    shown = " ".join(arguments[:6]) + (" …" if len(arguments) > 6 else "")
+    return CommandError(f"{shown} ended with exit code {code}:\n{words or '(it said nothing)'}")
+
+
+class _killed_on_error:  # noqa: N801 - used as a function
+    """Takes a child with us: an interrupted installation must not leave a build running."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            return
+        self._process.terminate()
+        threading.Timer(10, self._process.kill).start()

@@ -1,0 +1,81 @@
+"""`devworkspace uninstall`: removes what the installer made. Data goes only when it is asked for by name."""
+
+import shutil
+from typing import Final
+
+import click
+
+from devworkspace.api.names import LABEL_MANAGED_BY, MANAGED_BY, SYSTEM_NAMESPACE
+from devworkspace.cli.deployment import Deployment
+from devworkspace.cli.embedded import EmbeddedCluster
+from devworkspace.cli.kubectl import Kubectl
+from devworkspace.cli.progress import Progress
+from devworkspace.cli.project import Project, cache_folder, find_project
+from devworkspace.cli.target import Target, find_foreign
+
+_OURS: Final = f"--selector={LABEL_MANAGED_BY}={MANAGED_BY}"
+_WAIT: Final = "--timeout=120s"
+
+
+@click.command("uninstall")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--embedded", is_flag=True, help="Remove the embedded cluster even if another one is configured.")
+@click.option(
+    "--delete-data", is_flag=True, help="Also delete environments, templates and all volumes. Not reversible."
+)
+@click.option("--delete-cache", is_flag=True, help="Also delete the builds that are kept for the next installation.")
+def command(yes: bool, embedded: bool, delete_data: bool, delete_cache: bool) -> None:
+    """Remove DevWorkspace; environments, templates and volumes stay unless --delete-data."""
+    project = find_project()
+    target = None if embedded else find_foreign(project)
+    what = target.description if target is not None else "the embedded Kubernetes on this machine"
+    data = "INCLUDING all environments, templates and volumes" if delete_data else "keeping environments and volumes"
+    if not yes:
+        click.confirm(f"Remove DevWorkspace from {what}, {data}?", abort=True)
+    progress = Progress(total=1 if target is None else 2, log_folder=project.logs, name="uninstall")
+    if target is None:
+        _remove_embedded(project, progress, delete_data=delete_data)
+    else:
+        _remove_foreign(project, target, progress, delete_data=delete_data)
+    if delete_cache:
+        shutil.rmtree(cache_folder(), ignore_errors=True)
+    progress.say("Removed. ./install.sh brings it back" + ("." if delete_data else ", with its data."))
+
+
+def _remove_embedded(project: Project, progress: Progress, *, delete_data: bool) -> None:
+    cluster = EmbeddedCluster(project)
+    with progress.step("Stopping the embedded cluster"):
+        if not cluster.state.exists():
+            progress.say("      there is none")
+            return
+        cluster.down(progress, delete_data=delete_data)
+    project.kubeconfig.unlink(missing_ok=True)
+    if delete_data:
+        for password in project.state.glob("admin-password-*"):
+            password.unlink()
+
+
+def _remove_foreign(project: Project, target: Target, progress: Progress, *, delete_data: bool) -> None:
+    kubectl, deployment = target.kubectl, Deployment(project=project, public_url="")
+    with progress.step("Removing operator, server and rights"):
+        kubectl.call("delete", "namespace", SYSTEM_NAMESPACE, "--ignore-not-found", _WAIT, timeout=150)
+        for document in deployment.base():
+            if document["kind"].startswith("ClusterRole"):
+                kubectl.call("delete", document["kind"], document["metadata"]["name"], "--ignore-not-found")
+    with progress.step("Removing environments and data" if delete_data else "Stopping the pods of environments"):
+        _remove_pods(kubectl)
+        if delete_data:
+            _remove_data(kubectl, deployment)
+
+
+def _remove_pods(kubectl: Kubectl) -> None:
+    """Nobody looks after them any more; the operator makes them again when it is back."""
+    kubectl.call("delete", "pods", "--all-namespaces", _OURS, _WAIT, timeout=150)
+    kubectl.call("delete", "networkpolicies", "--all-namespaces", _OURS)
+
+
+def _remove_data(kubectl: Kubectl, deployment: Deployment) -> None:
+    for crd in deployment.crds():
+        kubectl.call("delete", "customresourcedefinition", crd["metadata"]["name"], "--ignore-not-found", _WAIT)
+    for kind in ("services", "persistentvolumeclaims"):
+        kubectl.call("delete", kind, "--all-namespaces", _OURS, _WAIT, timeout=150)

@@ -1,0 +1,145 @@
+"""Everything that the operator knows of the cluster, and the World of one instance cut out of it."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from devworkspace.api import names
+from devworkspace.api.children import Namespace, NetworkPolicy, PersistentVolumeClaim, Pod, Service
+from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.meta import Key, ObjectMeta
+from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.core.render.policy import POLICY_NAME
+from devworkspace.core.resolve import Refusal
+from devworkspace.core.world import Installation, World
+from devworkspace.kube.client import Client
+from devworkspace.kube.informer import Informer
+from devworkspace.kube.resource import NAMESPACES, NETWORK_POLICIES, PODS, PVCS, SERVICES
+from devworkspace.operator.store import Store
+
+_OURS = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
+_BY_UID = "instance-uid"
+_BY_INSTANCE = "instance"
+
+Child = Pod | PersistentVolumeClaim | Service | NetworkPolicy
+
+
+class Cluster:
+    """Stores of our two kinds (fed by Kopf) and informers of everything else; `enqueue` is told whose world changed."""
+
+    def __init__(self, client: Client, installation: Installation, enqueue: Callable[[Key], None]) -> None:
+        self.installation = installation
+        self.instances: Store[WorkspaceInstance] = Store()
+        self.templates: Store[WorkspaceTemplate] = Store()
+        self.write_refusals: dict[str, Refusal] = {}
+        self._enqueue = enqueue
+        by_uid = {_BY_UID: _uid_label}
+        self.pods = Informer(client, PODS, Pod, label_selector=_OURS, indexers=by_uid, on_change=self._child_changed)
+        self.volumes = Informer(
+            client,
+            PVCS,
+            PersistentVolumeClaim,
+            label_selector=_OURS,
+            indexers={**by_uid, _BY_INSTANCE: _instance_annotation},
+            on_change=self._child_changed,
+        )
+        self.services = Informer(
+            client, SERVICES, Service, label_selector=_OURS, indexers=by_uid, on_change=self._child_changed
+        )
+        self.policies = Informer(
+            client, NETWORK_POLICIES, NetworkPolicy, label_selector=_OURS, on_change=self._policy_changed
+        )
+        self.namespaces = Informer(client, NAMESPACES, Namespace, on_change=self._namespace_changed)
+
+    @property
+    def informers(self) -> tuple[Informer, ...]:  # type: ignore[type-arg]
+        return (self.pods, self.volumes, self.services, self.policies, self.namespaces)
+
+    def world(self, key: Key, now: datetime) -> World:
+        """The World of an instance; of one that is gone, what it left behind."""
+        instance = self.instances.get(key)
+        namespace = self.namespaces.get(Key("", key.namespace))
+        uid = instance.metadata.uid if instance is not None else None
+        return World(
+            key=key,
+            now=now,
+            installation=self.installation,
+            instance=instance,
+            template=self.templates.get(Key("", instance.spec.template_ref)) if instance is not None else None,
+            namespace_labels=namespace.metadata.labels if namespace is not None else {},
+            pod=self._pod_of(uid),
+            volumes=tuple(self.volumes.by_index(_BY_UID, uid)) if uid is not None else (),
+            left_volumes=self._left_volumes(key, uid),
+            service=next(iter(self.services.by_index(_BY_UID, uid)), None) if uid is not None else None,
+            policy=self.policies.get(Key(key.namespace, POLICY_NAME)),
+            namespace_in_use=self.instances.count(key.namespace) > 0,
+            write_refusal=self.write_refusals.get(uid) if uid is not None else None,
+        )
+
+    def _pod_of(self, uid: str | None) -> Pod | None:
+        """The instance's pod; of several (a forged label) the one that the instance owns."""
+        if uid is None:
+            return None
+        owned = (pod for pod in self.pods.by_index(_BY_UID, uid) if _is_owned_by(pod.metadata, uid))
+        return next(owned, None)
+
+    def _left_volumes(self, key: Key, uid: str | None) -> tuple[PersistentVolumeClaim, ...]:
+        """Volumes of earlier instances under this name."""
+        return tuple(
+            volume
+            for volume in self.volumes.by_index(_BY_INSTANCE, str(key))
+            if volume.metadata.labels.get(names.LABEL_INSTANCE_UID) != uid
+        )
+
+    def instance_changed(self, key: Key) -> None:
+        self._enqueue(key)
+
+    def template_changed(self, name: str) -> None:
+        for instance in self.instances.values():
+            if instance.spec.template_ref == name:
+                self._enqueue(instance.metadata.key)
+
+    def _child_changed(self, old: Child | None, new: Child | None) -> None:
+        child = new if new is not None else old
+        if child is None:
+            return
+        name = child.metadata.labels.get(names.LABEL_INSTANCE, "")
+        self._enqueue(Key(child.metadata.namespace, name))
+
+    def _policy_changed(self, old: NetworkPolicy | None, new: NetworkPolicy | None) -> None:
+        policy = new if new is not None else old
+        if policy is not None:
+            self._enqueue_namespace(policy.metadata.namespace)
+
+    def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
+        if old is not None and new is not None and old.metadata.labels != new.metadata.labels:
+            self._enqueue_namespace(new.metadata.name)
+
+    def _enqueue_namespace(self, namespace: str) -> None:
+        for key in self.instances.keys_in(namespace):
+            self._enqueue(key)
+
+    def remember(self, child: Child) -> None:
+        """Puts the answer to an own write where the next decision looks."""
+        match child:
+            case Pod():
+                self.pods.remember(child)
+            case PersistentVolumeClaim():
+                self.volumes.remember(child)
+            case Service():
+                self.services.remember(child)
+            case NetworkPolicy():
+                self.policies.remember(child)
+
+
+def _uid_label(child: Child) -> Iterator[str]:
+    if (uid := child.metadata.labels.get(names.LABEL_INSTANCE_UID)) is not None:
+        yield uid
+
+
+def _is_owned_by(metadata: ObjectMeta, uid: str) -> bool:
+    return any(reference.uid == uid for reference in metadata.owner_references)
+
+
+def _instance_annotation(volume: PersistentVolumeClaim) -> Iterator[str]:
+    if (name := volume.metadata.annotations.get(names.ANNOTATION_INSTANCE)) is not None:
+        yield str(Key(volume.metadata.namespace, name))

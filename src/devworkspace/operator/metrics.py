@@ -1,0 +1,73 @@
+"""What the operator counts, in an own registry so that tests can run several operators in one process."""
+
+from collections import Counter as Tally
+from collections.abc import Iterator
+from typing import Final, get_args
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from devworkspace.api.instance import Phase
+from devworkspace.operator.cluster import Cluster
+
+_PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
+
+
+class Metrics:
+    """Counters and histograms; `observe_request` and `observe_reconcile` are called by client and queue."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "devworkspace_api_requests",
+            "Requests to the Kubernetes API server.",
+            ("verb", "resource", "status"),
+            registry=self.registry,
+        )
+        self._request_seconds = Histogram(
+            "devworkspace_api_request_seconds",
+            "Duration of requests to the Kubernetes API server, watches excepted.",
+            ("verb",),
+            buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30),
+            registry=self.registry,
+        )
+        self._reconciles = Counter(
+            "devworkspace_reconciles", "Rounds of reconciling, by result.", ("result",), registry=self.registry
+        )
+        self._reconcile_seconds = Histogram(
+            "devworkspace_reconcile_seconds",
+            "Duration of one round of reconciling.",
+            buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30),
+            registry=self.registry,
+        )
+        self.queue_length = Gauge(
+            "devworkspace_queue_length", "Instances that wait for a worker.", registry=self.registry
+        )
+
+    def observe_request(self, verb: str, resource: str, status: int, seconds: float) -> None:
+        """One finished request; `status` is 0 where no answer came."""
+        self._requests.labels(verb, resource, str(status)).inc()
+        if verb != "watch":
+            self._request_seconds.labels(verb).observe(seconds)
+
+    def observe_reconcile(self, result: str, seconds: float) -> None:
+        """One finished round; `result` is `ok`, `refused` or `error`."""
+        self._reconciles.labels(result).inc()
+        self._reconcile_seconds.observe(seconds)
+
+    def watch(self, cluster: Cluster) -> None:
+        """Adds the counts of environments by phase, read from the stores when asked."""
+        self.registry.register(_Environments(cluster))
+
+
+class _Environments(Collector):
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def collect(self) -> Iterator[Metric]:
+        tally = Tally(instance.status.phase or "Pending" for instance in self._cluster.instances.values())
+        family = GaugeMetricFamily("devworkspace_environments", "Environments by phase.", labels=("phase",))
+        for phase in _PHASES:
+            family.add_metric((phase,), tally[phase])
+        yield family

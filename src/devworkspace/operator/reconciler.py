@@ -1,0 +1,187 @@
+"""Carries out plans: the only place of the operator that writes to the cluster."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from devworkspace.api import names
+from devworkspace.api.children import NetworkPolicy, PersistentVolumeClaim, Pod, Service
+from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
+from devworkspace.api.meta import Key, ObjectMeta, Struct
+from devworkspace.core.plan import Apply, Delete, Kind, Plan, Retain, make_plan
+from devworkspace.core.refusals import explain_refusal, name_conflict
+from devworkspace.core.resolve import Refusal
+from devworkspace.kube.client import Client
+from devworkspace.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
+from devworkspace.kube.resource import NETWORK_POLICIES, PODS, PVCS, SECRETS, SERVICES, Resource
+from devworkspace.operator.cluster import Cluster
+
+logger = logging.getLogger(__name__)
+
+INSTANCES: Final = Resource(names.GROUP, names.VERSION, names.INSTANCE_PLURAL, names.INSTANCE_KIND)
+
+
+class SecretMetadata(Struct, frozen=True):
+    """The answer to a Secret's apply without its content."""
+
+    metadata: ObjectMeta
+
+
+_KINDS: Final[Mapping[Kind, tuple[Resource, type[Any]]]] = {
+    "PersistentVolumeClaim": (PVCS, PersistentVolumeClaim),
+    "Secret": (SECRETS, SecretMetadata),
+    "Service": (SERVICES, Service),
+    "Pod": (PODS, Pod),
+    "NetworkPolicy": (NETWORK_POLICIES, NetworkPolicy),
+}
+
+
+class RefusedWriteError(Exception):
+    """The API server refuses a child for a reason that its owner can act on."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class Reconciler:
+    """`reconcile` makes the cluster as one instance wants it and returns the seconds until it must look again."""
+
+    def __init__(self, *, client: Client, cluster: Cluster, now: Callable[[], datetime]) -> None:
+        self._client = client
+        self._cluster = cluster
+        self._now = now
+
+    async def reconcile(self, key: Key) -> float | None:
+        """One round for one instance.
+
+        Returns seconds or None. Raises what the queue answers with a back-off: network failures, overload, and refused
+        writes after they were told in status.
+        """
+        world = self._cluster.world(key, self._now())
+        plan = make_plan(world)
+        try:
+            await self._carry_out(key, world.instance, plan)
+        except RefusedWriteError as refused:
+            await self._tell_refusal(key, world.instance, refused.refusal)
+            raise
+        if world.instance is not None and plan.apply and world.write_refusal is not None:
+            del self._cluster.write_refusals[world.instance.metadata.uid]
+            return 0.0
+        return plan.requeue_after.total_seconds() if plan.requeue_after is not None else None
+
+    async def _carry_out(self, key: Key, instance: WorkspaceInstance | None, plan: Plan) -> None:
+        if instance is not None and plan.status is not None and not await self._write_status(instance, plan.status):
+            return
+        for deletion in plan.delete:
+            await self._delete(key.namespace, deletion)
+        for group in plan.apply:
+            await self._apply_group(instance, group)
+        for retain in plan.retain:
+            await self._retain(key.namespace, retain)
+
+    async def _write_status(self, instance: WorkspaceInstance, status: InstanceStatus) -> bool:
+        """False when the instance has gone or was replaced: nothing may be made for it then."""
+        metadata = instance.metadata
+        body = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.INSTANCE_KIND,
+            # The UID makes the API server refuse a status that was meant for a predecessor of the same name.
+            "metadata": {"name": metadata.name, "namespace": metadata.namespace, "uid": metadata.uid},
+            # The server writes the activity; a stale copy of it in our apply would fight with the server's.
+            "status": replace(status, last_activity=None),
+        }
+        try:
+            written = await self._client.apply_status(INSTANCES, body, WorkspaceInstance)
+        except NotFound:
+            self._cluster.instances.drop(metadata.key, metadata.uid)
+            return False
+        except Conflict:
+            logger.info("%s was replaced meanwhile", metadata.key)
+            return False
+        if status.phase != instance.status.phase:
+            logger.info("%s: %s -> %s: %s", metadata.key, instance.status.phase, status.phase, status.message)
+        self._cluster.instances.put(written)
+        return True
+
+    async def _apply_group(self, instance: WorkspaceInstance | None, group: tuple[Apply, ...]) -> None:
+        results = await asyncio.gather(*(self._apply(instance, action) for action in group), return_exceptions=True)
+        # A refusal is what the owner must read; it must not hide behind a neighbour's network failure.
+        failures = [result for result in results if isinstance(result, BaseException)]
+        failures.sort(key=lambda failure: not isinstance(failure, RefusedWriteError))
+        if failures:
+            raise failures[0]
+
+    async def _apply(self, instance: WorkspaceInstance | None, action: Apply) -> None:
+        resource, type_ = _KINDS[action.kind]
+        metadata = action.body["metadata"]
+        key = Key(metadata["namespace"], metadata["name"])
+        if action.expect_new and (existing := await self._find(resource, key, type_)) is not None:
+            if not _is_ours(existing.metadata, instance):
+                raise RefusedWriteError(name_conflict(kind=action.kind, name=key.name))
+            self._cluster.remember(existing)
+            if action.kind == "Pod":
+                return
+        try:
+            applied = await self._client.apply(resource, action.body, type_)
+        except (Conflict, AlreadyExists):
+            raise
+        except ApiError as error:
+            if action.kind == "Secret" and error.status == 422 and "type" in error.message:
+                raise RefusedWriteError(name_conflict(kind=action.kind, name=key.name)) from error
+            refusal = explain_refusal(kind=action.kind, status=error.status, message=error.message)
+            if refusal is None:
+                raise
+            raise RefusedWriteError(refusal) from error
+        self._cluster.remember(applied)
+
+    async def _find(self, resource: Resource, key: Key, type_: type[Any]) -> Any:
+        try:
+            return await self._client.get(resource, key, type_)
+        except NotFound:
+            return None
+
+    async def _delete(self, namespace: str, deletion: Delete) -> None:
+        resource, _ = _KINDS[deletion.kind]
+        try:
+            await self._client.delete(resource, Key(namespace, deletion.name), uid=deletion.uid)
+        except (NotFound, Conflict):
+            # Gone already, or another object under that name: the watch will tell.
+            return
+
+    async def _retain(self, namespace: str, retain: Retain) -> None:
+        patch = {
+            "metadata": {
+                "uid": retain.uid,
+                "labels": {names.LABEL_RETAINED: "true"},
+                "annotations": {names.ANNOTATION_RETAINED_AT: retain.at},
+            }
+        }
+        try:
+            volume = await self._client.merge_patch(PVCS, Key(namespace, retain.name), patch, PersistentVolumeClaim)
+        except (NotFound, Conflict):
+            return
+        logger.info("volume %s/%s is retained", namespace, retain.name)
+        self._cluster.remember(volume)
+
+    async def _tell_refusal(self, key: Key, instance: WorkspaceInstance | None, refusal: Refusal) -> None:
+        if instance is None or self._cluster.write_refusals.get(instance.metadata.uid) == refusal:
+            return
+        self._cluster.write_refusals[instance.metadata.uid] = refusal
+        plan = make_plan(self._cluster.world(key, self._now()))
+        if plan.status is not None:
+            await self._write_status(instance, plan.status)
+
+
+def _is_ours(metadata: ObjectMeta, instance: WorkspaceInstance | None) -> bool:
+    if instance is None:
+        return False
+    if metadata.labels.get(names.LABEL_MANAGED_BY) != names.MANAGED_BY:
+        return False
+    uid = metadata.labels.get(names.LABEL_INSTANCE_UID)
+    # The namespace's policy belongs to no single instance.
+    return uid is None or uid == instance.metadata.uid
