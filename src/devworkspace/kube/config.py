@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -35,7 +36,7 @@ class Endpoint:
     """
 
     server: str
-    ssl: ssl.SSLContext | None = None
+    ssl: SSLContext | None = None
     credential: Credential = field(default_factory=Anonymous, repr=False)
     namespace: str = "default"
     proxy: str | None = None

@@ -1,0 +1,487 @@
+"""An API server in memory, for tests: real HTTP on loopback, the semantics that controllers rely on, faults on request.
+
+What it has: versions, uids, generation, status subresource, create, update, merge patch, server-side apply (lists as
+one value), deletion with preconditions, finalizers and owner references, selectors, paging with tokens that expire,
+watch from a version with a limited history (410), bookmarks, metadata-only answers, bearer tokens, access reviews,
+discovery. What it lacks: schemas, defaults, admission, RBAC on its own paths. tests/kube/test_real_api.py holds it
+against a real one where a cluster is at hand.
+"""
+
+import asyncio
+import contextlib
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aiohttp import web
+
+from devworkspace.api.meta import Key
+from devworkspace.kube import resource as kinds
+from devworkspace.kube.clock import now
+from devworkspace.kube.config import Endpoint
+from devworkspace.kube.resource import Resource
+from tests.support.fake_discovery import discover
+from tests.support.fake_faults import Fault, Logged, Stream
+from tests.support.fake_objects import Object, matches_fields, matches_labels, merge_patch, without_status
+from tests.support.fake_store import Change, Refusal, Store
+
+GROUP: Final = "devworkspace.kubesphere.io"
+INSTANCES: Final = Resource(GROUP, "v1alpha1", "workspaceinstances", "WorkspaceInstance")
+TEMPLATES: Final = Resource(GROUP, "v1alpha1", "ideworkspacetemplates", "WorkspaceTemplate", namespaced=False)
+LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+KNOWN: Final = (
+    kinds.PODS,
+    kinds.PVCS,
+    kinds.SERVICES,
+    kinds.SECRETS,
+    kinds.NAMESPACES,
+    kinds.EVENTS,
+    kinds.NETWORK_POLICIES,
+    LEASES,
+    INSTANCES,
+    TEMPLATES,
+)
+_WITHOUT_STATUS: Final = {kinds.SECRETS, kinds.EVENTS, LEASES, kinds.NETWORK_POLICIES}
+_PATCHES: Final = {"application/apply-patch+yaml": "apply", "application/merge-patch+json": "patch"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request is about."""
+
+    verb: str
+    resource: Resource
+    key: Key
+    subresource: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
+
+
+@dataclass(slots=True)
+class _Rest:
+    """The pages that a continue token stands for."""
+
+    items: list[Object]
+    version: int
+
+
+def _refusal(status: int, reason: str, message: str, details: dict[str, Any] | None = None) -> Object:
+    body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message}
+    return body | {"reason": reason, "code": status, "details": details or {}}
+
+
+def _line(kind: str, obj: Object) -> bytes:
+    return json.dumps({"type": kind, "object": obj}).encode() + b"\n"
+
+
+@dataclass(kw_only=True)
+class FakeApiServer:
+    """An async context manager; `endpoint` is ready inside of it.
+
+    `window` is how many changes a watch can look back, `bookmark_interval` is in seconds. `tokens`: None accepts
+    everybody. `authorize` answers SubjectAccessReviews from their spec. `clock` stamps objects.
+    """
+
+    window: int = 10_000
+    bookmark_interval: float = 60.0
+    gone_as_status: bool = False
+    tokens: set[str] | None = None
+    authorize: Callable[[Mapping[str, Any]], bool] = lambda spec: True
+    clock: Callable[[], datetime] = now
+    resources: tuple[Resource, ...] = KNOWN
+    faults: list[Fault] = field(default_factory=list)
+    requests: list[Logged] = field(default_factory=list)
+    reviews: list[Object] = field(default_factory=list)
+    streams: list[Stream] = field(default_factory=list)
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        self.store = Store(window=self.window, clock=lambda: self.clock())
+        self._continues: dict[str, _Rest] = {}
+        self._runner: web.AppRunner | None = None
+        self._by_path = {(known.group, known.version, known.plural): known for known in self.resources}
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=16 * 2**20)
+        app.router.add_route("*", "/{path:.*}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._runner is not None
+        self.end_streams()
+        await self._runner.cleanup()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(server=self.url)
+
+    @property
+    def writes(self) -> list[Logged]:
+        return [request for request in self.requests if request.is_write]
+
+    # What tests do behind the clients' backs.
+
+    def put(self, resource: Resource, body: Object) -> Object:
+        """Create or replace an object, status included."""
+        key = kinds.key_of(body)
+        if key not in self.store.objects.get(resource, {}):
+            return self.store.create(resource, body)
+        new = self.store.update(resource, key, body)
+        return self.store.update(resource, key, body, subresource="status") if "status" in body else new
+
+    def set_status(self, resource: Resource, key: Key, status: Object) -> Object:
+        """Replace the status, as a kubelet or the volume controller does."""
+        return self.store.update(resource, key, {"status": status}, subresource="status")
+
+    def patch(self, resource: Resource, key: Key, patch: Object) -> Object:
+        """Merge-patch everything but the status."""
+        return self.store.update(resource, key, merge_patch(self.store.get(resource, key), patch))
+
+    def remove(self, resource: Resource, key: Key) -> None:
+        """Delete at once, even where deletion is graceful (`store.graceful`): the kubelet has ended the pod."""
+        self.store.delete(resource, key, grace=0)
+
+    def get(self, resource: Resource, key: Key) -> Object | None:
+        stored = self.store.objects.get(resource, {}).get(key)
+        return stored.obj if stored is not None else None
+
+    def objects(self, resource: Resource, namespace: str = "") -> list[Object]:
+        return self.store.list(resource, namespace)
+
+    def expire_continues(self) -> None:
+        """Make every continue token that was handed out answer 410."""
+        self._continues.clear()
+
+    def end_streams(self, resource: str | None = None) -> None:
+        for stream in self._streams(resource):
+            stream.end()
+
+    def abort_streams(self, resource: str | None = None, *, after: bytes = b"") -> None:
+        """Break connections, after sending some bytes such as half a line."""
+        for stream in self._streams(resource):
+            if after:
+                stream.send(after)
+            stream.abort()
+
+    def freeze_streams(self, resource: str | None = None) -> None:
+        """Let open watches hear nothing any more, without closing them."""
+        for stream in self._streams(resource):
+            stream.frozen = True
+
+    def fail_streams(self, status: int, reason: str, resource: str | None = None) -> None:
+        """Send an error event in mid-stream; the server closes after it."""
+        for stream in self._streams(resource):
+            stream.send(_line("ERROR", _refusal(status, reason, f"told to fail with {status}")))
+            stream.end()
+
+    def bookmark(self, resource: str | None = None) -> None:
+        """Send a bookmark of the newest version now."""
+        for stream in self._streams(resource):
+            stream.send(self._bookmark_line(stream.resource))
+
+    def _streams(self, resource: str | None) -> list[Stream]:
+        return [stream for stream in self.streams if resource in {None, stream.resource}]
+
+    def _bookmark_line(self, plural: str) -> bytes:
+        known = next(known for known in self.resources if known.plural == plural)
+        metadata = {"resourceVersion": str(self.store.version)}
+        return _line("BOOKMARK", {"kind": known.kind, "apiVersion": known.api_version, "metadata": metadata})
+
+    # HTTP.
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        try:
+            self._authenticate(request)
+            if (discovered := discover(request.path, self.resources, without_status=_WITHOUT_STATUS)) is not None:
+                return web.json_response(discovered)
+            if request.path == kinds.SUBJECT_ACCESS_REVIEWS.path():
+                return await self._review(request)
+            target = self._target(request)
+        except Refusal as refusal:
+            return _response(refusal)
+        return await self._serve_target(request, target)
+
+    async def _serve_target(self, request: web.Request, target: Target) -> web.StreamResponse:
+        fault = next((f for f in self.faults if f.matches(target.verb, target.label, target.key)), None)
+        position = len(self.requests)
+        self.requests.append(Logged(target.verb, target.label, target.key, 0))
+        response: web.StreamResponse | None = await self._strike(request, fault) if fault is not None else None
+        if response is None:
+            try:
+                response = await self._answer(request, target)
+            except Refusal as refusal:
+                response = _response(refusal)
+            if fault is not None and fault.drop == "after":
+                _abort(request)
+                return response
+        self.requests[position] = Logged(target.verb, target.label, target.key, response.status)
+        return response
+
+    async def _strike(self, request: web.Request, fault: Fault) -> web.Response | None:
+        fault.strike()
+        await asyncio.sleep(fault.delay)
+        if fault.hang:
+            await asyncio.Event().wait()
+        if fault.drop == "before":
+            _abort(request)
+            return web.Response(status=500)
+        if fault.status is None:
+            return None
+        headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+        body = _refusal(fault.status, fault.reason, f"told to answer {fault.status}")
+        return web.json_response(body, status=fault.status, headers=headers)
+
+    async def _answer(self, request: web.Request, target: Target) -> web.StreamResponse:
+        query = request.query
+        resource, key = target.resource, target.key
+        dry_run = query.get("dryRun") == "All"
+        match target.verb:
+            case "watch":
+                return await self._watch(request, target)
+            case "list":
+                return web.json_response(self._list(request, target))
+            case "get":
+                return web.json_response(self.store.get(resource, key))
+            case "delete":
+                return web.json_response(self._delete(key, resource, await _body(request)))
+            case "create":
+                body = await _body(request)
+                body.setdefault("metadata", {}).setdefault("namespace", key.namespace)
+                if not key.namespace:
+                    del body["metadata"]["namespace"]
+                body = body if resource in _WITHOUT_STATUS else without_status(body)
+                manager = query.get("fieldManager", "unknown")
+                return web.json_response(
+                    self.store.create(resource, body, manager=manager, dry_run=dry_run), status=201
+                )
+            case "apply":
+                return web.json_response(self._apply(request, target, await _body(request), dry_run=dry_run))
+            case "patch":
+                body = merge_patch(self.store.get(resource, key), await _body(request))
+            case _:
+                body = await _body(request)
+        return web.json_response(
+            self.store.update(resource, key, body, subresource=target.subresource, dry_run=dry_run)
+        )
+
+    def _apply(self, request: web.Request, target: Target, body: Object, *, dry_run: bool) -> Object:
+        manager = request.query.get("fieldManager")
+        if not manager:
+            raise Refusal(422, "Invalid", "fieldManager: Required value: is required for apply patch")
+        if body.get("apiVersion") != target.resource.api_version or body.get("kind") != target.resource.kind:
+            raise Refusal(400, "BadRequest", "the type in the body does not match the path")
+        if kinds.key_of(body).name not in {"", target.key.name}:
+            raise Refusal(400, "BadRequest", "the name in the body does not match the path")
+        metadata = {**(body.get("metadata") or {}), "name": target.key.name}
+        if target.key.namespace:
+            metadata["namespace"] = target.key.namespace
+        return self.store.apply(
+            target.resource,
+            target.key,
+            {**body, "metadata": metadata},
+            manager=manager,
+            force=request.query.get("force") == "true",
+            subresource=target.subresource,
+            dry_run=dry_run,
+        )
+
+    def _delete(self, key: Key, resource: Resource, options: Object) -> Object:
+        wanted = options.get("preconditions") or {}
+        self.store.delete(
+            resource,
+            key,
+            uid=wanted.get("uid"),
+            version=wanted.get("resourceVersion"),
+            grace=options.get("gracePeriodSeconds"),
+        )
+        return {"kind": "Status", "apiVersion": "v1", "status": "Success"}
+
+    def _list(self, request: web.Request, target: Target) -> Object:
+        limit = int(request.query.get("limit") or 0)
+        if token := request.query.get("continue"):
+            rest = self._continues.pop(token, None)
+            if rest is None:
+                raise Refusal(410, "Expired", "The provided continue parameter is too old")
+        else:
+            items = self.store.list(target.resource, target.key.namespace)
+            rest = _Rest([obj for obj in items if _selected(request, obj)], self.store.version)
+        page, later = (rest.items[:limit], rest.items[limit:]) if limit else (rest.items, [])
+        metadata: Object = {"resourceVersion": str(rest.version)}
+        if later:
+            metadata["continue"] = uuid.uuid4().hex
+            self._continues[metadata["continue"]] = _Rest(later, rest.version)
+        resource = target.resource
+        head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": metadata}
+        return head | {"items": [_shaped(request, obj) for obj in page]}
+
+    async def _watch(self, request: web.Request, target: Target) -> web.StreamResponse:
+        # No await until the listener is in place: nothing may happen between history and live changes.
+        asked = request.query.get("resourceVersion") or "0"
+        stream = Stream(target.resource.plural)
+
+        def forward(change: Change) -> None:
+            if (line := _event_line(request, target, change)) is not None:
+                stream.send(line)
+
+        try:
+            if asked == "0":
+                for obj in self.store.list(target.resource, target.key.namespace):
+                    if _selected(request, obj):
+                        stream.send(_line("ADDED", _shaped(request, obj)))
+            else:
+                for change in self.store.since(target.resource, int(asked)):
+                    forward(change)
+        except Refusal as refusal:
+            if self.gone_as_status:
+                raise
+            stream.send(_line("ERROR", _refusal(refusal.status, refusal.reason, refusal.message)))
+            stream.end()
+        self.store.listeners.append(forward)
+        self.streams.append(stream)
+        try:
+            return await self._pump(request, stream)
+        finally:
+            self.store.listeners.remove(forward)
+            self.streams.remove(stream)
+
+    async def _pump(self, request: web.Request, stream: Stream) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        bookmarks = request.query.get("allowWatchBookmarks") == "true"
+        loop = asyncio.get_running_loop()
+        end = loop.time() + float(request.query.get("timeoutSeconds") or 3600)
+        next_bookmark = loop.time() + self.bookmark_interval if bookmarks else float("inf")
+        while (current := loop.time()) < end:
+            try:
+                async with asyncio.timeout(max(0.0, min(end, next_bookmark) - current)):
+                    item = await stream.queue.get()
+            except TimeoutError:
+                if loop.time() >= next_bookmark:
+                    next_bookmark = loop.time() + self.bookmark_interval
+                    stream.send(self._bookmark_line(stream.resource))
+                continue
+            if item == "end":
+                break
+            if item == "abort":
+                _abort(request)
+                break
+            assert isinstance(item, bytes)
+            await response.write(item)
+        with contextlib.suppress(ConnectionError):
+            await response.write_eof()
+        return response
+
+    def _authenticate(self, request: web.Request) -> None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if self.tokens is not None and (scheme != "Bearer" or token not in self.tokens):
+            raise Refusal(401, "Unauthorized", "Unauthorized")
+
+    async def _review(self, request: web.Request) -> web.StreamResponse:
+        target = Target("create", kinds.SUBJECT_ACCESS_REVIEWS, Key("", ""))
+        review = await _body(request)
+        self.reviews.append(review["spec"])
+        fault = next((f for f in self.faults if f.matches(target.verb, target.label, target.key)), None)
+        if fault is not None and (response := await self._strike(request, fault)) is not None:
+            return response
+        return web.json_response(review | {"status": {"allowed": self.authorize(review["spec"])}}, status=201)
+
+    def _target(self, request: web.Request) -> Target:
+        parts = request.path.strip("/").split("/")
+        if parts[0] == "apis" and len(parts) > 3:
+            group, version, rest = parts[1], parts[2], parts[3:]
+        elif parts[0] == "api" and len(parts) > 2:
+            group, version, rest = "", parts[1], parts[2:]
+        else:
+            raise Refusal(404, "NotFound", f"the server could not find {request.path}")
+        namespace = ""
+        if len(rest) > 2 and rest[0] == "namespaces":
+            namespace, rest = rest[1], rest[2:]
+        name, subresource = (*rest[1:], "", "")[:2]
+        resource = self._by_path.get((group, version, rest[0]))
+        if resource is None or (subresource and (subresource != "status" or resource in _WITHOUT_STATUS)):
+            raise Refusal(404, "NotFound", "the server could not find the requested resource")
+        return Target(_verb(request, name), resource, Key(namespace, name), subresource)
+
+
+def _verb(request: web.Request, name: str) -> str:
+    match request.method:
+        case "GET" if name:
+            return "get"
+        case "GET":
+            return "watch" if request.query.get("watch") in {"true", "1"} else "list"
+        case "POST" if not name:
+            return "create"
+        case "PUT" if name:
+            return "update"
+        case "DELETE" if name:
+            return "delete"
+        case "PATCH" if request.content_type in _PATCHES:
+            return _PATCHES[request.content_type]
+        case "PATCH":
+            raise Refusal(415, "UnsupportedMediaType", f"{request.content_type} is not supported")
+    raise Refusal(405, "MethodNotAllowed", f"{request.method} is not allowed here")
+
+
+async def _body(request: web.Request) -> Object:
+    raw = await request.read()
+    try:
+        body = json.loads(raw) if raw else {}
+    except ValueError as error:
+        raise Refusal(400, "BadRequest", "the body is no JSON") from error
+    if not isinstance(body, dict):
+        raise Refusal(400, "BadRequest", "the body is no object")
+    return body
+
+
+def _selected(request: web.Request, obj: Object) -> bool:
+    labels = obj["metadata"].get("labels") or {}
+    return matches_labels(request.query.get("labelSelector", ""), labels) and matches_fields(
+        request.query.get("fieldSelector", ""), obj
+    )
+
+
+def _event_line(request: web.Request, target: Target, change: Change) -> bytes | None:
+    """Return the event as this watch sees it: entering a selector is ADDED, leaving it is DELETED."""
+    if change.resource != target.resource:
+        return None
+    if target.key.namespace and change.new["metadata"].get("namespace") != target.key.namespace:
+        return None
+    before = change.old is not None and _selected(request, change.old)
+    after = change.kind != "DELETED" and _selected(request, change.new)
+    if not before and not after:
+        return None
+    kind = "MODIFIED" if before and after else "ADDED" if after else "DELETED"
+    return _line(kind, _shaped(request, change.new))
+
+
+def _shaped(request: web.Request, obj: Object) -> Object:
+    """Return only the metadata if the client asked for `PartialObjectMetadata`."""
+    if "as=PartialObjectMetadata" not in request.headers.get("Accept", ""):
+        return obj
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
+
+
+def _response(refusal: Refusal) -> web.Response:
+    body = _refusal(refusal.status, refusal.reason, refusal.message, refusal.details)
+    return web.json_response(body, status=refusal.status)
+
+
+def _abort(request: web.Request) -> None:
+    transport = request.transport
+    if transport is not None:
+        transport.abort()
