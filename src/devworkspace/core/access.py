@@ -1,0 +1,107 @@
+"""Who gets through the door: one decision for HTTP, WebSocket, the list and the re-check of open sockets.
+
+Facts come in as values: who asks, how the request looks, what the environment is, and what the API server said about
+the person's rights. The order of the checks is the security argument:
+
+1. a request that another site made the browser send is refused before anything about the environment is looked at;
+2. a stranger learns only that signing in is necessary, whether the environment exists or not;
+3. a person without the right gets the same answer as for an environment that does not exist;
+4. only then does the phase decide.
+"""
+
+import enum
+from typing import NamedTuple
+
+from devworkspace.api.instance import Phase
+
+
+class Identity(NamedTuple):
+    """A signed-in person as Kubernetes' RBAC sees them."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+
+
+class Knock(NamedTuple):
+    """How a request looks, as far as it matters for access.
+
+    `navigation`: a person opens a page at the top level. `same_origin`: the request provably comes from a page of the
+    very host it goes to; only asked of upgrades and of methods that change something.
+    """
+
+    navigation: bool = False
+    upgrade: bool = False
+    safe_method: bool = True
+    same_origin: bool = False
+
+
+class Door(NamedTuple):
+    """What the decision needs to know about an environment. `reachable`: its pod's address and port are known."""
+
+    owner: str | None
+    phase: Phase | None
+    reachable: bool
+    deleting: bool = False
+
+
+class Verdict(enum.Enum):
+    STREAM = "stream"
+    FORBIDDEN = "forbidden"
+    SIGN_IN = "sign-in"
+    UNAUTHORIZED = "unauthorized"
+    NOT_FOUND = "not-found"
+    WAIT = "wait"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class SocketVerdict(enum.Enum):
+    KEEP = "keep"
+    REVOKED = "revoked"
+    GONE = "gone"
+
+
+def may_connect(identity: Identity, *, owner: str | None, granted: bool) -> bool:
+    """The owner always, others if RBAC grants `create workspaceinstances/connect` for this one environment."""
+    return granted or (owner is not None and owner == identity.name)
+
+
+def decide(knock: Knock, *, identity: Identity | None, door: Door | None, granted: bool) -> Verdict:
+    """What to do with a request for an environment.
+
+    `identity` is None for strangers, `door` is None when no such environment exists, `granted` is RBAC's answer (False
+    if it was not asked or could not answer).
+    """
+    if (knock.upgrade or not knock.safe_method) and not knock.same_origin:
+        return Verdict.FORBIDDEN
+    if identity is None:
+        return Verdict.SIGN_IN if knock.navigation else Verdict.UNAUTHORIZED
+    if door is None or not may_connect(identity, owner=door.owner, granted=granted):
+        return Verdict.NOT_FOUND
+    return _by_phase(door)
+
+
+def _by_phase(door: Door) -> Verdict:
+    if door.deleting:
+        return Verdict.WAIT
+    if door.phase == "Running":
+        return Verdict.STREAM if door.reachable else Verdict.WAIT
+    if door.phase == "Stopped":
+        return Verdict.STOPPED
+    if door.phase == "Failed":
+        return Verdict.FAILED
+    return Verdict.WAIT
+
+
+def decide_socket(identity: Identity | None, *, door: Door | None, granted: bool, same_pod: bool) -> SocketVerdict:
+    """Whether an open socket may stay open; `identity` is None once its session ended or was revoked.
+
+    A socket outlives a phase change to Failed or Stopping as long as its pod answers: the pod's end closes it.
+    """
+    if identity is None:
+        return SocketVerdict.REVOKED
+    if door is None or not same_pod:
+        return SocketVerdict.GONE
+    if not may_connect(identity, owner=door.owner, granted=granted):
+        return SocketVerdict.REVOKED
+    return SocketVerdict.KEEP

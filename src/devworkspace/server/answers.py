@@ -1,0 +1,86 @@
+"""Answers of our own, as opposed to those of pods: pages, problems, redirects, cookies; all with the same safe head."""
+
+import http
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from devworkspace.server.config import PublicAddress
+from devworkspace.server.heads import only_cookie
+from devworkspace.server.pages.texts import LANGUAGE_COOKIE, Language, choose_language
+
+_COMMON: Final = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    # `no-referrer` would make browsers send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Server": "devworkspace",
+}
+
+
+def content_policy(public: PublicAddress) -> str:
+    """Nothing but our own style and script. Forms may end at environments too: browsers apply `form-action` to the
+    redirects that follow a sign-in."""
+    return (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
+        f"form-action 'self' {public.scheme}://*.{public.netloc}; frame-ancestors 'none'"
+    )
+
+
+class Answers:
+    """Makes answers for one public address."""
+
+    def __init__(self, public: PublicAddress) -> None:
+        self._public = public
+        self._policy = content_policy(public)
+
+    def page(self, html: str, *, status: int = 200, retry_after: int | None = None) -> web.Response:
+        headers = {**_COMMON, "Content-Security-Policy": self._policy, "Vary": "Accept-Language, Cookie"}
+        if retry_after is not None:
+            headers["Retry-After"] = str(retry_after)
+        return web.Response(text=html, status=status, content_type="text/html", charset="utf-8", headers=headers)
+
+    def problem(self, status: int, detail: str, *, retry_after: int | None = None) -> web.Response:
+        """An error for programs (RFC 9457)."""
+        headers = {**_COMMON, "Content-Type": "application/problem+json"}
+        if retry_after is not None:
+            headers["Retry-After"] = str(retry_after)
+        body = {"title": http.HTTPStatus(status).phrase, "status": status, "detail": detail}
+        return web.Response(body=msgspec.json.encode(body), status=status, headers=headers)
+
+    def json(self, value: object) -> web.Response:
+        headers = {**_COMMON, "Content-Type": "application/json"}
+        return web.Response(body=msgspec.json.encode(value), headers=headers)
+
+    def plain(self, status: int, sentence: str) -> web.Response:
+        return web.Response(text=sentence + "\n", status=status, headers=dict(_COMMON))
+
+    def refusal(self, status: int, sentence: str) -> web.Response:
+        """An answer after which nothing more from this connection is worth reading."""
+        response = self.plain(status, sentence)
+        response.force_close()
+        return response
+
+    def redirect(self, location: str, *, status: int = 302) -> web.Response:
+        return web.Response(status=status, headers={**_COMMON, "Location": location})
+
+    def set_cookie(
+        self, response: web.Response, name: str, value: str, *, seconds: int, path: str = "/", http_only: bool = True
+    ) -> None:
+        """A host-only cookie; `seconds` 0 deletes it."""
+        response.set_cookie(
+            name,
+            value,
+            max_age=seconds,
+            path=path,
+            secure=self._public.secure,
+            httponly=http_only,
+            samesite="Lax",
+        )
+
+
+def language_of(request: web.BaseRequest) -> Language:
+    cookie = only_cookie(request.headers.getall("Cookie", ()), LANGUAGE_COOKIE)
+    return choose_language(request.query.get("lang"), cookie, request.headers.get("Accept-Language", ""))

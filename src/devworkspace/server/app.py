@@ -1,0 +1,222 @@
+"""The composition root of the server: wires the rooms, watches the cluster, listens, and leaves in good order."""
+
+import asyncio
+import dataclasses
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, NoReturn, Protocol
+
+import structlog
+from aiohttp import web
+
+from devworkspace.api import names
+from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.kube import config as kube_config
+from devworkspace.kube.client import Client
+from devworkspace.kube.informer import Informer
+from devworkspace.kube.resource import PODS, Resource
+from devworkspace.kube.review import AccessReviewer
+from devworkspace.server.answers import Answers
+from devworkspace.server.authorizer import Authorizer, Reviewer
+from devworkspace.server.codes import Codes
+from devworkspace.server.config import ServerConfig, parse_public_url, read_master_key
+from devworkspace.server.environments import DoorPod, EnvironmentTable
+from devworkspace.server.frontdoor import DoorServer, FrontDoor
+from devworkspace.server.gateway.handler import Gateway
+from devworkspace.server.metrics import CONTENT_TYPE, Metrics
+from devworkspace.server.rest.environments import EnvironmentList
+from devworkspace.server.sessions import Sessions
+from devworkspace.server.signin.accounts import AdminAccount
+from devworkspace.server.signin.handler import SignIn
+
+log = structlog.get_logger("devworkspace.server")
+
+INSTANCES: Final = Resource(names.GROUP, names.VERSION, names.INSTANCE_PLURAL, names.INSTANCE_KIND)
+MANAGED_PODS: Final = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
+# Open sockets are closed over this time when the server goes, so that editors do not all reconnect at once.
+SOCKET_DRAIN_SECONDS: Final = 2.0
+BACKLOG: Final = 1024
+# The API server sends bookmarks every minute. Short outages of it are served from memory; after this long without a
+# word, another replica that still hears it should get the traffic.
+STALE_SECONDS: Final = 300.0
+
+
+class Watch(Protocol):
+    """What readiness needs to know about an informer."""
+
+    @property
+    def synced(self) -> asyncio.Event: ...
+    def is_stale(self, limit_seconds: float, now: float) -> bool: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Rooms:
+    """The wired server, before it listens."""
+
+    door: FrontDoor
+    gateway: Gateway
+    metrics: Metrics
+    readiness: "Readiness"
+
+
+class Readiness:
+    """Whether this process should get traffic: every watch has synced and is alive, and nobody has told it to go."""
+
+    def __init__(self, watches: Iterable[tuple[str, Watch]]) -> None:
+        self._watches = tuple(watches)
+        self.leaving = False
+
+    def problem(self) -> str | None:
+        """Why not, or None."""
+        if self.leaving:
+            return "the server is shutting down"
+        for name, watch in self._watches:
+            if not watch.synced.is_set():
+                return f"the watch on {name} has not synced yet"
+            if watch.is_stale(STALE_SECONDS, time.monotonic()):
+                return f"the watch on {name} is stale"
+        return None
+
+
+def make_rooms(
+    config: ServerConfig,
+    *,
+    table: EnvironmentTable,
+    reviewer: Reviewer,
+    watches: Iterable[tuple[str, Watch]],
+    clock: Callable[[], float] = time.time,
+) -> Rooms:
+    """Wires the rooms. Raises ConfigurationError if a setting cannot work."""
+    public = parse_public_url(config.public_url)
+    master_key = read_master_key(config.master_key_file)
+    metrics, readiness, answers = Metrics(), Readiness(watches), Answers(public)
+    sessions = Sessions([master_key], seconds=config.session_seconds, clock=clock)
+    codes = Codes([master_key], clock=clock)
+    authorizer = Authorizer(reviewer)
+    sign_in = SignIn(
+        public=public,
+        account=AdminAccount(config.admin_dir),
+        sessions=sessions,
+        codes=codes,
+        authorizer=authorizer,
+        find=table.find,
+        clock=clock,
+        count=metrics.count_sign_in,
+    )
+    listing = EnvironmentList(public=public, table=table, authorizer=authorizer, session=sign_in.session)
+    gateway = Gateway(
+        public=public, master_key=master_key, table=table, sessions=sessions, codes=codes, authorizer=authorizer
+    )
+
+    async def healthz(_: web.BaseRequest) -> web.StreamResponse:
+        return answers.plain(200, "ok")
+
+    async def readyz(_: web.BaseRequest) -> web.StreamResponse:
+        problem = readiness.problem()
+        return answers.plain(200, "ok") if problem is None else answers.plain(503, problem)
+
+    probes = {("GET", "/-/healthz"): healthz, ("GET", "/-/readyz"): readyz}
+    door = FrontDoor(
+        public=public,
+        routes={**sign_in.routes, **listing.routes, **probes},
+        environment=gateway.handle,
+        observe=metrics.count_request,
+    )
+    metrics.gauge("devworkspace_server_open_sockets", "Open editor sockets", lambda: len(gateway.sockets))
+    metrics.gauge("devworkspace_server_environments", "Environments in the table", lambda: len(table))
+    metrics.gauge("devworkspace_server_ready", "1 if ready", lambda: float(readiness.problem() is None))
+    return Rooms(door=door, gateway=gateway, metrics=metrics, readiness=readiness)
+
+
+def make_internal_app(rooms: Rooms) -> web.Application:
+    """Probes and figures for the cluster, on a port of their own that no ingress leads to."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        problem = rooms.readiness.problem()
+        return web.Response(text="ok\n") if problem is None else web.Response(text=problem + "\n", status=503)
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=rooms.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    app = web.Application()
+    app.router.add_get("/-/healthz", healthz)
+    app.router.add_get("/-/readyz", readyz)
+    app.router.add_get("/metrics", metrics)
+    return app
+
+
+@asynccontextmanager
+async def listening(config: ServerConfig, rooms: Rooms) -> AsyncIterator[None]:
+    """Both ports open inside; on the way out, new connections are refused first, then what is under way may end."""
+    server = DoorServer(rooms.door.handle, max_connections=config.max_connections, idle_seconds=config.idle_seconds)
+    internal = web.AppRunner(make_internal_app(rooms), access_log=None)
+    front = web.ServerRunner(server, shutdown_timeout=config.drain_seconds)
+    tasks = [
+        asyncio.create_task(rooms.gateway.sockets.recheck_forever(seconds=config.recheck_seconds)),
+        asyncio.create_task(rooms.gateway.sweep_forever()),
+    ]
+    try:
+        await internal.setup()
+        await web.TCPSite(internal, config.listen_host, config.internal_port).start()
+        await front.setup()
+        site = web.TCPSite(front, config.listen_host, config.listen_port, backlog=BACKLOG)
+        await site.start()
+        yield
+        rooms.readiness.leaving = True
+        await site.stop()
+        await rooms.gateway.sockets.drain(seconds=SOCKET_DRAIN_SECONDS)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await front.cleanup()
+        rooms.gateway.close()
+        await internal.cleanup()
+
+
+async def run(config: ServerConfig) -> None:
+    """Serves until SIGTERM or SIGINT. Raises ConfigurationError, and whatever ends a watch for good."""
+    endpoint = kube_config.in_cluster() if config.kubeconfig is None else kube_config.from_kubeconfig(config.kubeconfig)
+    table = EnvironmentTable()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Client(endpoint, field_manager="devworkspace-server", user_agent="devworkspace-server") as client:
+        instances = Informer(client, INSTANCES, WorkspaceInstance, on_change=table.on_instance)
+        pods = Informer(client, PODS, DoorPod, label_selector=MANAGED_PODS, on_change=table.on_pod)
+        reviewer = AccessReviewer(client)
+        rooms = make_rooms(
+            config,
+            table=table,
+            reviewer=reviewer,
+            watches=((names.INSTANCE_PLURAL, instances), ("pods", pods)),
+        )
+        watches = [asyncio.create_task(instances.run()), asyncio.create_task(pods.run())]
+        try:
+            async with listening(config, rooms):
+                log.info("listening", url=config.public_url, port=config.listen_port, internal=config.internal_port)
+                await _first_of(stop, watches)
+                log.info("shutting down")
+        finally:
+            for watch in watches:
+                watch.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
+            await reviewer.close()
+
+
+async def _first_of(stop: asyncio.Event, watches: "Sequence[asyncio.Task[NoReturn]]") -> None:
+    """Waits for the signal to stop. A watch that ends by itself ends the server with its error."""
+    waiting = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait({waiting, *watches}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    for watch in watches:
+        if watch in done:
+            watch.result()

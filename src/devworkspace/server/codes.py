@@ -1,0 +1,88 @@
+"""One-time codes: how a session of the public host becomes a session of one environment's host.
+
+The environment's host sets a nonce cookie and sends the browser to the public host with the nonce's hash; the public
+host, which alone knows who is signed in, answers with a code bound to this hash, to the instance's UID and to the
+session. A stolen code is worthless in another browser, for another environment, after 30 seconds, or a second time.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from devworkspace.server.seal import Sealer
+from devworkspace.server.sessions import Session
+
+CODE_SECONDS: Final = 30.0
+NONCE_SECONDS: Final = 600
+MAX_REDEEMED: Final = 100_000
+
+
+class Code(msgspec.Struct, frozen=True):
+    """What a code carries: whose session, for which instance, for which browser, and where to go afterwards."""
+
+    id: str
+    session: Session
+    uid: str
+    nonce_hash: str
+    path: str
+    expires: float
+
+
+class Nonce(msgspec.Struct, frozen=True):
+    value: str
+    environment_id: str
+
+
+class Codes:
+    """Issues and redeems codes, makes and checks nonces. `clock` gives Unix time.
+
+    That a code works only once is remembered in this process; the other bindings hold across replicas too.
+    """
+
+    def __init__(self, master_keys: Sequence[bytes], *, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._codes = Sealer(master_keys, purpose="code")
+        self._nonces = Sealer(master_keys, purpose="nonce")
+        self._redeemed: OrderedDict[str, float] = OrderedDict()
+
+    def make_nonce(self, environment_id: str) -> str:
+        """A cookie value for the environment's host. Says nothing about whether the environment exists."""
+        return self._nonces.seal(Nonce(value=secrets.token_urlsafe(16), environment_id=environment_id))
+
+    def hash_of_nonce(self, cookie: str | None, *, environment_id: str) -> str | None:
+        """The hash to send along, or None if the cookie is not a nonce of ours for this environment."""
+        nonce = self._nonces.open(cookie, Nonce) if cookie else None
+        if nonce is None or nonce.environment_id != environment_id:
+            return None
+        return hashlib.sha256(nonce.value.encode()).hexdigest()
+
+    def issue(self, session: Session, *, uid: str, nonce_hash: str, path: str) -> str:
+        expires = self._clock() + CODE_SECONDS
+        code = Code(
+            id=secrets.token_urlsafe(12), session=session, uid=uid, nonce_hash=nonce_hash, path=path, expires=expires
+        )
+        return self._codes.seal(code)
+
+    def redeem(self, token: str, *, uid: str, nonce_hash: str | None) -> Code | None:
+        """The code if everything that it is bound to matches; afterwards it is spent."""
+        code = self._codes.open(token, Code)
+        now = self._clock()
+        if code is None or nonce_hash is None or code.expires <= now or code.uid != uid:
+            return None
+        if not hmac.compare_digest(code.nonce_hash, nonce_hash) or code.id in self._redeemed:
+            return None
+        self._remember(code, now)
+        return code
+
+    def _remember(self, code: Code, now: float) -> None:
+        self._redeemed[code.id] = code.expires
+        while self._redeemed:
+            oldest = next(iter(self._redeemed))
+            if self._redeemed[oldest] > now and len(self._redeemed) <= MAX_REDEEMED:
+                break
+            del self._redeemed[oldest]

@@ -1,0 +1,86 @@
+"""Settings of the server. The command line fills them; nothing else reads arguments or the environment."""
+
+import dataclasses
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+class ConfigurationError(Exception):
+    """A setting cannot work; the message says which, why and what to do."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ServerConfig:
+    """Addresses, files and limits. Times are seconds, sizes bytes.
+
+    `public_url` is what people type, e.g. `http://localhost:8080`; environments live at `<id>.` before its host.
+    `master_key_file` holds at least 32 bytes, used as they are. `admin_dir` is a mounted Secret with the files
+    `username` and `password-hash` (argon2). `kubeconfig` None means the pod's own service account.
+    """
+
+    public_url: str
+    master_key_file: Path
+    admin_dir: Path
+    listen_host: str = "0.0.0.0"  # noqa: S104 - a pod is reached by its own address
+    listen_port: int = 8080
+    internal_port: int = 9090
+    kubeconfig: Path | None = None
+    recheck_seconds: float = 60.0
+    session_seconds: float = 12 * 3600.0
+    idle_seconds: float = 75.0
+    drain_seconds: float = 15.0
+    max_connections: int = 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class PublicAddress:
+    """The public URL taken apart. `netloc` is what a browser puts into `Host`: no port where it is the scheme's own."""
+
+    scheme: str
+    host: str
+    netloc: str
+
+    @property
+    def secure(self) -> bool:
+        return self.scheme == "https"
+
+    @property
+    def origin(self) -> str:
+        return f"{self.scheme}://{self.netloc}"
+
+    def environment_origin(self, environment_id: str) -> str:
+        return f"{self.scheme}://{environment_id}.{self.netloc}"
+
+
+def parse_public_url(url: str) -> PublicAddress:
+    """Raises ConfigurationError if `url` is not just scheme, host and port, or would send sessions over plain http."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"the public URL {url!r} has no valid port: {error}") from error
+    plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+        raise ConfigurationError(
+            f"the public URL {url!r} must look like https://dev.example.com or http://localhost:8080"
+        )
+    local = parts.hostname == "localhost" or parts.hostname.endswith(".localhost")
+    if parts.scheme == "http" and not local:
+        raise ConfigurationError(
+            f"the public URL {url!r} is plain http: sessions could be read on the way and editors do not work fully; "
+            "use https, or http://localhost:<port> through a port-forward"
+        )
+    default = {"http": 80, "https": 443}[parts.scheme]
+    netloc = parts.hostname if port in (None, default) else f"{parts.hostname}:{port}"
+    return PublicAddress(scheme=parts.scheme, host=parts.hostname, netloc=netloc)
+
+
+def read_master_key(path: Path) -> bytes:
+    """The bytes of the file as they are. Raises ConfigurationError if they are unreadable or fewer than 32."""
+    try:
+        key = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the master key {path}: {error.strerror}") from error
+    if len(key) < 32:
+        raise ConfigurationError(f"the master key {path} has {len(key)} bytes, it needs at least 32")
+    return key

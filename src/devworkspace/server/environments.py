@@ -1,0 +1,191 @@
+"""The environments as the door sees them: a table by address, fed by the watches on instances and pods.
+
+A request finds its pod here without asking anybody. Nothing is trusted that a user of the namespace could forge alone:
+a pod counts only if it lives in the instance's namespace, carries its UID and is the one that the operator names in the
+instance's status (people write pods, only the operator writes that status).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from devworkspace.api import names
+from devworkspace.api.instance import Phase, WorkspaceInstance
+from devworkspace.api.meta import Key, ObjectMeta, Struct
+from devworkspace.core.access import Door
+from devworkspace.core.address import address_id
+
+READY: Final = "Ready"
+
+
+class ContainerPort(Struct, frozen=True):
+    container_port: int
+    name: str = ""
+
+
+class Container(Struct, frozen=True):
+    name: str
+    ports: tuple[ContainerPort, ...] = ()
+
+
+class DoorPodSpec(Struct, frozen=True):
+    containers: tuple[Container, ...] = ()
+
+
+class DoorPodStatus(Struct, frozen=True):
+    pod_ip: str | None = msgspec.field(default=None, name="podIP")
+
+
+class DoorPod(Struct, frozen=True):
+    """A pod, trimmed to where its editor listens."""
+
+    metadata: ObjectMeta
+    spec: DoorPodSpec = DoorPodSpec()
+    status: DoorPodStatus = DoorPodStatus()
+
+
+class Upstream(Struct, frozen=True):
+    """Where an editor listens. `pod_uid` tells apart two pods that got the same address one after the other."""
+
+    pod_uid: str
+    host: str
+    port: int
+
+
+class Environment(Struct, frozen=True):
+    """One instance and, while it has one, its pod."""
+
+    id: str
+    uid: str
+    key: Key
+    owner: str | None
+    phase: Phase | None
+    reason: str
+    message: str
+    display_name: str
+    template: str
+    url: str | None
+    deleting: bool
+    upstream: Upstream | None
+
+    @property
+    def door(self) -> Door:
+        return Door(self.owner, self.phase, self.upstream is not None, self.deleting)
+
+
+class EnvironmentTable:
+    """Address id → environment. `on_instance` and `on_pod` are the informers' callbacks, called in the event loop."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Environment] = {}
+        self._instances: dict[str, WorkspaceInstance] = {}
+        self._pods: dict[str, dict[str, DoorPod]] = {}
+        self._on_change: list[Callable[[Environment | None, Environment | None], None]] = []
+
+    def on_change(self, callback: Callable[[Environment | None, Environment | None], None]) -> None:
+        self._on_change.append(callback)
+
+    def find(self, environment_id: str) -> Environment | None:
+        return self._by_id.get(environment_id)
+
+    def values(self) -> Iterable[Environment]:
+        return self._by_id.values()
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def on_instance(self, old: WorkspaceInstance | None, new: WorkspaceInstance | None) -> None:
+        gone = old is not None and (new is None or new.metadata.uid != old.metadata.uid)
+        if gone and old is not None:
+            self._instances.pop(old.metadata.uid, None)
+            self._drop(old)
+        if new is not None:
+            self._instances[new.metadata.uid] = new
+            self._refresh(new)
+
+    def on_pod(self, old: DoorPod | None, new: DoorPod | None) -> None:
+        if old is not None:
+            uid = _instance_uid(old)
+            pods = self._pods.get(uid, {})
+            pods.pop(old.metadata.uid, None)
+            if not pods:
+                self._pods.pop(uid, None)
+        if new is not None:
+            self._pods.setdefault(_instance_uid(new), {})[new.metadata.uid] = new
+        for uid in {_instance_uid(pod) for pod in (old, new) if pod is not None}:
+            instance = self._instances.get(uid)
+            if instance is not None:
+                self._refresh(instance)
+
+    def _refresh(self, instance: WorkspaceInstance) -> None:
+        upstream = find_upstream(instance, self._pods.get(instance.metadata.uid, {}).values())
+        new = make_environment(instance, upstream)
+        old = self._by_id.get(new.id)
+        self._by_id[new.id] = new
+        if new != old:
+            self._announce(old, new)
+
+    def _drop(self, instance: WorkspaceInstance) -> None:
+        identifier = address_id(instance.metadata.key)
+        old = self._by_id.get(identifier)
+        # A successor of the same name may already stand in the table.
+        if old is not None and old.uid == instance.metadata.uid:
+            del self._by_id[identifier]
+            self._announce(old, None)
+
+    def _announce(self, old: Environment | None, new: Environment | None) -> None:
+        for callback in self._on_change:
+            callback(old, new)
+
+
+def find_upstream(instance: WorkspaceInstance, pods: Iterable[DoorPod]) -> Upstream | None:
+    """The address of the pod that the instance's status names, or None while there is none to talk to."""
+    for pod in pods:
+        meta = pod.metadata
+        named = meta.name == instance.status.pod_name and meta.namespace == instance.metadata.namespace
+        if not named or meta.deletion_timestamp is not None or _instance_uid(pod) != instance.metadata.uid:
+            continue
+        port = _editor_port(pod)
+        if port is not None and pod.status.pod_ip:
+            return Upstream(pod_uid=meta.uid, host=pod.status.pod_ip, port=port)
+    return None
+
+
+def make_environment(instance: WorkspaceInstance, upstream: Upstream | None) -> Environment:
+    meta, spec, status = instance.metadata, instance.spec, instance.status
+    reason = next((condition.reason for condition in status.conditions if condition.type == READY), "")
+    return Environment(
+        id=address_id(meta.key),
+        uid=meta.uid,
+        key=meta.key,
+        owner=spec.owner,
+        phase=status.phase,
+        reason=reason,
+        message=status.message or "",
+        display_name=spec.display_name or meta.name,
+        template=spec.template_ref,
+        url=status.url,
+        deleting=meta.deletion_timestamp is not None,
+        upstream=upstream,
+    )
+
+
+def shown_phase(environment: Environment) -> str:
+    """The phase as people see it: a deletion under way and a pod that is not to be found have words of their own."""
+    if environment.deleting:
+        return "Deleting"
+    if environment.phase == "Running" and environment.upstream is None:
+        return "Unreachable"
+    return environment.phase or "Pending"
+
+
+def _instance_uid(pod: DoorPod) -> str:
+    return pod.metadata.labels.get(names.LABEL_INSTANCE_UID, "")
+
+
+def _editor_port(pod: DoorPod) -> int | None:
+    for container in pod.spec.containers:
+        if container.name == names.CONTAINER_NAME:
+            return next((port.container_port for port in container.ports if port.name == names.PORT_NAME), None)
+    return None

@@ -1,0 +1,1 @@
+"""The data path to the editors: `<id>.<public host>`."""

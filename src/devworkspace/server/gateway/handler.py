@@ -1,0 +1,262 @@
+"""An environment's host: decide, then stream or say why not."""
+
+import asyncio
+from typing import Final
+from urllib.parse import urlencode
+
+import structlog
+from aiohttp import web
+
+from devworkspace.core.access import Verdict, decide
+from devworkspace.core.credential import COOKIE_NAME, environment_credential
+from devworkspace.server.answers import Answers, language_of
+from devworkspace.server.authorizer import Authorizer
+from devworkspace.server.codes import NONCE_SECONDS, Codes
+from devworkspace.server.config import PublicAddress
+from devworkspace.server.environments import Environment, EnvironmentTable, shown_phase
+from devworkspace.server.gateway.head import request_headers
+from devworkspace.server.gateway.proxy import Proxy
+from devworkspace.server.gateway.sockets import Sockets
+from devworkspace.server.gateway.upstream import UpstreamError, UpstreamPool, UpstreamTimeoutError
+from devworkspace.server.gateway.websocket import is_valid_upgrade, open_relay
+from devworkspace.server.heads import (
+    RESERVED_PREFIX,
+    is_disguised_reserved,
+    is_navigation,
+    is_safe_path,
+    make_knock,
+    only_cookie,
+)
+from devworkspace.server.pages.assets import find_asset
+from devworkspace.server.pages.html import message_page, patch_line, phase_page, start_line
+from devworkspace.server.pages.texts import text
+from devworkspace.server.sessions import CookieNames, Session, Sessions
+
+log = structlog.get_logger("devworkspace.server")
+
+CALLBACK_PATH: Final = "/-/callback"
+SWEEP_SECONDS: Final = 2.0
+_NO_ENVIRONMENT: Final = "This environment does not exist or is not shared with you."
+_NOT_THERE: Final = {
+    Verdict.WAIT: "The environment is not running yet; try again in a moment.",
+    Verdict.STOPPED: "The environment is stopped.",
+    Verdict.FAILED: "The environment has failed.",
+}
+
+
+class Gateway:
+    """Serves `<id>.<public host>`."""
+
+    def __init__(
+        self,
+        *,
+        public: PublicAddress,
+        master_key: bytes,
+        table: EnvironmentTable,
+        sessions: Sessions,
+        codes: Codes,
+        authorizer: Authorizer,
+    ) -> None:
+        self._public = public
+        self._master_key = master_key
+        self._table = table
+        self._sessions = sessions
+        self._codes = codes
+        self._authorizer = authorizer
+        self._answers = Answers(public)
+        self._cookies = CookieNames.for_scheme(secure=public.secure)
+        self._pool = UpstreamPool()
+        self._proxy = Proxy(self._pool)
+        self.sockets = Sockets(sessions=sessions, authorizer=authorizer, find=table.find)
+        table.on_change(self._on_change)
+
+    async def handle(self, request: web.BaseRequest, environment_id: str) -> web.StreamResponse:
+        """Answers one request for the environment's host; `request` has passed the checks of the head."""
+        target = request.raw_path
+        path = target.partition("?")[0]
+        if is_disguised_reserved(path):
+            return self._answers.refusal(400, "This path is not allowed.")
+        if path.startswith(RESERVED_PREFIX):
+            return self._reserved(request, path, environment_id)
+        environment = self._table.find(environment_id)
+        session = self._session(request, environment)
+        granted = False
+        if session is not None and environment is not None:
+            granted = await self._authorizer.granted(session.identity, environment)
+        verdict = decide(
+            make_knock(request.method, request.headers, origin=self._public.environment_origin(environment_id)),
+            identity=None if session is None else session.identity,
+            door=None if environment is None else environment.door,
+            granted=granted,
+        )
+        if verdict is Verdict.STREAM and session is not None and environment is not None:
+            return await self._stream(request, target, session=session, environment=environment)
+        return self._refuse(request, verdict, environment_id=environment_id, environment=environment, target=target)
+
+    def _session(self, request: web.BaseRequest, environment: Environment | None) -> Session | None:
+        if environment is None:
+            return None
+        token = only_cookie(request.headers.getall("Cookie", ()), self._cookies.environment)
+        return self._sessions.read_for_environment(token, uid=environment.uid)
+
+    async def _stream(
+        self, request: web.BaseRequest, target: str, *, session: Session, environment: Environment
+    ) -> web.StreamResponse:
+        upstream = environment.upstream
+        assert upstream is not None
+        headers = request_headers(
+            request.headers.items(),
+            host=f"{environment.id}.{self._public.netloc}",
+            scheme=self._public.scheme,
+            credential=f"{COOKIE_NAME}={environment_credential(self._master_key, environment.uid)}",
+        )
+        try:
+            if request.headers.get("Upgrade", "").lower() != "websocket":
+                return await self._proxy.forward(request, target=target, headers=headers, upstream=upstream)
+            if not is_valid_upgrade(request):
+                return self._answers.refusal(400, "This is not a valid WebSocket handshake.")
+            opened = await open_relay(request, target=target, headers=headers, upstream=upstream, pool=self._pool)
+        except UpstreamTimeoutError:
+            return self._answers.problem(504, "The environment took the request and did not answer.")
+        except UpstreamError as error:
+            log.info("environment not reachable", environment=str(environment.key), error=str(error))
+            return self._unreachable(request, environment)
+        if isinstance(opened, web.StreamResponse):
+            return opened
+        relay, response = opened
+        await self.sockets.run(relay, session=session, environment=environment)
+        return response
+
+    def _refuse(
+        self,
+        request: web.BaseRequest,
+        verdict: Verdict,
+        *,
+        environment_id: str,
+        environment: Environment | None,
+        target: str,
+    ) -> web.Response:
+        if verdict is Verdict.FORBIDDEN:
+            return self._answers.problem(403, "Requests from pages of other sites are not accepted.")
+        if verdict is Verdict.UNAUTHORIZED:
+            return self._answers.problem(401, "Sign in first.")
+        if verdict is Verdict.SIGN_IN:
+            return self._to_sign_in(request, environment_id, target)
+        if verdict is Verdict.NOT_FOUND or environment is None:
+            return self._not_found(request)
+        if not is_navigation(request.method, request.headers):
+            return self._answers.problem(503, _NOT_THERE[verdict], retry_after=2)
+        return self._answers.page(_phase_page(request, verdict, environment), status=503, retry_after=2)
+
+    def _to_sign_in(self, request: web.BaseRequest, environment_id: str, target: str) -> web.Response:
+        cookie = only_cookie(request.headers.getall("Cookie", ()), self._cookies.nonce)
+        # A nonce that is there is kept, so that several tabs opened at once do not invalidate each other.
+        nonce_hash = self._codes.hash_of_nonce(cookie, environment_id=environment_id)
+        if cookie is None or nonce_hash is None:
+            cookie = self._codes.make_nonce(environment_id)
+            nonce_hash = self._codes.hash_of_nonce(cookie, environment_id=environment_id)
+        query = urlencode(
+            {"env": environment_id, "nonce": nonce_hash or "", "next": target if is_safe_path(target) else "/"}
+        )
+        response = self._answers.redirect(f"{self._public.origin}/-/authorize?{query}")
+        self._answers.set_cookie(response, self._cookies.nonce, cookie, seconds=NONCE_SECONDS)
+        return response
+
+    def _not_found(self, request: web.BaseRequest) -> web.Response:
+        if not is_navigation(request.method, request.headers):
+            return self._answers.problem(404, _NO_ENVIRONMENT)
+        language = language_of(request)
+        page = message_page(
+            text("missing.title", language),
+            text("missing.environment", language),
+            link=self._public.origin + "/",
+            link_text=text("back", language),
+            language=language,
+        )
+        return self._answers.page(page, status=404)
+
+    def _unreachable(self, request: web.BaseRequest, environment: Environment) -> web.Response:
+        if not is_navigation(request.method, request.headers):
+            return self._answers.problem(502, "The environment's editor does not answer.", retry_after=2)
+        language = language_of(request)
+        page = phase_page(
+            name=environment.display_name,
+            phase="Unreachable",
+            reason="",
+            message="",
+            hint=text("wait.unreachable", language),
+            commands=(),
+            language=language,
+            refresh_seconds=2,
+        )
+        return self._answers.page(page, status=502, retry_after=2)
+
+    def _reserved(self, request: web.BaseRequest, path: str, environment_id: str) -> web.Response:
+        asset = find_asset(path)
+        if asset is not None and request.method == "GET":
+            return asset
+        if path == CALLBACK_PATH and request.method == "GET":
+            return self._callback(request, environment_id)
+        return self._answers.problem(404, "There is no such page.")
+
+    def _callback(self, request: web.BaseRequest, environment_id: str) -> web.Response:
+        """Turns a one-time code into the session cookie of this environment."""
+        environment = self._table.find(environment_id)
+        cookie = only_cookie(request.headers.getall("Cookie", ()), self._cookies.nonce)
+        nonce_hash = self._codes.hash_of_nonce(cookie, environment_id=environment_id)
+        uid = environment.uid if environment is not None else ""
+        code = self._codes.redeem(request.query.get("code", ""), uid=uid, nonce_hash=nonce_hash)
+        if code is None or not self._sessions.is_valid(code.session):
+            return self._spent(request)
+        log.info("environment opened", user=code.session.name, environment=str(environment and environment.key))
+        response = self._answers.redirect(code.path)
+        token = self._sessions.issue_for_environment(code.session, uid=uid)
+        seconds = self._sessions.remaining(code.session)
+        self._answers.set_cookie(response, self._cookies.environment, token, seconds=seconds)
+        self._answers.set_cookie(response, self._cookies.nonce, "", seconds=0)
+        return response
+
+    def _spent(self, request: web.BaseRequest) -> web.Response:
+        language = language_of(request)
+        page = message_page(
+            text("code.title", language),
+            text("code.hint", language),
+            link="/",
+            link_text=text("code.again", language),
+            language=language,
+        )
+        return self._answers.page(page, status=400)
+
+    def _on_change(self, old: Environment | None, new: Environment | None) -> None:
+        before = old.upstream if old is not None else None
+        after = new.upstream if new is not None else None
+        if before is not None and (after is None or after.pod_uid != before.pod_uid):
+            self._pool.drop(before.pod_uid)
+
+    async def sweep_forever(self) -> None:
+        """Closes idle connections to pods in time."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self._pool.sweep()
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+def _phase_page(request: web.BaseRequest, verdict: Verdict, environment: Environment) -> str:
+    language = language_of(request)
+    stop, start = patch_line(environment.key, running=False), start_line(environment.key)
+    hint, commands, refresh = {
+        Verdict.STOPPED: ("stopped.hint", (start,), 2),
+        Verdict.FAILED: ("failed.retry", (stop, start), 5),
+    }.get(verdict, ("wait.hint", (), 1))
+    return phase_page(
+        name=environment.display_name,
+        phase=shown_phase(environment),
+        reason=environment.reason,
+        message=environment.message,
+        hint=text(hint, language),
+        commands=commands,
+        language=language,
+        refresh_seconds=refresh,
+    )

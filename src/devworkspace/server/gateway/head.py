@@ -1,0 +1,127 @@
+"""What of a request's head reaches a pod, and what of a response's head reaches a browser. Pure functions.
+
+The pod is the user's own: everything that it sends is untrusted, and nothing of ours may reach it but its credential.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+Headers = list[tuple[str, str]]
+
+_HOP_BY_HOP: Final = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+# Set by us, or by nobody.
+_REQUEST_DROPPED: Final = _HOP_BY_HOP | {
+    "authorization",
+    "content-length",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-real-ip",
+    "x-rewrite-url",
+    "true-client-ip",
+}
+_REQUEST_DROPPED_PREFIXES: Final = ("x-forwarded", "x-remote-", "x-original-", "x-envoy-", "x-auth-request-")
+_RESPONSE_DROPPED: Final = _HOP_BY_HOP | {
+    "alt-svc",
+    "clear-site-data",
+    "content-length",
+    "server",
+    "strict-transport-security",
+}
+_COOKIE_PREFIXES: Final = ("__host-", "__secure-")
+_RESERVED_COOKIE_PREFIX: Final = "dw-"
+_RESERVED_COOKIES: Final = frozenset({"code-server-session"})
+
+
+def is_reserved_cookie(name: str) -> bool:
+    """Whether a cookie is ours or the editor's credential, with or without browser prefix, in any case."""
+    name = name.strip().lower()
+    for prefix in _COOKIE_PREFIXES:
+        name = name.removeprefix(prefix)
+    return name.startswith(_RESERVED_COOKIE_PREFIX) or name in _RESERVED_COOKIES
+
+
+def strip_cookies(values: Iterable[str]) -> list[str]:
+    """The `name=value` pairs of the `Cookie` headers that may reach a pod."""
+    pairs = (pair.strip() for value in values for pair in value.split(";"))
+    return [pair for pair in pairs if pair and not is_reserved_cookie(pair.partition("=")[0])]
+
+
+def request_headers(received: Iterable[tuple[str, str]], *, host: str, scheme: str, credential: str) -> Headers:
+    """The head for the pod, without framing (`Content-Length`, `Transfer-Encoding`) and without `Upgrade`.
+
+    `host` is the browser's host with port: the editor compares it with `Origin`. `credential` is a whole cookie pair.
+    """
+    received = list(received)
+    named = _connection_tokens(received)
+    kept: Headers = [("Host", host)]
+    cookies = []
+    for name, value in received:
+        canonical = _canonical(name)
+        if canonical == "cookie":
+            cookies.append(value)
+        elif not (
+            canonical in _REQUEST_DROPPED or canonical in named or canonical.startswith(_REQUEST_DROPPED_PREFIXES)
+        ):
+            kept.append((name, value))
+    kept.append(("Cookie", "; ".join([*strip_cookies(cookies), credential])))
+    kept.append(("X-Forwarded-Host", host))
+    kept.append(("X-Forwarded-Proto", scheme))
+    return kept
+
+
+def response_headers(received: Iterable[tuple[str, str]]) -> Headers:
+    """The head for the browser, without framing."""
+    received = list(received)
+    named = _connection_tokens(received)
+    kept: Headers = []
+    framed = False
+    for name, value in received:
+        lowered = name.lower()
+        if lowered in _RESPONSE_DROPPED or lowered in named or not _is_allowed(lowered, value):
+            continue
+        framed = framed or (lowered == "content-security-policy" and "frame-ancestors" in value.lower())
+        kept.append((name, value))
+    if not framed:
+        # A second policy only narrows: an editor must not be framed by another environment's page.
+        kept.append(("Content-Security-Policy", "frame-ancestors 'self'"))
+    return kept
+
+
+def _is_allowed(lowered: str, value: str) -> bool:
+    if lowered == "set-cookie":
+        name, *attributes = value.split(";")
+        wide = any(attribute.partition("=")[0].strip().lower() == "domain" for attribute in attributes)
+        return not wide and not is_reserved_cookie(name.partition("=")[0])
+    if lowered == "service-worker-allowed":
+        return value.startswith("/") and not value.startswith("//")
+    return True
+
+
+def _connection_tokens(headers: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """The header names that `Connection` declares to be for this hop only."""
+    return frozenset(
+        token.strip().lower() for name, value in headers if name.lower() == "connection" for token in value.split(",")
+    )
+
+
+def _canonical(name: str) -> str:
+    """Lower case with dashes: servers behind us may read `X_Forwarded_Host` or `X.Forwarded.Host` as the real one."""
+    return name.lower().replace("_", "-").replace(".", "-")

@@ -1,0 +1,118 @@
+"""The open sockets, and the regular question whether each of them may stay open."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import structlog
+
+from devworkspace.core.access import SocketVerdict, decide_socket, may_connect
+from devworkspace.server.authorizer import Authorizer
+from devworkspace.server.environments import Environment
+from devworkspace.server.gateway.websocket import GOING_AWAY, POLICY_VIOLATION, Relay
+from devworkspace.server.sessions import Session, Sessions
+
+log = structlog.get_logger("devworkspace.server")
+
+# How long an earlier yes of RBAC counts while the API server cannot be asked.
+STALE_GRANT_SECONDS: Final = 300.0
+_CLOSING: Final = {
+    SocketVerdict.REVOKED: (POLICY_VIOLATION, "access has ended"),
+    SocketVerdict.GONE: (GOING_AWAY, "the environment is gone"),
+}
+
+
+class OpenSocket(msgspec.Struct, eq=False):
+    """A relay and what its right to exist rests on. `granted_at` is loop time."""
+
+    relay: Relay
+    session: Session
+    environment: Environment
+    granted_at: float
+
+
+class Sockets:
+    """Registry of open relays. `find` gives the environment that now stands at an address id."""
+
+    def __init__(
+        self, *, sessions: Sessions, authorizer: Authorizer, find: Callable[[str], Environment | None]
+    ) -> None:
+        self._sessions = sessions
+        self._authorizer = authorizer
+        self._find = find
+        self._open: set[OpenSocket] = set()
+        sessions.on_revoke(self._close_session)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def run(self, relay: Relay, *, session: Session, environment: Environment) -> None:
+        """Keeps the relay registered for as long as it runs."""
+        now = asyncio.get_running_loop().time()
+        socket = OpenSocket(relay=relay, session=session, environment=environment, granted_at=now)
+        self._open.add(socket)
+        try:
+            await relay.run()
+        finally:
+            self._open.discard(socket)
+
+    async def recheck_forever(self, *, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await self.recheck()
+
+    async def recheck(self) -> None:
+        """Closes every socket that would not be opened now."""
+        for socket in list(self._open):
+            verdict = await self._verdict(socket)
+            if verdict is not SocketVerdict.KEEP:
+                self._close(socket, verdict)
+
+    async def _verdict(self, socket: OpenSocket) -> SocketVerdict:
+        session, opened = socket.session, socket.environment
+        environment = self._find(opened.id)
+        if environment is not None and environment.uid != opened.uid:
+            environment = None
+        valid = self._sessions.is_valid(session)
+        granted = False
+        if valid and environment is not None:
+            granted = await self._granted(socket, environment)
+        same_pod = environment is not None and environment.upstream == opened.upstream
+        return decide_socket(
+            session.identity if valid else None,
+            door=None if environment is None else environment.door,
+            granted=granted,
+            same_pod=same_pod,
+        )
+
+    async def _granted(self, socket: OpenSocket, environment: Environment) -> bool:
+        identity = socket.session.identity
+        if may_connect(identity, owner=environment.owner, granted=False):
+            return False
+        now = asyncio.get_running_loop().time()
+        answer = await self._authorizer.answer(identity, environment.key)
+        if answer is None:
+            return now - socket.granted_at < STALE_GRANT_SECONDS
+        if answer:
+            socket.granted_at = now
+        return answer
+
+    def _close(self, socket: OpenSocket, verdict: SocketVerdict) -> None:
+        code, reason = _CLOSING[verdict]
+        log.info(
+            "socket closed", user=socket.session.name, environment=str(socket.environment.key), verdict=verdict.value
+        )
+        socket.relay.close(code, reason)
+
+    def _close_session(self, sid: str) -> None:
+        for socket in list(self._open):
+            if socket.session.sid == sid:
+                self._close(socket, SocketVerdict.REVOKED)
+
+    async def drain(self, *, seconds: float) -> None:
+        """Closes all sockets, spread over `seconds`, so that editors do not all come back in the same moment."""
+        sockets = list(self._open)
+        for socket in sockets:
+            socket.relay.close(GOING_AWAY, "the server restarts")
+            await asyncio.sleep(seconds / len(sockets))

@@ -1,0 +1,195 @@
+"""A WebSocket through to a pod: the upgrade is negotiated end to end, then raw bytes are spliced both ways.
+
+Compression, fragments, pings and close codes are the business of browser and editor; this relay only knows where frames
+end, so that it can close both sides properly when somebody loses the right to be here. When one side does not take
+more, reading from the other stops: the process holds at most the transport's buffer.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Iterable
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.base_protocol import BaseProtocol
+
+from devworkspace.server.environments import Upstream
+from devworkspace.server.gateway.frames import FrameError, FrameTracker, Side, close_frame
+from devworkspace.server.gateway.head import Headers, response_headers
+from devworkspace.server.gateway.proxy import RelayedResponse, relay_response
+from devworkspace.server.gateway.upstream import Connection, UpstreamPool
+
+UPGRADE_SECONDS: Final = 30.0
+# How long a frame that is under way, or the other side's answer to our close, may take.
+CLOSE_SECONDS: Final = 1.0
+GOING_AWAY: Final = 1001
+PROTOCOL_ERROR: Final = 1002
+POLICY_VIOLATION: Final = 1008
+
+
+def is_valid_upgrade(request: web.BaseRequest) -> bool:
+    """Whether this is a WebSocket handshake of RFC 6455 and nothing else."""
+    headers = request.headers
+    tokens = [token.strip().lower() for value in headers.getall("Connection", ()) for token in value.split(",")]
+    return (
+        request.method == "GET"
+        and request.version == (1, 1)
+        and [value.lower() for value in headers.getall("Upgrade", ())] == ["websocket"]
+        and "upgrade" in tokens
+        and headers.getall("Sec-WebSocket-Version", ()) == ["13"]
+        and len(headers.getall("Sec-WebSocket-Key", ())) == 1
+        and _is_key(headers["Sec-WebSocket-Key"])
+        and "Content-Length" not in headers
+        and "Transfer-Encoding" not in headers
+    )
+
+
+def _is_key(value: str) -> bool:
+    try:
+        return len(base64.b64decode(value, validate=True)) == 16
+    except (binascii.Error, ValueError):
+        return False
+
+
+class _Direction:
+    """Copies one direction; aiohttp's protocols call `feed_data` and `feed_eof` in place of their own parsers."""
+
+    def __init__(self, relay: "Relay", *, source: BaseProtocol, sink: BaseProtocol, side: Side) -> None:
+        self._relay = relay
+        self._source = source
+        self._sink = sink
+        self._side = side
+        self.tracker = FrameTracker(side)
+        self._resuming: asyncio.Task[None] | None = None
+        self._ending: bytes | None = None
+        self._ended = False
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        if self._ended:
+            return False, b""
+        try:
+            border = self.tracker.feed(data)
+        except FrameError:
+            self._relay.fail()
+            return False, b""
+        if self._ending is not None and border:
+            self._write(data[:border] + self._ending)
+            self._ended = True
+        else:
+            self._write(data)
+        return False, b""
+
+    def feed_eof(self) -> None:
+        self._relay.on_eof()
+
+    def end(self, code: int, reason: str) -> None:
+        """Puts a close frame behind the frame that is under way and passes nothing more on."""
+        frame = close_frame(code, reason, self._side)
+        if self._ended or self.tracker.closing:
+            self._ended = True
+        elif self.tracker.at_border:
+            self._write(frame)
+            self._ended = True
+        else:
+            self._ending = frame
+
+    def _write(self, data: bytes) -> None:
+        transport = self._sink.transport
+        if transport is None or transport.is_closing():
+            self._relay.on_eof()
+            return
+        transport.write(data)
+        if self._sink.writing_paused and self._resuming is None:
+            self._source.pause_reading()
+            self._resuming = asyncio.get_running_loop().create_task(self._resume())
+
+    async def _resume(self) -> None:
+        try:
+            await self._sink._drain_helper()
+            self._source.resume_reading()
+        except OSError:
+            self._relay.on_eof()
+        finally:
+            self._resuming = None
+
+    def stop(self) -> None:
+        if self._resuming is not None:
+            self._resuming.cancel()
+
+
+class Relay:
+    """Two protocols spliced together until one side ends, or `close` ends both."""
+
+    def __init__(self, browser: BaseProtocol, pod: BaseProtocol) -> None:
+        self._browser = browser
+        self._pod = pod
+        self.up = _Direction(self, source=browser, sink=pod, side=Side.CLIENT)
+        self.down = _Direction(self, source=pod, sink=browser, side=Side.SERVER)
+        self._done = asyncio.get_running_loop().create_future()
+
+    def on_eof(self) -> None:
+        if not self._done.done():
+            self._done.set_result(None)
+
+    def fail(self) -> None:
+        """Ends a relay whose bytes make no sense: no close frame can be placed any more."""
+        for protocol in (self._browser, self._pod):
+            if protocol.transport is not None:
+                protocol.transport.abort()
+        self.on_eof()
+
+    def close(self, code: int, reason: str) -> None:
+        """Tells both sides why, then lets go of them."""
+        self.up.end(code, reason)
+        self.down.end(code, reason)
+        asyncio.get_running_loop().call_later(CLOSE_SECONDS, self.on_eof)
+
+    async def run(self) -> None:
+        try:
+            await self._done
+        finally:
+            self.up.stop()
+            self.down.stop()
+            for protocol in (self._browser, self._pod):
+                if protocol.transport is not None:
+                    protocol.transport.close()
+
+
+async def open_relay(
+    request: web.BaseRequest, *, target: str, headers: Headers, upstream: Upstream, pool: UpstreamPool
+) -> "tuple[Relay, RelayedResponse] | web.StreamResponse":
+    """Dials the pod and repeats the handshake there; what the pod answers goes to the browser.
+
+    Returns the relay, to be run, and the response that belongs to it; or, if the pod declined, its response.
+    Raises UpstreamError while nothing has been sent yet.
+    """
+    connection = await pool.connect(upstream)
+    try:
+        connection.send_head("GET", target, [*headers, ("Connection", "Upgrade"), ("Upgrade", "websocket")])
+        head = await connection.read_head(seconds=UPGRADE_SECONDS)
+        if head.message.code != 101:
+            response = await relay_response(request, head)
+            response.force_close()
+            connection.close()
+            return response
+        return await _splice(request, connection, response_headers(head.message.headers.items()))
+    except BaseException:
+        connection.close()
+        raise
+
+
+async def _splice(
+    request: web.BaseRequest, connection: Connection, headers: Iterable[tuple[str, str]]
+) -> tuple[Relay, RelayedResponse]:
+    response = RelayedResponse(status=101, reason="Switching Protocols")
+    response.headers.extend(headers)
+    response.headers.update({"Connection": "Upgrade", "Upgrade": "websocket"})
+    response.force_close()
+    await response.prepare(request)
+    relay = Relay(request.protocol, connection.protocol)
+    # Both protocols hand over what already arrived behind the handshake when they get their parser.
+    browser: Any = request.protocol
+    browser.set_parser(relay.up)
+    connection.protocol.set_parser(relay.down, payload=None)
+    return relay, response

@@ -1,0 +1,138 @@
+"""What a request's head says, as pure functions: host, target, navigation, origin, cookies.
+
+Every room asks here, so that no two of them can read the same bytes differently.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from devworkspace.core.access import Knock
+from devworkspace.server.config import PublicAddress
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+# Methods whose meaning ends at a proxy or that reflect the request's headers, our cookies among them.
+REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE"})
+RESERVED_PREFIX: Final = "/-/"
+
+_ENVIRONMENT_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+# Origin form in visible ASCII, without the two characters that browsers and servers are known to read differently.
+_TARGET = re.compile(r"/[!\"$-\[\]-~]*")
+
+
+class Site(NamedTuple):
+    """Where a request goes: the public host (`environment_id` None) or an environment's own host."""
+
+    environment_id: str | None
+
+
+def parse_host(host: str, public: PublicAddress) -> Site | None:
+    """The site that a `Host` header names, or None for a host that is not ours, a wrong port included."""
+    host = host.lower()
+    if host == public.netloc:
+        return Site(None)
+    label, dot, rest = host.partition(".")
+    if dot and rest == public.netloc and _ENVIRONMENT_ID.fullmatch(label):
+        return Site(label)
+    return None
+
+
+def target_is_strict(target: str) -> bool:
+    r"""Whether a request target is in origin form and free of spaces, controls, `\`, `#` and non-ASCII characters."""
+    return _TARGET.fullmatch(target) is not None
+
+
+def is_disguised_reserved(path: str) -> bool:
+    """Whether a path would become one of our own `/-/` paths if somebody decoded or normalised it.
+
+    Our own routes are matched on the raw bytes only; a pod must not be sent something that looks like them later.
+    """
+    if path.startswith(RESERVED_PREFIX):
+        path = path[len(RESERVED_PREFIX) - 1 :]
+        return "%" in path or "//" in path or any(segment in (".", "..") for segment in path.split("/"))
+    decoded = unquote(unquote(path))
+    segments: list[str] = []
+    for segment in decoded.replace("\\", "/").split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return segments[:1] == ["-"]
+
+
+def is_navigation(method: str, headers: Mapping[str, str]) -> bool:
+    """Whether a person opens a page, as opposed to a script, an image or a socket asking for something."""
+    if method != "GET" or "Upgrade" in headers:
+        return False
+    mode = headers.get("Sec-Fetch-Mode")
+    if mode is not None:
+        return mode == "navigate"
+    return "text/html" in headers.get("Accept", "")
+
+
+def is_same_origin(headers: Mapping[str, str], origin: str) -> bool:
+    """Whether the browser vouches that a page of `origin` made this request; silence is no proof.
+
+    Browsers send `Origin` with every upgrade and every unsafe method; `Sec-Fetch-Site` is checked where it comes too.
+    """
+    site = headers.get("Sec-Fetch-Site")
+    if site is not None and site != "same-origin":
+        return False
+    claimed = headers.get("Origin")
+    if claimed is None:
+        return site == "same-origin"
+    return claimed == origin
+
+
+def make_knock(method: str, headers: Mapping[str, str], *, origin: str) -> Knock:
+    upgrade = "Upgrade" in headers
+    return Knock(
+        navigation=is_navigation(method, headers),
+        upgrade=upgrade,
+        safe_method=method in SAFE_METHODS,
+        # A WebSocket is the one request for which browsers may leave `Sec-Fetch-Site` out, so there `Origin` is a must.
+        same_origin=is_same_origin(headers, origin) and not (upgrade and "Origin" not in headers),
+    )
+
+
+def cookie_values(headers: Iterable[str], name: str) -> set[str]:
+    """All values that the `Cookie` headers give to `name`. More than one means that somebody tossed a cookie at us."""
+    found = set()
+    for header in headers:
+        for pair in header.split(";"):
+            key, equals, value = pair.strip().partition("=")
+            if equals and key == name:
+                found.add(value)
+    return found
+
+
+def only_cookie(headers: Iterable[str], name: str) -> str | None:
+    """The cookie's value if there is exactly one; two different ones are as good as none."""
+    values = cookie_values(headers, name)
+    return values.pop() if len(values) == 1 else None
+
+
+def is_safe_path(path: str) -> bool:
+    """Whether a browser sent to `path` surely stays on the host that sends it."""
+    if not target_is_strict(path) or len(path) > 2048:
+        return False
+    decoded = unquote(unquote(path))
+    return decoded[1:2] not in ("/", "\\") and decoded.isprintable()
+
+
+def safe_next(wanted: str | None, public: PublicAddress) -> str:
+    """Where to go after signing in: a path of the public host, or a page of one of its environments, else `/`."""
+    if not wanted:
+        return "/"
+    if is_safe_path(wanted):
+        return wanted
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:
+        return "/"
+    site = parse_host(parts.netloc, public)
+    rest = wanted[len(f"{parts.scheme}://{parts.netloc}") :]
+    ours = parts.scheme == public.scheme and site is not None and site.environment_id is not None
+    exact = wanted.startswith(f"{public.scheme}://{parts.netloc}")
+    return wanted if ours and exact and is_safe_path(rest or "/") else "/"

@@ -1,0 +1,38 @@
+"""Figures of the server, in a registry of its own. Labels have few values; no name of a person or an environment."""
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """Counters that rooms are handed as plain callables, and gauges that read the truth when asked."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "devworkspace_server_requests", "Answers by room and status", ["room", "status"], registry=self.registry
+        )
+        self._sign_ins = Counter(
+            "devworkspace_server_sign_ins", "Sign-ins by result", ["result"], registry=self.registry
+        )
+        self._bound: dict[tuple[str, int], Counter] = {}
+
+    def count_request(self, room: str, status: int) -> None:
+        key = (room, status if 100 <= status < 600 else 599)
+        counter = self._bound.get(key)
+        if counter is None:
+            counter = self._bound[key] = self._requests.labels(room, str(key[1]))
+        counter.inc()
+
+    def count_sign_in(self, result: str) -> None:
+        self._sign_ins.labels(result).inc()
+
+    def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
+        Gauge(name, description, registry=self.registry).set_function(read)
+
+    def render(self) -> bytes:
+        return generate_latest(self.registry)

@@ -1,0 +1,129 @@
+"""Every text of the pages, in English and Chinese, and the choice between the two."""
+
+import re
+from typing import Final, Literal
+
+Language = Literal["en", "zh"]
+LANGUAGES: Final[tuple[Language, ...]] = ("en", "zh")
+LANGUAGE_COOKIE: Final = "dw-lang"
+
+TEXTS: Final[dict[str, tuple[str, str]]] = {
+    "product": ("DevWorkspace", "DevWorkspace"),
+    "other-language": ("中文", "English"),
+    "environments": ("Dev Environments", "云开发环境"),
+    "signin.title": ("Sign in", "登录"),
+    "signin.user": ("User name", "用户名"),
+    "signin.password": ("Password", "密码"),
+    "signin.submit": ("Sign in", "登录"),
+    "signin.wrong": ("User name or password is wrong.", "用户名或密码错误。"),
+    "signin.throttled": (
+        "Too many attempts. Try again in {seconds} s.",
+        "尝试次数过多，请在 {seconds} 秒后重试。",
+    ),
+    "signin.done": (
+        "You are signed out. Running environments keep running.",
+        "您已退出登录。运行中的环境将继续运行。",
+    ),
+    "signin.foreign": (
+        "This form was not sent from the sign-in page. Open the page again and retry.",
+        "此表单不是从登录页面提交的。请重新打开登录页面后再试。",
+    ),
+    "signout": ("Sign out", "退出登录"),
+    "signed-in-as": ("Signed in as {name}", "当前用户：{name}"),
+    "list.name": ("Name", "名称"),
+    "list.status": ("Status", "状态"),
+    "list.namespace": ("Project", "项目"),
+    "list.template": ("Template", "环境模板"),
+    "list.owner": ("Owner", "所有者"),
+    "list.action": ("Action", "操作"),
+    "list.open": ("Open", "打开"),
+    "list.new-tab": ("(new tab)", "（新标签页）"),
+    "list.caption": ("{count} environments", "{count} 个环境"),
+    "list.empty": (
+        "A Dev Environment is an editor with its own disk in the cluster. You have none yet.",
+        "云开发环境是集群中带独立磁盘的编辑器。您还没有云开发环境。",
+    ),
+    "list.create": ("Create one on the command line:", "在命令行中创建："),
+    "list.start": ("Start it on the command line:", "在命令行中启动："),
+    "missing.title": ("Not found", "未找到"),
+    "missing.environment": (
+        "This environment does not exist or is not shared with you.",
+        "此环境不存在或未与您共享。",
+    ),
+    "missing.page": ("There is no such page.", "页面不存在。"),
+    "back": ("Back to the list", "返回列表"),
+    "wait.title": ("{name}: {phase}", "{name}：{phase}"),
+    "wait.hint": ("This page opens the editor by itself.", "编辑器就绪后，本页将自动打开。"),
+    "wait.unreachable": (
+        "The editor does not answer at the moment. Trying again.",
+        "编辑器暂时没有响应，正在重试。",
+    ),
+    "stopped.hint": (
+        "It is stopped; its disk is kept. Start it on the command line, this page then opens the editor:",
+        "环境已停止，磁盘已保留。在命令行中启动后，本页将自动打开编辑器：",
+    ),
+    "failed.retry": (
+        "Once the cause is removed, stop and start it on the command line:",
+        "排除原因后，在命令行中停止并重新启动：",
+    ),
+    "code.title": ("This sign-in link has expired", "登录链接已失效"),
+    "code.hint": (
+        "It works once, for 30 seconds, in the browser that asked for it, and only with cookies allowed.",
+        "链接仅可在发起请求的浏览器中使用一次，30 秒内有效，且需允许 Cookie。",
+    ),
+    "code.again": ("Try again", "重试"),
+    "phase.Pending": ("Waiting", "等待中"),
+    "phase.Provisioning": ("Starting", "启动中"),
+    "phase.Running": ("Running", "运行中"),
+    "phase.Unreachable": ("Not answering", "无响应"),
+    "phase.Stopping": ("Stopping", "停止中"),
+    "phase.Stopped": ("Stopped", "已停止"),
+    "phase.Failed": ("Failed", "失败"),
+    "phase.Deleting": ("Deleting", "删除中"),
+    "reason.AdmissionRefused": ("Refused by a cluster policy", "被集群策略拒绝"),
+    "reason.CrashLoop": ("The container keeps exiting", "容器反复退出"),
+    "reason.EditorNotAnswering": ("The editor does not answer", "编辑器无响应"),
+    "reason.Evicted": ("The node ran short", "节点资源紧张，已被驱逐"),
+    "reason.ImageNameInvalid": ("The image name is not valid", "镜像名称无效"),
+    "reason.ImageNotFound": ("Image not found", "镜像不存在"),
+    "reason.ImagePullDenied": ("Registry refused access", "镜像仓库拒绝访问"),
+    "reason.ImagePullFailed": ("Image cannot be pulled", "无法拉取镜像"),
+    "reason.ImagePullNetwork": ("Registry not reachable", "无法连接镜像仓库"),
+    "reason.MissingConfiguration": ("A secret or config is missing", "缺少保密字典或配置字典"),
+    "reason.NameConflict": ("Name already taken", "名称已被占用"),
+    "reason.OutOfMemory": ("Out of memory", "内存不足"),
+    "reason.OverrideNotAllowed": ("Size or image not allowed", "规格或镜像不允许"),
+    "reason.PodFailed": ("The pod failed", "容器组运行失败"),
+    "reason.QuotaExceeded": ("Project quota used up", "项目配额已用完"),
+    "reason.StartTimeout": ("Starting took too long", "启动超时"),
+    "reason.TemplateMissing": ("The template is gone", "环境模板不存在"),
+    "reason.TemplateHidden": ("The template is hidden", "环境模板已隐藏"),
+    "reason.TemplateNotAllowed": ("The template is not for this project", "此项目不可使用该环境模板"),
+    "reason.Unschedulable": ("No room in the cluster", "集群资源不足"),
+    "reason.VolumePending": ("Disk not ready", "磁盘尚未就绪"),
+}
+
+
+def text(key: str, language: Language, **values: object) -> str:
+    """The text of a key, filled in. The result is not escaped."""
+    return TEXTS[key][LANGUAGES.index(language)].format(**values)
+
+
+def reason_title(reason: str, language: Language) -> str | None:
+    """The title of a failure reason; None for one that needs no words or is unknown here."""
+    return text(f"reason.{reason}", language) if f"reason.{reason}" in TEXTS else None
+
+
+def choose_language(wanted: str | None, cookie: str | None, accept: str) -> Language:
+    """An explicit wish first, then an earlier one, then what the browser prefers; English if nothing fits."""
+    for candidate in (wanted, cookie):
+        if candidate in LANGUAGES:
+            return "zh" if candidate == "zh" else "en"
+    best: tuple[float, Language] = (0.0, "en")
+    for part in accept[:512].split(","):
+        tag, _, quality = part.strip().lower().partition(";q=")
+        weight = float(quality) if re.fullmatch(r"[01](\.\d{0,3})?", quality) else 1.0
+        language: Language | None = "zh" if tag.startswith("zh") else "en" if tag.startswith("en") else None
+        if language is not None and weight > best[0]:
+            best = (weight, language)
+    return best[1]

@@ -1,0 +1,203 @@
+"""Sign-in page, sign-out, and the public half of the way into an environment."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import parse_qs, quote, urlencode
+
+import structlog
+from aiohttp import web
+
+from devworkspace.core.access import Identity, may_connect
+from devworkspace.server.answers import Answers, language_of
+from devworkspace.server.authorizer import Authorizer
+from devworkspace.server.codes import Codes
+from devworkspace.server.config import PublicAddress
+from devworkspace.server.environments import Environment
+from devworkspace.server.heads import is_safe_path, is_same_origin, only_cookie, safe_next
+from devworkspace.server.pages.html import message_page, sign_in_page
+from devworkspace.server.pages.texts import LANGUAGE_COOKIE, text
+from devworkspace.server.sessions import CookieNames, Session, Sessions
+from devworkspace.server.signin.accounts import AdminAccount, BusyError
+from devworkspace.server.signin.throttle import PER_ACCOUNT, PER_ADDRESS, Throttle, address_key
+
+log = structlog.get_logger("devworkspace.server")
+
+MAX_FORM_BYTES: Final = 8 * 1024
+FORM_SECONDS: Final = 10.0
+LANGUAGE_SECONDS: Final = 365 * 24 * 3600
+_NONCE_HASH = re.compile(r"[0-9a-f]{64}")
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class SignIn:
+    """The room of the public host that knows passwords and sessions."""
+
+    def __init__(
+        self,
+        *,
+        public: PublicAddress,
+        account: AdminAccount,
+        sessions: Sessions,
+        codes: Codes,
+        authorizer: Authorizer,
+        find: Callable[[str], Environment | None],
+        clock: Callable[[], float],
+        count: Callable[[str], None],
+    ) -> None:
+        self._public = public
+        self._account = account
+        self._sessions = sessions
+        self._codes = codes
+        self._authorizer = authorizer
+        self._find = find
+        self._answers = Answers(public)
+        self._cookies = CookieNames.for_scheme(secure=public.secure)
+        self._by_address = Throttle(PER_ADDRESS, clock=clock)
+        self._by_account = Throttle(PER_ACCOUNT, clock=clock)
+        self._count = count
+
+    @property
+    def routes(self) -> dict[tuple[str, str], Handler]:
+        return {
+            ("GET", "/signin"): self.show,
+            ("POST", "/signin"): self.submit,
+            ("POST", "/signout"): self.sign_out,
+            ("GET", "/-/authorize"): self.authorize,
+        }
+
+    def session(self, request: web.BaseRequest) -> Session | None:
+        """Who makes this request to the public host."""
+        return self._sessions.read(only_cookie(request.headers.getall("Cookie", ()), self._cookies.session))
+
+    async def show(self, request: web.BaseRequest) -> web.StreamResponse:
+        language = language_of(request)
+        next_address = safe_next(request.query.get("next"), self._public)
+        if self.session(request) is not None:
+            return self._answers.redirect(next_address, status=303)
+        notice = text("signin.done", language) if request.query.get("signed-out") == "1" else None
+        page = self._answers.page(sign_in_page(language=language, next_address=next_address, notice=notice))
+        self.keep_language(request, page)
+        return page
+
+    def keep_language(self, request: web.BaseRequest, response: web.Response) -> None:
+        """Remembers an explicit choice of language."""
+        if request.query.get("lang") in ("en", "zh"):
+            self._answers.set_cookie(response, LANGUAGE_COOKIE, request.query["lang"], seconds=LANGUAGE_SECONDS)
+
+    async def submit(self, request: web.BaseRequest) -> web.StreamResponse:
+        form = await _read_form(request)
+        if form is None:
+            return self._answers.refusal(400, "The form cannot be read.")
+        username, next_address = form.get("username", "")[:256], safe_next(form.get("next"), self._public)
+        if not is_same_origin(request.headers, self._public.origin):
+            return self._again(request, 403, "signin.foreign", username=username, next_address=next_address)
+        address = address_key(request.remote)
+        wait = max(self._by_address.wait(address), self._by_account.wait(username))
+        if wait:
+            return self._throttled(request, wait, username=username, next_address=next_address)
+        try:
+            identity = await self._account.check(username, form.get("password", ""))
+        except BusyError:
+            return self._throttled(request, 2, username=username, next_address=next_address)
+        if identity is None:
+            self._by_address.failed(address)
+            self._by_account.failed(username)
+            self._count("wrong")
+            log.warning("sign-in refused", user=username, source=request.remote)
+            return self._again(request, 401, "signin.wrong", username=username, next_address=next_address)
+        self._by_address.succeeded(address)
+        self._by_account.succeeded(username)
+        return self._signed_in(request, identity, next_address)
+
+    def _signed_in(self, request: web.BaseRequest, identity: Identity, next_address: str) -> web.Response:
+        token, session = self._sessions.issue(identity)
+        self._count("ok")
+        log.info("signed in", user=identity.name, source=request.remote)
+        response = self._answers.redirect(next_address, status=303)
+        seconds = self._sessions.remaining(session)
+        self._answers.set_cookie(response, self._cookies.session, token, seconds=seconds)
+        return response
+
+    def _throttled(self, request: web.BaseRequest, wait: int, *, username: str, next_address: str) -> web.Response:
+        self._count("throttled")
+        log.warning("sign-in throttled", user=username, source=request.remote, seconds=wait)
+        language = language_of(request)
+        alert = text("signin.throttled", language, seconds=wait)
+        page = sign_in_page(language=language, next_address=next_address, user=username, alert=alert)
+        return self._answers.page(page, status=429, retry_after=wait)
+
+    def _again(
+        self, request: web.BaseRequest, status: int, key: str, *, username: str, next_address: str
+    ) -> web.Response:
+        language = language_of(request)
+        page = sign_in_page(language=language, next_address=next_address, user=username, alert=text(key, language))
+        return self._answers.page(page, status=status)
+
+    async def sign_out(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Ends the session, those of all environments opened with it, and their sockets."""
+        if not is_same_origin(request.headers, self._public.origin):
+            return self._answers.problem(403, "Requests from pages of other sites are not accepted.")
+        session = self.session(request)
+        if session is not None:
+            self._sessions.revoke(session)
+            log.info("signed out", user=session.name, source=request.remote)
+        response = self._answers.redirect("/signin?signed-out=1", status=303)
+        self._answers.set_cookie(response, self._cookies.session, "", seconds=0)
+        return response
+
+    async def authorize(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Sends a signed-in person back to the environment's host with a one-time code."""
+        query = request.query
+        environment_id, nonce_hash, path = query.get("env", ""), query.get("nonce", ""), query.get("next", "/")
+        if not _NONCE_HASH.fullmatch(nonce_hash):
+            return self._answers.plain(400, "This address is incomplete; open the environment from the list.")
+        session = self.session(request)
+        if session is None:
+            parameters = urlencode({"env": environment_id, "nonce": nonce_hash, "next": path})
+            return self._answers.redirect("/signin?next=" + quote(f"/-/authorize?{parameters}", safe=""))
+        environment = self._find(environment_id)
+        if environment is None or not await self._may_open(session.identity, environment):
+            log.info("environment refused", user=session.name, environment=environment_id[:63])
+            return self._not_found(request)
+        code = self._codes.issue(
+            session, uid=environment.uid, nonce_hash=nonce_hash, path=path if is_safe_path(path) else "/"
+        )
+        origin = self._public.environment_origin(environment.id)
+        return self._answers.redirect(f"{origin}/-/callback?{urlencode({'code': code})}")
+
+    async def _may_open(self, identity: Identity, environment: Environment) -> bool:
+        granted = await self._authorizer.granted(identity, environment)
+        return may_connect(identity, owner=environment.owner, granted=granted)
+
+    def _not_found(self, request: web.BaseRequest) -> web.Response:
+        language = language_of(request)
+        page = message_page(
+            text("missing.title", language),
+            text("missing.environment", language),
+            link="/",
+            link_text=text("back", language),
+            language=language,
+        )
+        return self._answers.page(page, status=404)
+
+
+async def _read_form(request: web.BaseRequest) -> dict[str, str] | None:
+    """The fields of a small form, or None if it is not one."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        return None
+    if (request.content_length or 0) > MAX_FORM_BYTES:
+        return None
+    data = bytearray()
+    try:
+        async with asyncio.timeout(FORM_SECONDS):
+            async for chunk in request.content.iter_any():
+                data += chunk
+                if len(data) > MAX_FORM_BYTES:
+                    return None
+        fields = parse_qs(data.decode("ascii"), keep_blank_values=True, max_num_fields=10, strict_parsing=bool(data))
+    except (TimeoutError, ValueError):
+        return None
+    return {name: values[0] for name, values in fields.items() if len(values) == 1}

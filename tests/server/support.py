@@ -1,0 +1,365 @@
+"""A whole server on a real port in front of real pods on real ports, and a client that behaves like a browser."""
+
+import asyncio
+import contextlib
+import dataclasses
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+from argon2 import PasswordHasher
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from devworkspace.api import names
+from devworkspace.api.instance import InstanceSpec, InstanceStatus, Phase, WorkspaceInstance
+from devworkspace.api.meta import Condition, Key, ObjectMeta
+from devworkspace.core.address import address_id
+from devworkspace.server.app import Rooms, listening, make_rooms
+from devworkspace.server.config import ServerConfig
+from devworkspace.server.environments import (
+    Container,
+    ContainerPort,
+    DoorPod,
+    DoorPodSpec,
+    DoorPodStatus,
+    EnvironmentTable,
+)
+
+MASTER_KEY = b"m" * 32
+PASSWORD = "correct horse battery staple"
+ADMIN = "admin"
+NAVIGATION = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Rbac:
+    """RBAC as the API server would answer it: the grants of this test. `broken` makes it unreachable."""
+
+    def __init__(self) -> None:
+        self.grants: set[tuple[str, str, str]] = set()
+        self.broken = False
+        self.asked: list[dict[str, Any]] = []
+
+    async def allowed(
+        self,
+        user: str,
+        groups: Iterable[str],
+        extra: Mapping[str, Iterable[str]],
+        *,
+        verb: str,
+        group: str,
+        resource: str,
+        subresource: str,
+        namespace: str,
+        name: str,
+    ) -> bool:
+        self.asked.append({"user": user, "groups": tuple(groups), "verb": verb, "what": f"{resource}/{subresource}"})
+        if self.broken:
+            raise ConnectionError("no API server")
+        return (user, namespace, name) in self.grants
+
+
+class Synced:
+    """A watch that has synced."""
+
+    def __init__(self) -> None:
+        self.synced = asyncio.Event()
+        self.synced.set()
+        self.stale = False
+
+    def is_stale(self, limit_seconds: float, now: float) -> bool:
+        return self.stale
+
+
+class Clock:
+    """Unix time under the test's control."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make_instance(
+    name: str = "demo",
+    namespace: str = "team",
+    *,
+    uid: str | None = None,
+    owner: str | None = ADMIN,
+    phase: Phase | None = "Running",
+    message: str = "",
+    reason: str = "",
+    display_name: str | None = None,
+    url: str | None = None,
+    deleting: bool = False,
+) -> WorkspaceInstance:
+    conditions = (Condition(type="Ready", status="False", reason=reason),) if reason else ()
+    return WorkspaceInstance(
+        metadata=ObjectMeta(
+            name=name,
+            namespace=namespace,
+            uid=uid or f"uid-{namespace}-{name}",
+            deletion_timestamp="2026-11-24T12:00:00Z" if deleting else None,
+        ),
+        spec=InstanceSpec(template_ref="python", owner=owner, display_name=display_name),
+        status=InstanceStatus(phase=phase, message=message, url=url, pod_name=f"{name}-pod", conditions=conditions),
+    )
+
+
+def make_pod(instance: WorkspaceInstance, port: int, *, uid: str | None = None, host: str = "127.0.0.1") -> DoorPod:
+    meta = instance.metadata
+    return DoorPod(
+        metadata=ObjectMeta(
+            name=instance.status.pod_name or "",
+            namespace=meta.namespace,
+            uid=uid or f"pod-{meta.uid}",
+            labels={names.LABEL_INSTANCE_UID: meta.uid},
+        ),
+        spec=DoorPodSpec(
+            containers=(
+                Container(name=names.CONTAINER_NAME, ports=(ContainerPort(container_port=port, name=names.PORT_NAME),)),
+            )
+        ),
+        status=DoorPodStatus(pod_ip=host),
+    )
+
+
+class _Loopback(AbstractResolver):
+    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[ResolveResult]:
+        return [
+            ResolveResult(
+                hostname=host, host="127.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
+            )
+        ]
+
+    async def close(self) -> None:
+        return None
+
+
+class Harness:
+    """A running server. `port` is the public port, `table` what the watches would have filled."""
+
+    def __init__(self, config: ServerConfig, rooms: Rooms, *, table: EnvironmentTable, rbac: Rbac) -> None:
+        self.config = config
+        self.rooms = rooms
+        self.table = table
+        self.rbac = rbac
+        self.port = config.listen_port
+        self.origin = f"http://localhost:{self.port}"
+
+    def environment_host(self, name: str = "demo", namespace: str = "team") -> str:
+        return f"{address_id(Key(namespace, name))}.localhost:{self.port}"
+
+    def environment_origin(self, name: str = "demo", namespace: str = "team") -> str:
+        return f"http://{self.environment_host(name, namespace)}"
+
+    def add(self, port: int, *, pod_uid: str | None = None, **instance: Any) -> WorkspaceInstance:
+        """A running environment whose pod listens on `port`."""
+        made = make_instance(**instance)
+        self.table.on_instance(None, made)
+        self.table.on_pod(None, make_pod(made, port, uid=pod_uid))
+        return made
+
+    @contextlib.asynccontextmanager
+    async def browser(self) -> AsyncIterator["Browser"]:
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(resolver=_Loopback(), use_dns_cache=False),
+            cookie_jar=aiohttp.CookieJar(),
+            auto_decompress=False,
+        ) as session:
+            yield Browser(self, session)
+
+    async def raw(self, data: bytes, *, seconds: float = 5.0) -> bytes:
+        """Sends bytes and reads until the server closes or `seconds` are over."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(data)
+            await writer.drain()
+            received = bytearray()
+            with contextlib.suppress(TimeoutError, ConnectionResetError):
+                async with asyncio.timeout(seconds):
+                    while chunk := await reader.read(65536):
+                        received += chunk
+            return bytes(received)
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """A response that has been read to its end."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    url: URL
+    body: bytes
+    content_type: str
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+
+class Browser:
+    """Host-only cookies per host, no redirect followed unless asked, the headers that a browser sends."""
+
+    def __init__(self, harness: Harness, session: aiohttp.ClientSession) -> None:
+        self.harness = harness
+        self.session = session
+
+    async def get(self, url: str, **options: Any) -> Answer:
+        return await self._read("GET", url, options)
+
+    async def navigate(self, url: str, **options: Any) -> Answer:
+        return await self._read("GET", url, {"headers": NAVIGATION, **options})
+
+    async def post(self, url: str, **options: Any) -> Answer:
+        return await self._read("POST", url, options)
+
+    async def request(self, method: str, url: str, **options: Any) -> Answer:
+        return await self._read(method, url, options)
+
+    async def _read(self, method: str, url: str, options: dict[str, Any]) -> Answer:
+        options.setdefault("allow_redirects", False)
+        async with self.session.request(method, url, **options) as response:
+            return Answer(
+                status=response.status,
+                headers=response.headers,
+                url=response.url,
+                body=await response.read(),
+                content_type=response.content_type,
+            )
+
+    async def sign_in(
+        self, *, username: str = ADMIN, password: str = PASSWORD, next_address: str = "/", **options: Any
+    ) -> Answer:
+        options.setdefault("headers", {"Origin": self.harness.origin, "Sec-Fetch-Site": "same-origin"})
+        form = {"username": username, "password": password, "next": next_address}
+        return await self.post(f"{self.harness.origin}/signin", data=form, **options)
+
+    async def open(self, name: str = "demo", namespace: str = "team", path: str = "/") -> Answer:
+        """Goes to an environment as a person does, through all redirects."""
+        return await self.navigate(self.harness.environment_origin(name, namespace) + path, allow_redirects=True)
+
+    async def enter(self, name: str = "demo", namespace: str = "team") -> None:
+        """Signs in and opens the environment, whose session cookie is there afterwards."""
+        assert (await self.sign_in()).status == 303
+        await self.open(name, namespace)
+        assert self.cookies(self.harness.environment_origin(name, namespace))
+
+    def cookies(self, url: str) -> dict[str, str]:
+        return {key: morsel.value for key, morsel in self.session.cookie_jar.filter_cookies(URL(url)).items()}
+
+
+@contextlib.asynccontextmanager
+async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harness]:
+    """A listening server with the admin account of `PASSWORD`; `settings` override the configuration."""
+    key = directory / "master-key"
+    key.write_bytes(MASTER_KEY)
+    (directory / "username").write_text(ADMIN)
+    (directory / "password-hash").write_text(FAST_HASHER.hash(PASSWORD))
+    port = free_port()
+    clock = settings.pop("clock", None)
+    watches = settings.pop("watches", None)
+    options: dict[str, Any] = {
+        "public_url": f"http://localhost:{port}",
+        "master_key_file": key,
+        "admin_dir": directory,
+        "listen_host": "127.0.0.1",
+        "listen_port": port,
+        "internal_port": free_port(),
+        "drain_seconds": 1.0,
+        **settings,
+    }
+    config = ServerConfig(**options)
+    table, rbac = EnvironmentTable(), Rbac()
+    extra = {"clock": clock} if clock is not None else {}
+    rooms = make_rooms(
+        config, table=table, reviewer=rbac, watches=watches or (("workspaceinstances", Synced()),), **extra
+    )
+    async with listening(config, rooms):
+        yield Harness(config, rooms, table=table, rbac=rbac)
+
+
+class Pod:
+    """A real HTTP server in place of an editor. `handler` answers; every request's head is kept in `seen`."""
+
+    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        self.seen: list[tuple[str, str, CIMultiDict[str]]] = []
+        self._handler = handler
+        self.port = 0
+        self.connections = 0
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.seen.append((request.method, request.raw_path, CIMultiDict(request.headers)))
+        return await self._handler(request)
+
+
+async def answer_ok(request: web.BaseRequest) -> web.StreamResponse:
+    body = await request.read()
+    return web.Response(text=f"editor {request.method} {request.raw_path} {len(body)}")
+
+
+@contextlib.asynccontextmanager
+async def running_pod(
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]] = answer_ok, **options: Any
+) -> AsyncIterator[Pod]:
+    pod = Pod(handler)
+    server = web.Server(pod._handle, access_log=None, **options)
+    runner = web.ServerRunner(server, shutdown_timeout=0.1)
+    await runner.setup()
+    pod.port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", pod.port).start()
+    try:
+        yield pod
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def running_tcp_pod(
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+) -> AsyncIterator[int]:
+    """A pod that speaks bytes as the test says; yields its port."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            await serve(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+            tasks.discard(task)
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in tuple(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.wait_closed()
