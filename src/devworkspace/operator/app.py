@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import gc
 import logging
+import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Final
@@ -39,7 +41,7 @@ class Operator:
     """One operator process. `ready` is set once every store is complete and the queue is open."""
 
     def __init__(self, config: OperatorConfig, endpoint: Endpoint) -> None:
-        self._config = config
+        self.config = config
         self._endpoint = endpoint
         self.metrics = Metrics()
         self.ready = asyncio.Event()
@@ -52,9 +54,9 @@ class Operator:
     async def run(self) -> None:
         """Runs until `stop`, SIGTERM or SIGINT; raises when a watch or Kopf fails for good."""
         installation = Installation(
-            master_key=await asyncio.to_thread(self._config.master_key_file.read_bytes),
-            server_namespace=self._config.server_namespace,
-            gateway_url=self._config.gateway_url,
+            master_key=await asyncio.to_thread(self.config.master_key_file.read_bytes),
+            server_namespace=self.config.server_namespace,
+            gateway_url=self.config.gateway_url,
         )
         client = Client(
             self._endpoint,
@@ -67,7 +69,7 @@ class Operator:
             cluster = Cluster(client, installation, self._queue.add)
             health = Health(cluster, client, (INSTANCES, TEMPLATES))
             self.metrics.watch(cluster)
-            async with _serving(make_probe_app(health, self.metrics), self._config):
+            async with _serving(make_probe_app(health, self.metrics), self.config):
                 await self._run_parts(client, cluster, health)
 
     async def _run_parts(self, client: Client, cluster: Cluster, health: Health) -> None:
@@ -78,41 +80,35 @@ class Operator:
         parts["kopf"] = self._run_kopf(cluster)
         parts["queue"] = self._run_queue(health, reconciler)
         parts["sweep"] = _after(self.ready, health.run())
+        parts["stop"] = self._stop.wait()
         tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
-        stopping = asyncio.create_task(self._stop.wait(), name="stop")
         try:
-            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._stop.set()
-            for task in (*tasks, stopping):
-                if task.get_name() != "kopf":
-                    task.cancel()
-            results = await asyncio.gather(*tasks, stopping, return_exceptions=True)
-        _raise_first_failure(tasks, done, results)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        _raise_failure(done)
 
     async def _run_kopf(self, cluster: Cluster) -> None:
         registry = make_registry(cluster)
         add_login(registry, self._endpoint)
-        stop_flag = asyncio.Event()
-        relay = asyncio.create_task(_relay(self._stop, stop_flag))
-        try:
-            await kopf.operator(
-                registry=registry,
-                settings=make_settings(),
-                clusterwide=True,
-                standalone=True,
-                stop_flag=stop_flag,
-            )
-        finally:
-            relay.cancel()
+        await kopf.operator(registry=registry, settings=make_settings(), clusterwide=True, standalone=True)
 
     async def _run_queue(self, health: Health, reconciler: Reconciler) -> None:
         await health.wait_synced()
         # The stores live as long as the process; without this every full collection walks all of them.
         gc.freeze()
-        logger.info("all stores are complete, %d workers start", self._config.workers)
+        logger.info("all stores are complete, %d workers start", self.config.workers)
+        self._take_signals()
         self.ready.set()
-        await self._queue.run_workers(self._config.workers, lambda key: self._reconcile(reconciler, key))
+        await self._queue.run_workers(self.config.workers, lambda key: self._reconcile(reconciler, key))
+
+    def _take_signals(self) -> None:
+        """Takes the signals from Kopf, which waits 5 s at its end for tasks that it did not start: ours."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, self.stop)
 
     async def _reconcile(self, reconciler: Reconciler, key: Key) -> float | None:
         started, result = time.monotonic(), "error"
@@ -143,18 +139,12 @@ async def _after(event: asyncio.Event, then: Coroutine[Any, Any, None]) -> None:
     await then
 
 
-async def _relay(source: asyncio.Event, target: asyncio.Event) -> None:
-    """Kopf cancels, at its end, every task that was made after its start; its own flag keeps ours out of that."""
-    await source.wait()
-    target.set()
-
-
-def _raise_first_failure(tasks: list[asyncio.Task[Any]], done: set[asyncio.Task[Any]], results: list[Any]) -> None:
-    for task, result in zip(tasks, results, strict=False):
-        if isinstance(result, Exception):
-            raise RuntimeError(f"{task.get_name()} failed: {result}") from result
-    for task in tasks:
-        if task in done and task.get_name() != "kopf":
+def _raise_failure(done: set[asyncio.Task[Any]]) -> None:
+    """Kopf and `stop` may end by themselves, on a signal or on request; all else works for ever or has failed."""
+    for task in done:
+        if (error := task.exception()) is not None:
+            raise RuntimeError(f"{task.get_name()} failed: {error}") from error
+        if task.get_name() not in ("kopf", "stop"):
             raise RuntimeError(f"{task.get_name()} ended unexpectedly")
 
 

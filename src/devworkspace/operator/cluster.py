@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from devworkspace.api import names
 from devworkspace.api.children import Namespace, NetworkPolicy, PersistentVolumeClaim, Pod, Service
 from devworkspace.api.instance import WorkspaceInstance
@@ -10,6 +12,7 @@ from devworkspace.api.meta import Key, ObjectMeta
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.render.policy import POLICY_NAME
 from devworkspace.core.resolve import Refusal
+from devworkspace.core.timestamps import format_timestamp
 from devworkspace.core.world import Installation, World
 from devworkspace.kube.client import Client
 from devworkspace.kube.informer import Informer
@@ -31,6 +34,7 @@ class Cluster:
         self.instances: Store[WorkspaceInstance] = Store()
         self.templates: Store[WorkspaceTemplate] = Store()
         self.write_refusals: dict[str, Refusal] = {}
+        self._deleted_pods: set[str] = set()
         self._enqueue = enqueue
         by_uid = {_BY_UID: _uid_label}
         self.pods = Informer(client, PODS, Pod, label_selector=_OURS, indexers=by_uid, on_change=self._child_changed)
@@ -66,7 +70,7 @@ class Cluster:
             instance=instance,
             template=self.templates.get(Key("", instance.spec.template_ref)) if instance is not None else None,
             namespace_labels=namespace.metadata.labels if namespace is not None else {},
-            pod=self._pod_of(uid),
+            pod=self._pod_of(uid, now),
             volumes=tuple(self.volumes.by_index(_BY_UID, uid)) if uid is not None else (),
             left_volumes=self._left_volumes(key, uid),
             service=next(iter(self.services.by_index(_BY_UID, uid)), None) if uid is not None else None,
@@ -75,12 +79,14 @@ class Cluster:
             write_refusal=self.write_refusals.get(uid) if uid is not None else None,
         )
 
-    def _pod_of(self, uid: str | None) -> Pod | None:
+    def _pod_of(self, uid: str | None, now: datetime) -> Pod | None:
         """The instance's pod; of several (a forged label) the one that the instance owns."""
         if uid is None:
             return None
-        owned = (pod for pod in self.pods.by_index(_BY_UID, uid) if _is_owned_by(pod.metadata, uid))
-        return next(owned, None)
+        pod = next((pod for pod in self.pods.by_index(_BY_UID, uid) if _is_owned_by(pod.metadata, uid)), None)
+        if pod is None or pod.metadata.uid not in self._deleted_pods or pod.metadata.deletion_timestamp is not None:
+            return pod
+        return replace(pod, metadata=replace(pod.metadata, deletion_timestamp=format_timestamp(now)))
 
     def _left_volumes(self, key: Key, uid: str | None) -> tuple[PersistentVolumeClaim, ...]:
         """Volumes of earlier instances under this name."""
@@ -102,6 +108,8 @@ class Cluster:
         child = new if new is not None else old
         if child is None:
             return
+        if new is None:
+            self._deleted_pods.discard(child.metadata.uid)
         name = child.metadata.labels.get(names.LABEL_INSTANCE, "")
         self._enqueue(Key(child.metadata.namespace, name))
 
@@ -117,6 +125,10 @@ class Cluster:
     def _enqueue_namespace(self, namespace: str) -> None:
         for key in self.instances.keys_in(namespace):
             self._enqueue(key)
+
+    def pod_deleted(self, uid: str) -> None:
+        """Notes an own deletion before the watch tells it, or the next round would ask for it again."""
+        self._deleted_pods.add(uid)
 
     def remember(self, child: Child) -> None:
         """Puts the answer to an own write where the next decision looks."""

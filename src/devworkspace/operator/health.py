@@ -8,7 +8,7 @@ checked against a list of their own: `Sweep` finds what they missed.
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from devworkspace.api import names
@@ -35,7 +35,15 @@ class Listed(Struct, frozen=True):
 class Sweep:
     """Compares one store that Kopf fills with the API server's own list, and repairs missed deletions."""
 
-    def __init__(self, client: Client, resource: Resource, store: Store) -> None:  # type: ignore[type-arg]
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource,
+        store: Store,  # type: ignore[type-arg]
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._pause = pause
         self._client = client
         self._resource = resource
         self._store = store
@@ -47,7 +55,7 @@ class Sweep:
         listing = await self._client.list(self._resource, Listed)
         behind = self._behind(listing.items)
         if behind and self.synced:
-            await asyncio.sleep(LAG_SECONDS)
+            await self._pause(LAG_SECONDS)
             # What was deleted meanwhile is not late: only what is listed still can be.
             listing = await self._client.list(self._resource, Listed)
             listed = {item.metadata.uid for item in listing.items}
@@ -68,8 +76,16 @@ class Sweep:
 class Health:
     """Answers the probes from the informers and the sweeps."""
 
-    def __init__(self, cluster: Cluster, client: Client, resources: tuple[Resource, Resource]) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        client: Client,
+        resources: tuple[Resource, Resource],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         instances, templates = resources
+        self._monotonic = monotonic
         self._cluster = cluster
         self._sweeps = (
             Sweep(client, instances, cluster.instances),
@@ -78,7 +94,7 @@ class Health:
 
     def failures(self) -> tuple[str, ...]:
         """Why the process should be restarted; empty while it sees the cluster."""
-        now = time.monotonic()
+        now = self._monotonic()
         stale = [
             f"the watch of {informer.resource.plural} gave no sign of life for {STALE_AFTER_SECONDS:.0f} s"
             for informer in self._cluster.informers

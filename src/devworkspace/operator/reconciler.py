@@ -152,6 +152,8 @@ class Reconciler:
         except (NotFound, Conflict):
             # Gone already, or another object under that name: the watch will tell.
             return
+        if deletion.kind == "Pod":
+            self._cluster.pod_deleted(deletion.uid)
 
     async def _retain(self, namespace: str, retain: Retain) -> None:
         patch = {

@@ -1,0 +1,96 @@
+"""Runs a whole operator, Kopf included, against the fake API server."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from devworkspace.api.meta import Key
+from devworkspace.kube.resource import NAMESPACES, PODS
+from devworkspace.operator.app import Operator
+from devworkspace.operator.config import OperatorConfig
+from tests.support.builders import MASTER_KEY, running_status
+from tests.support.fake_apiserver import INSTANCES, TEMPLATES, FakeApiServer
+from tests.support.fixtures import eventually
+
+DEMO = Key("team", "demo")
+
+
+@contextlib.asynccontextmanager
+async def running_operator(server: FakeApiServer, folder: Path) -> AsyncIterator[Operator]:
+    """An operator from its first complete view of the cluster on; its failure surfaces here."""
+    key_file = folder / "master"
+    key_file.write_bytes(MASTER_KEY)
+    config = OperatorConfig(
+        master_key_file=key_file,
+        gateway_url="http://localhost:8080",
+        probe_host="127.0.0.1",
+        probe_port=free_port(),
+        workers=4,
+    )
+    operator = Operator(config, server.endpoint)
+    task = asyncio.create_task(operator.run())
+    try:
+        await eventually(lambda: operator.ready.is_set() or task.done(), within=10)
+        if task.done():
+            await task
+        yield operator
+    finally:
+        operator.stop()
+        await task
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def put_template(server: FakeApiServer, **spec: Any) -> None:
+    body = {"displayName": "Python", "environment": {"image": "localhost/devworkspace/python:0.1.0"}, **spec}
+    server.put(TEMPLATES, {"metadata": {"name": "python"}, "spec": body})
+
+
+def put_instance(server: FakeApiServer, name: str = "demo", **spec: Any) -> str:
+    """Creates an instance and returns its UID."""
+    server.put(NAMESPACES, {"metadata": {"name": "team"}})
+    made = server.put(
+        INSTANCES,
+        {"metadata": {"name": name, "namespace": "team", "generation": 1}, "spec": {"templateRef": "python", **spec}},
+    )
+    uid: str = made["metadata"]["uid"]
+    return uid
+
+
+def status_of(server: FakeApiServer, key: Key = DEMO) -> dict[str, Any]:
+    instance = server.get(INSTANCES, key)
+    return {} if instance is None else instance.get("status", {})
+
+
+def phase_of(server: FakeApiServer, key: Key = DEMO) -> str | None:
+    return status_of(server, key).get("phase")
+
+
+async def let_pod_answer(server: FakeApiServer, key: Key = DEMO) -> None:
+    """Plays the kubelet: the pod of an instance starts and its readiness probe succeeds."""
+    await eventually(lambda: pods_of(server, key))
+    (pod,) = pods_of(server, key)
+    server.set_status(PODS, Key(key.namespace, pod["metadata"]["name"]), running_status())
+
+
+def pods_of(server: FakeApiServer, key: Key = DEMO) -> list[dict[str, Any]]:
+    return [
+        pod
+        for pod in server.objects(PODS, key.namespace)
+        if pod["metadata"]["labels"]["app.kubernetes.io/instance"] == key.name
+    ]
+
+
+async def silence(server: FakeApiServer, seconds: float = 0.3) -> list[str]:
+    """The writes that arrive within the next moments."""
+    before = len(server.writes)
+    await asyncio.sleep(seconds)
+    return [f"{write.verb} {write.resource} {write.key}" for write in server.writes[before:]]

@@ -1,0 +1,52 @@
+from msgspec.structs import replace
+
+from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.meta import Key, ObjectMeta
+from devworkspace.operator.store import Store
+from tests.support.builders import UID, make_instance
+
+KEY = Key("team", "demo")
+
+
+def at_version(version: int, uid: str = UID) -> WorkspaceInstance:
+    instance = make_instance()
+    return replace(instance, metadata=replace(instance.metadata, resource_version=str(version), uid=uid))
+
+
+def store_with(*instances: WorkspaceInstance) -> Store[WorkspaceInstance]:
+    store: Store[WorkspaceInstance] = Store()
+    for instance in instances:
+        store.put(instance)
+    return store
+
+
+def test_an_older_version_never_replaces_a_newer_one() -> None:
+    newer, older = at_version(10), at_version(9)
+    assert store_with(newer, older).get(KEY) is newer
+    assert store_with(older, newer).get(KEY) is newer
+
+
+def test_a_successor_of_the_same_name_replaces_whatever_its_version() -> None:
+    successor = at_version(3, uid="other")
+    assert store_with(at_version(10), successor).get(KEY) is successor
+
+
+def test_a_late_deletion_does_not_take_the_successor() -> None:
+    store = store_with(at_version(10, uid="new"))
+    store.drop(KEY, "old")
+    assert len(store) == 1
+    store.drop(KEY, "new")
+    assert (len(store), store.count("team"), store.keys_in("team")) == (0, 0, ())
+
+
+def test_a_missed_deletion_is_found_by_a_complete_list() -> None:
+    store = store_with(at_version(10))
+    assert store.absent_from([(KEY, UID)]) == ()
+    assert [known.metadata.key for known in store.absent_from([])] == [KEY]
+    assert [known.metadata.key for known in store.absent_from([(KEY, "successor")])] == [KEY]
+
+
+def test_an_unreadable_object_counts_as_seen() -> None:
+    store = store_with()
+    store.skip(ObjectMeta(name="demo", namespace="team", resource_version="7"))
+    assert (store.version(KEY), store.get(KEY)) == (7, None)
