@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import kopf
-import pytest
 
 from devworkspace.api.meta import Key
 from tests.support.fake_apiserver import GROUP, INSTANCES, TEMPLATES, FakeApiServer
@@ -37,6 +36,8 @@ def registry_of(seen: list[tuple[str, str | None, str]], url: str) -> kopf.Opera
         settings.scanning.disabled = True
         settings.watching.chunk_size = 2
         settings.watching.reconnect_backoff = 0.01
+        settings.queueing.idle_timeout = 0.05
+        settings.queueing.exit_timeout = 0.05
         settings.persistence.diffbase_storage = _Null()
 
     for resource in (INSTANCES, TEMPLATES):
@@ -49,7 +50,6 @@ def registry_of(seen: list[tuple[str, str | None, str]], url: str) -> kopf.Opera
     return registry
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 async def test_kopf_sees_both_kinds_and_writes_nothing() -> None:
     seen: list[tuple[str, str | None, str]] = []
     async with FakeApiServer() as server:
@@ -78,5 +78,6 @@ async def test_kopf_sees_both_kinds_and_writes_nothing() -> None:
             await eventually(lambda: len([name for _, event, name in seen if event is None]) == 6)
         finally:
             stop.set()
+            await server.stop()
             await task
         assert server.writes == []

@@ -121,9 +121,17 @@ class FakeApiServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._runner is not None
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Close all connections and stop listening; may be called early and again.
+
+        Kopf waits 5 s for foreign tasks of its loop when it ends, ours included: stop the server beside it.
+        """
         self.end_streams()
-        await self._runner.cleanup()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
 
     @property
     def endpoint(self) -> Endpoint:

@@ -10,8 +10,7 @@ from devworkspace.api.meta import Key
 from devworkspace.kube.errors import InvalidName
 
 _GROUP: Final = re.compile(r"([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?")
-_WORD: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_WORD: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # What the API server itself forbids in names as path segments, plus what no kind allows: spaces, controls, non-ASCII.
 _NAME: Final = re.compile(r"[!-$&-.0-~]{1,253}")
 
@@ -56,7 +55,7 @@ class Resource:
             raise InvalidName(f"subresource {subresource[:80]!r} of {self.kind} needs a name")
         parts = ["", "apis", self.group, self.version] if self.group else ["", "api", self.version]
         if namespace:
-            parts += ["namespaces", _checked("namespace", namespace, _NAMESPACE)]
+            parts += ["namespaces", _checked("namespace", namespace, _WORD)]
         parts.append(self.plural)
         if name:
             parts.append(_checked("name", name, _NAME))
