@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import hashlib
+import html
 import io
 from pathlib import Path
 
@@ -552,8 +553,8 @@ class TestPhases:
         server.table.on_instance(instance, make_instance(phase="Stopped"))
         page = await browser.navigate(server.environment_origin() + "/")
         assert page.status == 503
-        line = "kubectl -n team patch workspaceinstances demo --type merge -p &#x27;{&quot;spec&quot;:{&quot;running&quot;:true}}&#x27;"
-        assert line in page.text
+        line = """kubectl -n team patch workspaceinstances demo --type merge -p '{"spec":{"running":true}}'"""
+        assert html.escape(line) in page.text
         assert (await browser.get(server.environment_origin() + "/")).status == 503
 
     async def test_failed_says_why_in_the_readers_language(self, server: Harness, browser: Browser, pod: Pod) -> None:

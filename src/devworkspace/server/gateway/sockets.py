@@ -17,6 +17,7 @@ log = structlog.get_logger("devworkspace.server")
 
 # How long an earlier yes of RBAC counts while the API server cannot be asked.
 STALE_GRANT_SECONDS: Final = 300.0
+DRAIN_STEP_SECONDS: Final = 0.05
 _CLOSING: Final = {
     SocketVerdict.REVOKED: (POLICY_VIOLATION, "access has ended"),
     SocketVerdict.GONE: (GOING_AWAY, "the environment is gone"),
@@ -111,8 +112,8 @@ class Sockets:
                 self._close(socket, SocketVerdict.REVOKED)
 
     async def drain(self, *, seconds: float) -> None:
-        """Closes all sockets, spread over `seconds`, so that editors do not all come back in the same moment."""
+        """Closes all sockets, spread over at most `seconds`, so that not all editors come back in the same moment."""
         sockets = list(self._open)
         for socket in sockets:
             socket.relay.close(GOING_AWAY, "the server restarts")
-            await asyncio.sleep(seconds / len(sockets))
+            await asyncio.sleep(min(DRAIN_STEP_SECONDS, seconds / len(sockets)))
