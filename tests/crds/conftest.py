@@ -84,4 +84,4 @@ def _first_difference(ours: Any, theirs: Any, path: str) -> str | None:
             for index, (one, two) in enumerate(zip(ours, theirs, strict=True))
         )
         return next(filter(None, found), None)
-    return None if ours == theirs or (ours is False and theirs is None) else f"{path} is {theirs!r}"
+    return None if ours == theirs else f"{path} is {theirs!r}"
