@@ -1,0 +1,2 @@
+# Login shells (ssh) behave like the editor's terminals.
+[ -f ~/.bashrc ] && . ~/.bashrc

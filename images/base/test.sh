@@ -1,0 +1,59 @@
+#!/bin/sh
+# Runs inside of a started environment (../test.sh): the editor, the shell and the tools that every image has.
+set -u
+. /test/lib/inside.sh
+editor=http://127.0.0.1:8080
+cookie='Cookie: code-server-session=smoke-test-credential'
+cd "$HOME" || exit 1
+
+check 'the user is 1000:1000 and has no capability' sh -c '[ "$(id -u):$(id -g)" = 1000:1000 ] && grep -q "^CapEff:.0*$" /proc/self/status'
+check 'the editor itself has no capability and may gain none' sh -c 'grep -q "^CapBnd:.0*$" /proc/1/status && grep -q "^NoNewPrivs:.1$" /proc/1/status'
+check 'process 1 is tini, which reaps orphans' prints tini cat /proc/1/comm
+
+check 'the health page answers' prints '"status"' curl -fsS $editor/healthz
+check 'a stranger is sent to the sign-in page' sh -c "[ \"\$(curl -s -o /dev/null -w '%{http_code} %{redirect_url}' $editor/ | grep -c '302 .*/login')\" = 1 ]"
+check 'the sign-in page is served' prints code-server curl -fsS $editor/login
+check 'a wrong credential is sent to the sign-in page' sh -c "curl -s -o /dev/null -w '%{redirect_url}' -H 'Cookie: code-server-session=wrong' $editor/ | grep -q /login"
+check 'with the credential the workbench is served' prints vscode-workbench-web-configuration curl -fsSL -H "$cookie" $editor/
+script=$(curl -fsSL -H "$cookie" $editor/ | grep -oE '[^"]*/static/out/vs/code/browser/workbench/workbench.js' | head -n 1)
+check "the workbench's program is served" sh -c "[ \"\$(curl -fsS -H '$cookie' '$editor/${script#./}' | wc -c)\" -gt 5000000 ]"
+check 'the native parts of the editor load: terminal, log, file watcher, search' node /test/base/native.js
+
+check 'the home has the shell settings' test -s .bashrc
+check "the home has the editor's settings, valid JSON" node -e 'JSON.parse(require("fs").readFileSync(process.argv[1]))' .local/share/code-server/User/settings.json
+check 'an interactive bash completes git commands' prints __git_wrap__git_main bash -ic '_completion_loader git; complete -p git'
+check 'a login shell finds commands in ~/.local/bin' prints /home/dev/.local/bin bash -lc 'echo $PATH'
+check 'three UTF-8 locales' sh -c 'for l in C.utf8 en_US.utf8 zh_CN.utf8; do locale -a | grep -qx $l || exit 1; done'
+check 'Chinese text is counted in characters' prints 4 env LC_ALL=zh_CN.UTF-8 bash -c 'x=开发环境; echo ${#x}'
+check 'programs speak Chinese if asked' prints 仓库 env LC_ALL=zh_CN.UTF-8 LANGUAGE=zh_CN git init /tmp/zh
+
+mkdir -p /tmp/repository && cd /tmp/repository || exit 1
+check 'git starts a repository on main' prints main sh -c 'git init -q . && git symbolic-ref --short HEAD'
+check 'git commits, and shows Chinese file names' prints 说明.md sh -c 'echo x > 说明.md; git add . && git -c user.name=a -c user.email=a@example.com commit -q -m first && git show --name-only --format='
+cd "$HOME" || exit 1
+
+check 'no ssh host key comes with the image' sh -c '! ls /etc/ssh/ssh_host_* 2> /dev/null'
+check 'sshd runs as the user; ssh signs in with a key' sh -c '
+    set -e; d=/tmp/ssh; mkdir -p $d; chmod 700 $d
+    ssh-keygen -q -t ed25519 -N "" -f $d/host; ssh-keygen -q -t ed25519 -N "" -f $d/user; cp $d/user.pub $d/authorized
+    /usr/sbin/sshd -f /dev/null -p 2222 -h $d/host -E $d/log -o ListenAddress=127.0.0.1 -o UsePAM=no -o PidFile=$d/pid -o AuthorizedKeysFile=$d/authorized
+    ssh -F /dev/null -p 2222 -i $d/user -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null 127.0.0.1 test -d /home/dev || { cat $d/log; exit 1; }
+    kill "$(cat $d/pid)"'
+check 'curl, less, nano, vi, ps, unzip and xz run' sh -c 'curl --version && less --version && nano --version && vi --version && ps --version && unzip -v && xz --version'
+check 'Node.js is version 24' prints v24. node --version
+check 'npm installs globally into the home' prints /home/dev/.local npm prefix --global
+check 'no compiler and no sudo' sh -c '! command -v gcc && ! command -v g++ && ! command -v sudo'
+
+check 'no program with set-user-id or set-group-id' sh -c '[ -z "$(find / -xdev -type f -perm /6000 2> /dev/null | tee /dev/stderr)" ]'
+check 'the root file system is read-only' refused touch /usr/local/bin/x /etc/x /var/tmp/x
+changeable=$(changeable_by 1000)
+check "nothing outside of the home and /tmp is the user's: $changeable" test -z "$changeable"
+
+# The hook alone, with the editor replaced: its own share of the start.
+mkdir -p /tmp/stub && printf '#!/bin/sh\n' > /tmp/stub/tini && chmod +x /tmp/stub/tini
+best=999999
+for _ in 1 2 3 4 5; do
+    from=$(date +%s%N); PATH=/tmp/stub:$PATH /usr/local/bin/devworkspace-start; took=$((($(date +%s%N) - from) / 1000))
+    [ $took -ge $best ] || best=$took
+done
+check "the start hook takes less than 50 ms ($best us, best of five)" test $best -lt 50000
