@@ -85,11 +85,19 @@ class ApiServer:
             self._connection.close()
             self._connection.request(method, target, body=data, headers=headers)
             response = self._connection.getresponse()
-        raw = response.read()
-        return Answer(response.status, json.loads(raw) if raw else {}, response.headers.get_all("Warning") or [])
+        return Answer(response.status, _decoded(response), response.headers.get_all("Warning") or [])
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _decoded(response: http.client.HTTPResponse) -> Json:
+    raw = response.read()
+    # A path that is not served (yet) is answered with plain text.
+    if not response.headers.get_content_type().endswith("json"):
+        return {"message": raw.decode(errors="replace")}
+    body: Json = json.loads(raw)
+    return body
 
 
 def _named(entries: list[Json], name: str) -> Json:
