@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the front doors, in the checkout's folder: makes .local/venv with the locked requirements.
 
 fail() {

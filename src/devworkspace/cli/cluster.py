@@ -18,7 +18,7 @@ _PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
 @click.pass_context
 def command(context: click.Context, name: str, state_dir: Path | None) -> None:
     """Start, stop and inspect the embedded Kubernetes (for evaluation and tests; needs root)."""
-    context.obj = EmbeddedCluster(find_project(), name=name, state=state_dir.resolve() if state_dir else None)
+    context.obj = EmbeddedCluster(find_project(), name=name, state=state_dir)
 
 
 @command.command("build")
@@ -37,7 +37,8 @@ def _pass_on(verb: str, text: str) -> None:
         cluster: EmbeddedCluster = context.obj
         arguments: list[str | Path] = list(context.args)
         if verb == "up":
-            arguments = ["--bin-dir", find_project().state / "bin", *arguments]
+            programs = find_project().state / "bin"
+            arguments = ["--bin-dir", programs, "--kubeconfig", cluster.kubeconfig, *arguments]
         cluster.exec(verb, *arguments)
 
 

@@ -22,13 +22,14 @@ class EmbeddedCluster:
     def __init__(self, project: Project, *, name: str = "default", state: Path | None = None) -> None:
         self._project = project
         self.name = name
-        self.state = state if state is not None else project.state / "cluster"
+        self._default = state is None
+        self.state = state.resolve() if state is not None else project.state / "cluster"
         self._programs = project.state / "bin"
 
     @property
     def kubeconfig(self) -> Path:
-        """Where the cluster's kubeconfig is while it exists."""
-        return self.state / "kubeconfig"
+        """Where the cluster's kubeconfig is written: `.local/kubeconfig` for the default cluster."""
+        return self._project.kubeconfig if self._default else self.state / "kubeconfig"
 
     def build(self, progress: Progress) -> None:
         """Builds what is missing or changed; minutes the first time, a second afterwards."""
@@ -51,11 +52,12 @@ class EmbeddedCluster:
         verb, *rest = arguments
         return [program, verb, "--name", self.name, "--state-dir", self.state, *rest]
 
-    def up(self, progress: Progress, *, publish: Sequence[str], kubeconfig: Path) -> None:
+    def up(self, progress: Progress, *, publish: Sequence[str], audit: bool = False) -> None:
         """Starts the cluster or finds it running; raises CommandError with the program's own explanation."""
         published = [part for address in publish for part in ("--publish", address)]
+        options = ["--audit"] if audit else []
         shell.run(
-            self.command("up", "--bin-dir", self._programs, "--kubeconfig", kubeconfig, *published),
+            self.command("up", "--bin-dir", self._programs, "--kubeconfig", self.kubeconfig, *published, *options),
             log=progress.log,
             on_line=progress.detail,
         )

@@ -33,15 +33,28 @@ _START_SECONDS: Final = 180
 @click.option(
     "--image-prefix", default=DEFAULT_IMAGE_PREFIX, show_default=True, help="What stands before /<name>:<version>."
 )
+@click.option("--cluster-name", default="default", show_default=True, help="Name of the embedded cluster.")
+@click.option(
+    "--state-dir", type=click.Path(path_type=Path), help="State of the embedded cluster. Default: .local/cluster."
+)
+@click.option("--audit", is_flag=True, help="Let the embedded API server log every request (for tests).")
 @click.option("--reset-password", is_flag=True, help="Make a new password for the administrator.")
 def command(
-    yes: bool, embedded: bool, port: int, public_url: str | None, image_prefix: str, reset_password: bool
+    yes: bool,
+    embedded: bool,
+    port: int,
+    public_url: str | None,
+    image_prefix: str,
+    cluster_name: str,
+    state_dir: Path | None,
+    audit: bool,
+    reset_password: bool,
 ) -> None:
     """Install DevWorkspace and open a first environment. Safe to repeat and to interrupt."""
     project = find_project()
     target = None if embedded else find_foreign(project)
     if target is None:
-        target = embedded_target(project, EmbeddedCluster(project))
+        target = embedded_target(project, EmbeddedCluster(project, name=cluster_name, state=state_dir))
     deployment = Deployment(
         project=project,
         public_url=public_url or f"http://localhost:{port}",
@@ -52,7 +65,7 @@ def command(
     progress = Progress(total=steps, log_folder=project.logs, name="install")
     progress.say(f"Installing DevWorkspace into {target.description}. Everything is logged to {progress.log_path}")
     if target.embedded is not None:
-        build = prepare_embedded(project, target.embedded, progress, port=port)
+        build = prepare_embedded(project, target.embedded, progress, port=port, audit=audit)
         deployment = replace(deployment, build=build)
     elif not yes:
         _ask(target, image_prefix)
@@ -72,7 +85,7 @@ def _ask(target: Target, image_prefix: str) -> None:
     click.confirm("Go on?", abort=True)
 
 
-def prepare_embedded(project: Project, cluster: EmbeddedCluster, progress: Progress, *, port: int) -> str:
+def prepare_embedded(project: Project, cluster: EmbeddedCluster, progress: Progress, *, port: int, audit: bool) -> str:
     """From a bare machine to a running cluster with the images on its node; returns the name of the program's build."""
     if os.geteuid() != 0:
         raise click.ClickException(
@@ -85,8 +98,7 @@ def prepare_embedded(project: Project, cluster: EmbeddedCluster, progress: Progr
     with progress.step("Building the embedded Kubernetes (several minutes the first time)"):
         cluster.build(progress)
     with progress.step("Starting the cluster"):
-        publish = [f"127.0.0.1:{port}:{NODE_PORT}"]
-        cluster.up(progress, publish=publish, kubeconfig=project.kubeconfig)
+        cluster.up(progress, publish=[f"127.0.0.1:{port}:{NODE_PORT}"], audit=audit)
     with progress.step("Building the images (several minutes the first time)"):
         archives = build_images(project, progress)
     with progress.step("Loading the images into the cluster"):
@@ -145,7 +157,9 @@ def _names(crds: list[Document]) -> list[str]:
 def _farewell(target: Target, deployment: Deployment, progress: Progress, *, password: str | None, port: int) -> None:
     instance = deployment.example_instance()
     name, namespace = instance["metadata"]["name"], instance["metadata"].get("namespace", "default")
-    kubectl = "kubectl" if target.embedded is None else "KUBECONFIG=.local/kubeconfig .local/bin/kubernetes kubectl"
+    kubectl = "kubectl"
+    if target.embedded is not None:
+        kubectl = f"KUBECONFIG={target.embedded.kubeconfig} .local/bin/kubernetes kubectl"
     progress.say(f"\nDevWorkspace is ready after {progress.elapsed:.0f} s.\n")
     if target.embedded is None:
         forward = f"kubectl --namespace {SYSTEM_NAMESPACE} port-forward service/devworkspace-server {port}:80"

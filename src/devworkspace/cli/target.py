@@ -53,7 +53,7 @@ def find_foreign(project: Project) -> Target | None:
 
 def embedded_target(project: Project, cluster: EmbeddedCluster) -> Target:
     """The embedded cluster, whether it runs or not."""
-    kubectl = Kubectl([project.state / "bin" / "kubernetes", "kubectl"], kubeconfig=project.kubeconfig)
+    kubectl = Kubectl([project.state / "bin" / "kubernetes", "kubectl"], kubeconfig=cluster.kubeconfig)
     return Target(kubectl=kubectl, description="the embedded Kubernetes on this machine", embedded=cluster)
 
 

@@ -1,6 +1,7 @@
 """`devworkspace uninstall`: removes what the installer made. Data goes only when it is asked for by name."""
 
 import shutil
+from pathlib import Path
 from typing import Final
 
 import click
@@ -23,8 +24,14 @@ _WAIT: Final = "--timeout=120s"
 @click.option(
     "--delete-data", is_flag=True, help="Also delete environments, templates and all volumes. Not reversible."
 )
+@click.option("--cluster-name", default="default", show_default=True, help="Name of the embedded cluster.")
+@click.option(
+    "--state-dir", type=click.Path(path_type=Path), help="State of the embedded cluster. Default: .local/cluster."
+)
 @click.option("--delete-cache", is_flag=True, help="Also delete the builds that are kept for the next installation.")
-def command(yes: bool, embedded: bool, delete_data: bool, delete_cache: bool) -> None:
+def command(
+    yes: bool, embedded: bool, delete_data: bool, cluster_name: str, state_dir: Path | None, delete_cache: bool
+) -> None:
     """Remove DevWorkspace; environments, templates and volumes stay unless --delete-data."""
     project = find_project()
     target = None if embedded else find_foreign(project)
@@ -34,7 +41,8 @@ def command(yes: bool, embedded: bool, delete_data: bool, delete_cache: bool) ->
         click.confirm(f"Remove DevWorkspace from {what}, {data}?", abort=True)
     progress = Progress(total=1 if target is None else 2, log_folder=project.logs, name="uninstall")
     if target is None:
-        _remove_embedded(project, progress, delete_data=delete_data)
+        cluster = EmbeddedCluster(project, name=cluster_name, state=state_dir)
+        _remove_embedded(project, cluster, progress, delete_data=delete_data)
     else:
         _remove_foreign(project, target, progress, delete_data=delete_data)
     if delete_cache:
@@ -42,14 +50,13 @@ def command(yes: bool, embedded: bool, delete_data: bool, delete_cache: bool) ->
     progress.say("Removed. ./install.sh brings it back" + ("." if delete_data else ", with its data."))
 
 
-def _remove_embedded(project: Project, progress: Progress, *, delete_data: bool) -> None:
-    cluster = EmbeddedCluster(project)
+def _remove_embedded(project: Project, cluster: EmbeddedCluster, progress: Progress, *, delete_data: bool) -> None:
     with progress.step("Stopping the embedded cluster"):
         if not cluster.state.exists():
             progress.say("      there is none")
             return
         cluster.down(progress, delete_data=delete_data)
-    project.kubeconfig.unlink(missing_ok=True)
+    cluster.kubeconfig.unlink(missing_ok=True)
     if delete_data:
         for password in project.state.glob("admin-password-*"):
             password.unlink()

@@ -1,0 +1,54 @@
+"""Fails on modules over 500 lines and on registry host names in the repository's own files."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+MAX_LINES: Final = 500
+CODE: Final = (".py", ".go", ".ts", ".tsx", ".sh")
+# Split, so that this file does not find itself.
+HOSTS: Final = re.compile(
+    "|".join(
+        re.escape(".".join(parts))
+        for parts in (
+            ("pypi", "org"),
+            ("registry", "npmjs"),
+            ("proxy", "golang", "org"),
+            ("deb", "debian", "org"),
+            ("docker", "io"),
+            ("ghcr", "io"),
+            ("repo1", "maven"),
+        )
+    )
+)
+
+
+def main() -> int:
+    """Prints each finding; returns 1 if there is any."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    findings = []
+    for path in (Path(name) for name in listing.stdout.split("\0") if name):
+        if not path.is_file() or path.suffix in (".sum", ".png"):
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")
+        lines = text.count("\n")
+        if path.suffix in CODE and lines > MAX_LINES:
+            findings.append(f"{path}: {lines} lines, at most {MAX_LINES}: split it")
+        findings += [
+            f"{path}:{number}: names a package registry's host; use its client's own configuration"
+            for number, line in enumerate(text.splitlines(), 1)
+            if HOSTS.search(line)
+        ]
+    print("\n".join(findings) or "sizes and host names: fine")
+    return int(bool(findings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# Set up and run every test, then print one summary. Works on a fresh clone; needs root for the embedded cluster.
+#   ./test.sh                         everything, on a cluster of its own that is removed afterwards
+#   ./test.sh lint types unit         only these parts (also: program images install cluster browser)
+#   ./test.sh --cluster current       the cluster parts on the cluster of KUBECONFIG (installs there if needed)
+#   ./test.sh --keep                  leave the test cluster running, to look around or to run again faster
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit
+. ./scripts/python.sh
+
+readonly all_parts=(lint types unit program images install cluster browser)
+readonly state=.local/test-cluster port=18080
+cluster=own keep=no parts=()
+
+while (($#)); do
+  case $1 in
+    --cluster) cluster=${2:-} && shift ;;
+    --keep) keep=yes ;;
+    -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0" && exit 0 ;;
+    *) parts+=("$1") ;;
+  esac
+  shift
+done
+[[ $cluster == own || $cluster == current ]] || fail "--cluster takes own or current, not '$cluster'"
+if ((${#parts[@]} == 0)); then
+  parts=("${all_parts[@]}")
+  # A foreign cluster has its own Kubernetes, and its images come from its registry.
+  [[ $cluster == current ]] && parts=(lint types unit install cluster browser)
+fi
+for part in "${parts[@]}"; do
+  [[ " ${all_parts[*]} " == *" $part "* ]] || fail "unknown part '$part'; known are: ${all_parts[*]}"
+done
+
+ensure_python dev
+readonly bin=$PWD/.local/venv/bin
+readonly results=.local/test-results
+rm -rf "$results" && mkdir -p "$results"
+
+wants() { [[ " ${parts[*]} " == *" $1 "* ]]; }
+
+# run PART COMMAND...: runs a part to its end whatever happened before, and keeps its verdict and duration.
+run() {
+  local part=$1 started=$SECONDS code=0
+  shift
+  printf '\n=== %s\n' "$part"
+  "$@" || code=$?
+  printf '%s %s %s\n' "$part" "$code" $((SECONDS - started)) >>"$results/parts"
+  return "$code"
+}
+
+pytest_part() {
+  local part=$1
+  shift
+  "$bin/python" -m pytest --junit-xml="$results/$part.xml" "$@"
+}
+
+lint() {
+  local code=0
+  "$bin/ruff" check . || code=1
+  "$bin/ruff" format --check . || code=1
+  "$bin/lint-imports" || code=1
+  "$bin/yamllint" --strict crds deploy || code=1
+  "$bin/shellcheck" -x ./*.sh scripts/*.sh .ci/run cluster/*.sh images/*.sh || code=1
+  "$bin/python" scripts/check_repository.py || code=1
+  return "$code"
+}
+
+program() {
+  local go
+  go=$("$bin/python" -c 'from devworkspace.cli.toolchain import find_go; from devworkspace.cli.progress import Progress
+from devworkspace.cli.project import find_project
+project = find_project()
+print(find_go(project, Progress(total=1, log_folder=project.logs, name="toolchain")))' | tail -1)
+  (cd cluster && GOTOOLCHAIN=local "$go" vet ./... && GOTOOLCHAIN=local "$go" test ./...) || return 1
+  "$bin/devworkspace" cluster build && cluster/test/integration.sh "$PWD/.local/bin"
+}
+
+images() { images/build.sh && images/test.sh; }
+
+install_product() {
+  if [[ $cluster == current ]]; then
+    "$bin/devworkspace" install --yes
+  else
+    "$bin/devworkspace" install --embedded --cluster-name test --state-dir "$state" --port "$port" --audit
+  fi
+}
+
+# What the cluster tests need to know about where they run; tests/cluster/conftest.py reads it.
+describe_cluster() {
+  if [[ $cluster == own ]]; then
+    export KUBECONFIG=$PWD/$state/kubeconfig
+    export DEVWORKSPACE_KUBECTL="$PWD/.local/bin/kubernetes kubectl"
+    export DEVWORKSPACE_URL=http://localhost:$port
+    export DEVWORKSPACE_AUDIT_LOG=$PWD/$state/logs/audit.log
+  fi
+}
+
+browser() {
+  "$bin/python" -c 'import shutil, sys; sys.exit(shutil.which("chromium") is None)' ||
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium fonts-noto-cjk; } >/dev/null ||
+    { echo "needs Chromium; on Debian: apt-get install chromium" && return 1; }
+  pytest_part browser -m e2e tests/e2e
+}
+
+remove_cluster() {
+  [[ $cluster == own && $keep == no && -d $state ]] || return 0
+  printf '\n=== removing the test cluster\n'
+  "$bin/devworkspace" uninstall --yes --embedded --cluster-name test --state-dir "$state" --delete-data
+}
+trap remove_cluster EXIT
+
+wants lint && run lint lint
+wants types && run types "$bin/mypy"
+wants unit && run unit pytest_part unit -m "not cluster and not e2e"
+wants program && run program program
+wants images && run images images
+installed=yes
+if wants install; then run install install_product || installed=no; fi
+describe_cluster
+if [[ $installed == yes ]]; then
+  wants cluster && run cluster pytest_part cluster -m cluster
+  wants browser && run browser browser
+elif wants cluster || wants browser; then
+  echo "cluster 1 0" >>"$results/parts"
+fi
+trap - EXIT
+remove_cluster || echo "clean-up 1 0" >>"$results/parts"
+"$bin/python" scripts/summary.py "$results"

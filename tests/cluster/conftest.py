@@ -1,0 +1,29 @@
+"""Fixtures of the tests on a real cluster."""
+
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+
+from devworkspace.kube import config
+from devworkspace.kube.client import Client
+from tests.support.environment import Surroundings, find_surroundings
+from tests.support.live import Live, live_namespace
+
+
+@pytest.fixture(scope="session")
+def surroundings() -> Surroundings:
+    return find_surroundings()
+
+
+@pytest.fixture
+async def client(surroundings: Surroundings) -> AsyncIterator[Client]:
+    endpoint = config.from_kubeconfig(surroundings.kubeconfig)
+    async with Client(endpoint, field_manager="devworkspace-tests") as client:
+        yield client
+
+
+@pytest.fixture
+async def live(client: Client, surroundings: Surroundings) -> AsyncIterator[Live]:
+    async with live_namespace(client, surroundings, f"test-{secrets.token_hex(3)}") as live:
+        yield live

@@ -1,0 +1,49 @@
+"""Twenty environments at once: all run, and each costs six writes."""
+
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.live import Live
+
+pytestmark = pytest.mark.cluster
+
+COUNT = 20
+MAX_WRITES = 6
+_OPERATOR = "system:serviceaccount:devworkspace-system:devworkspace-operator"
+_WRITES = ("create", "update", "patch", "delete")
+
+
+def writes_by_child(audit_log: Path, namespace: str) -> Counter[str]:
+    """The operator's writes in a namespace, by object name, from the API server's audit log."""
+    counts: Counter[str] = Counter()
+    for line in audit_log.read_text(encoding="utf-8").splitlines():
+        if namespace not in line or _OPERATOR not in line:
+            continue
+        event = json.loads(line)
+        target = event.get("objectRef", {})
+        if event["stage"] != "ResponseComplete" or event["verb"] not in _WRITES:
+            continue
+        if event["user"]["username"] == _OPERATOR and target.get("namespace") == namespace:
+            counts[target["name"]] += 1
+    return counts
+
+
+async def test_twenty_at_once_all_run_in_six_writes_each(live: Live) -> None:
+    small = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
+    await live.create_template("burst", resources=small, storage={"size": "1Gi"})
+    template = f"{live.namespace}-burst"
+    instances = await asyncio.gather(*(live.create(f"burst-{number}", template=template) for number in range(COUNT)))
+    running = [await live.wait_phase("Running", instance.metadata.name, seconds=300) for instance in instances]
+    assert len({instance.status.pod_name for instance in running}) == COUNT
+    audit_log = live.surroundings.audit_log
+    if audit_log is None:
+        return
+    counts = writes_by_child(audit_log, live.namespace)
+    for instance in running:
+        assert instance.status.pod_name is not None
+        total = counts[instance.metadata.name] + counts[instance.status.pod_name]
+        assert 4 < total <= MAX_WRITES, (instance.metadata.name, counts)
