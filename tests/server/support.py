@@ -150,6 +150,10 @@ class _Loopback(AbstractResolver):
         return None
 
 
+def environment_origin(origin: str, name: str, namespace: str) -> str:
+    return origin.replace("://", f"://{address_id(Key(namespace, name))}.")
+
+
 class Harness:
     """A running server. `port` is the public port, `table` what the watches would have filled."""
 
@@ -162,10 +166,10 @@ class Harness:
         self.origin = f"http://localhost:{self.port}"
 
     def environment_host(self, name: str = "demo", namespace: str = "team") -> str:
-        return f"{address_id(Key(namespace, name))}.localhost:{self.port}"
+        return environment_origin(self.origin, name, namespace).removeprefix("http://")
 
     def environment_origin(self, name: str = "demo", namespace: str = "team") -> str:
-        return f"http://{self.environment_host(name, namespace)}"
+        return environment_origin(self.origin, name, namespace)
 
     def add(self, port: int, *, pod_uid: str | None = None, **instance: Any) -> WorkspaceInstance:
         """A running environment whose pod listens on `port`."""
@@ -174,14 +178,8 @@ class Harness:
         self.table.on_pod(None, make_pod(made, port, uid=pod_uid))
         return made
 
-    @contextlib.asynccontextmanager
-    async def browser(self) -> AsyncIterator["Browser"]:
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=_Loopback(), use_dns_cache=False),
-            cookie_jar=aiohttp.CookieJar(),
-            auto_decompress=False,
-        ) as session:
-            yield Browser(self, session)
+    def browser(self) -> contextlib.AbstractAsyncContextManager["Browser"]:
+        return browsing(self.origin)
 
     async def raw(self, data: bytes, *, seconds: float = 5.0) -> bytes:
         """Sends bytes and reads until the server closes or `seconds` are over."""
@@ -222,8 +220,8 @@ class Answer:
 class Browser:
     """Host-only cookies per host, no redirect followed unless asked, the headers that a browser sends."""
 
-    def __init__(self, harness: Harness, session: aiohttp.ClientSession) -> None:
-        self.harness = harness
+    def __init__(self, origin: str, session: aiohttp.ClientSession) -> None:
+        self.origin = origin
         self.session = session
 
     async def get(self, url: str, **options: Any) -> Answer:
@@ -252,22 +250,33 @@ class Browser:
     async def sign_in(
         self, *, username: str = ADMIN, password: str = PASSWORD, next_address: str = "/", **options: Any
     ) -> Answer:
-        options.setdefault("headers", {"Origin": self.harness.origin, "Sec-Fetch-Site": "same-origin"})
+        options.setdefault("headers", {"Origin": self.origin, "Sec-Fetch-Site": "same-origin"})
         form = {"username": username, "password": password, "next": next_address}
-        return await self.post(f"{self.harness.origin}/signin", data=form, **options)
+        return await self.post(f"{self.origin}/signin", data=form, **options)
 
     async def open(self, name: str = "demo", namespace: str = "team", path: str = "/") -> Answer:
         """Goes to an environment as a person does, through all redirects."""
-        return await self.navigate(self.harness.environment_origin(name, namespace) + path, allow_redirects=True)
+        return await self.navigate(environment_origin(self.origin, name, namespace) + path, allow_redirects=True)
 
     async def enter(self, name: str = "demo", namespace: str = "team") -> None:
         """Signs in and opens the environment, whose session cookie is there afterwards."""
         assert (await self.sign_in()).status == 303
         await self.open(name, namespace)
-        assert self.cookies(self.harness.environment_origin(name, namespace))
+        assert self.cookies(environment_origin(self.origin, name, namespace))
 
     def cookies(self, url: str) -> dict[str, str]:
         return {key: morsel.value for key, morsel in self.session.cookie_jar.filter_cookies(URL(url)).items()}
+
+
+@contextlib.asynccontextmanager
+async def browsing(origin: str) -> AsyncIterator[Browser]:
+    """A fresh browser whose home is the public address `origin`."""
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(resolver=_Loopback(), use_dns_cache=False),
+        cookie_jar=aiohttp.CookieJar(),
+        auto_decompress=False,
+    ) as session:
+        yield Browser(origin, session)
 
 
 @contextlib.asynccontextmanager
