@@ -85,7 +85,8 @@ class FakeApiServer:
     """An async context manager; `endpoint` is ready inside of it.
 
     `window` is how many changes a watch can look back, `bookmark_interval` is in seconds. `tokens`: None accepts
-    everybody. `authorize` answers SubjectAccessReviews from their spec. `clock` stamps objects.
+    everybody. `authorize` answers SubjectAccessReviews from their spec, `review_status` with a whole status. `clock`
+    stamps objects.
     """
 
     window: int = 10_000
@@ -93,12 +94,14 @@ class FakeApiServer:
     gone_as_status: bool = False
     tokens: set[str] | None = None
     authorize: Callable[[Mapping[str, Any]], bool] = lambda spec: True
+    review_status: Callable[[Mapping[str, Any]], Object | None] | None = None
     clock: Callable[[], datetime] = now
     resources: tuple[Resource, ...] = KNOWN
     faults: list[Fault] = field(default_factory=list)
     requests: list[Logged] = field(default_factory=list)
     reviews: list[Object] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
+    port: int = 0
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -110,9 +113,9 @@ class FakeApiServer:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=16 * 2**20)
         app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05, handler_cancellation=True)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
@@ -406,7 +409,9 @@ class FakeApiServer:
         fault = next((f for f in self.faults if f.matches(target.verb, target.label, target.key)), None)
         if fault is not None and (response := await self._strike(request, fault)) is not None:
             return response
-        return web.json_response(review | {"status": {"allowed": self.authorize(review["spec"])}}, status=201)
+        spec = review["spec"]
+        status = self.review_status(spec) if self.review_status else {"allowed": self.authorize(spec)}
+        return web.json_response(review | {"status": status}, status=201)
 
     def _target(self, request: web.Request) -> Target:
         parts = request.path.strip("/").split("/")

@@ -51,7 +51,7 @@ async def running(informer: Informer[Any], *, synced: bool = True) -> AsyncItera
 
 
 async def eventually(condition: Callable[[], object], *, within: float = 5.0) -> None:
-    """Wait until `condition()` is true; fails after `within` seconds with the condition's source position."""
+    """Wait until `condition()` is true; TimeoutError after `within` seconds."""
     async with asyncio.timeout(within):
         while not condition():
             await asyncio.sleep(0.002)
