@@ -10,7 +10,7 @@ from devworkspace.api.meta import Key
 from devworkspace.kube.informer import Timing
 from devworkspace.kube.resource import PODS
 from tests.kube.kinds import Thing, key, thing
-from tests.kube.world import world
+from tests.kube.world import name_of, world
 from tests.support.fake_faults import Fault
 from tests.support.fixtures import eventually, running
 
