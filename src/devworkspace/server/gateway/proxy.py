@@ -28,7 +28,14 @@ class RelayedResponse(web.StreamResponse):
     """A response whose head is the pod's: nothing is added but the framing of this hop.
 
     aiohttp would add `Server`, `Date` and, to responses without one, a `Content-Type` that turns pages into downloads.
+    The head waits for the first part of the body, to leave in the same packet; `send_head` lets it go alone.
     """
+
+    _send_headers_immediately = False
+
+    def send_head(self) -> None:
+        assert self._payload_writer is not None
+        self._payload_writer.send_headers()
 
     async def _prepare_headers(self) -> None:
         request, writer = self._req, self._payload_writer
@@ -153,6 +160,10 @@ async def relay_response(request: web.BaseRequest, head: ResponseHead) -> web.St
     if must_be_empty_body(request.method, message.code):
         return response
     try:
+        if data := body.read_nowait():
+            await response.write(data)
+        else:
+            response.send_head()
         while data := await body.readany():
             await response.write(data)
     except (OSError, asyncio.CancelledError):

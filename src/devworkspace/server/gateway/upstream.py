@@ -18,7 +18,7 @@ from devworkspace.server.environments import Upstream
 CONNECT_SECONDS: Final = 2.0
 # Node closes idle connections after 5 s; being faster makes the race of a request against that close rare.
 IDLE_SECONDS: Final = 4.0
-MAX_IDLE_PER_POD: Final = 32
+MAX_IDLE_PER_POD: Final = 64
 MAX_HEADER_BYTES: Final = 32 * 1024
 
 

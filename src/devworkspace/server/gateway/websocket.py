@@ -187,6 +187,7 @@ async def _splice(
     response.headers.update({"Connection": "Upgrade", "Upgrade": "websocket"})
     response.force_close()
     await response.prepare(request)
+    response.send_head()
     relay = Relay(request.protocol, connection.protocol)
     # Both protocols hand over what already arrived behind the handshake when they get their parser.
     browser: Any = request.protocol
