@@ -56,7 +56,7 @@ async def test_no_secret_is_logged(
     server: Harness, browser: Browser, pod: Pod, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.add(pod.port)
-    await browser.sign_in(password="hunter2-canary")
+    await browser.sign_in(username="x\nforged line", password="hunter2-canary")
     await browser.enter()
     tokens = [*browser.cookies(server.origin).values(), *browser.cookies(server.environment_origin()).values()]
     broken = f"GET / HTTP/1.1\r\nHost: {server.environment_host()}\r\nCookie: dw-env={tokens[-1]}\r\nX: a\x00b\r\n\r\n"
@@ -66,6 +66,7 @@ async def test_no_secret_is_logged(
     assert "signed in" in output
     assert "refused by the parser" in output
     assert "hunter2" not in output
+    assert "\nforged" not in output
     for token in tokens:
         assert token not in output
 

@@ -58,6 +58,18 @@ async def test_only_what_may_be_opened_is_there(server: Harness, browser: Browse
     assert [item["name"] for item in await fetch(server, browser)] == ["mine"]
 
 
+async def test_who_may_open_everything_is_asked_about_once(server: Harness, browser: Browser, pod: Pod) -> None:
+    for number in range(20):
+        server.add(pod.port, name=f"e{number}", owner="li.wei")
+    await browser.sign_in()
+    assert await fetch(server, browser) == []
+    assert len(server.rbac.asked) == 21
+    server.rbac.grants.add((ADMIN, "", ""))
+    server.rbac.asked.clear()
+    assert len(await fetch(server, browser)) == 20
+    assert len(server.rbac.asked) == 1
+
+
 async def test_the_page_links_only_what_runs(server: Harness, browser: Browser, pod: Pod) -> None:
     server.add(pod.port, name="up")
     server.table.on_instance(None, make_instance("down", phase="Stopped"))

@@ -1,7 +1,8 @@
 """What RBAC says, for those who are not the owner. Unknown is not yes."""
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Protocol
 
 import structlog
 
@@ -11,6 +12,9 @@ from devworkspace.core.access import Identity, may_connect
 from devworkspace.server.environments import Environment
 
 log = structlog.get_logger("devworkspace.server")
+
+
+EVERYTHING: Final = Key("", "")
 
 
 class Reviewer(Protocol):
@@ -38,7 +42,10 @@ class Authorizer:
         self._reviewer = reviewer
 
     async def answer(self, identity: Identity, key: Key) -> bool | None:
-        """RBAC's answer, or None if the API server could not give one."""
+        """RBAC's answer, or None if the API server could not give one.
+
+        An empty name asks about all environments of a namespace, an empty namespace about all of the cluster.
+        """
         try:
             return await self._reviewer.allowed(
                 identity.name,
@@ -60,3 +67,14 @@ class Authorizer:
         if may_connect(identity, owner=environment.owner, granted=False):
             return False
         return await self.answer(identity, environment.key) is True
+
+    async def allowed_of(self, identity: Identity, environments: Sequence[Environment]) -> list[Environment]:
+        """Those that the person may open. One question is enough for somebody who may open all of them."""
+        if await self.answer(identity, EVERYTHING) is True:
+            return list(environments)
+        granted = await asyncio.gather(*(self.granted(identity, environment) for environment in environments))
+        return [
+            environment
+            for environment, yes in zip(environments, granted, strict=True)
+            if may_connect(identity, owner=environment.owner, granted=yes)
+        ]

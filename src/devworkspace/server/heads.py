@@ -113,6 +113,11 @@ def only_cookie(headers: Iterable[str], name: str) -> str | None:
     return values.pop() if len(values) == 1 else None
 
 
+def printable(text: str) -> str:
+    """Text from outside, fit for one line of a log."""
+    return text if text.isprintable() else ascii(text)
+
+
 def is_safe_path(path: str) -> bool:
     """Whether a browser sent to `path` surely stays on the host that sends it."""
     if not target_is_strict(path) or len(path) > 2048:

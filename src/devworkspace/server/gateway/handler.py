@@ -1,6 +1,7 @@
 """An environment's host: decide, then stream or say why not."""
 
 import asyncio
+from functools import lru_cache, partial
 from typing import Final
 from urllib.parse import urlencode
 
@@ -36,6 +37,7 @@ log = structlog.get_logger("devworkspace.server")
 
 CALLBACK_PATH: Final = "/-/callback"
 SWEEP_SECONDS: Final = 2.0
+MAX_CREDENTIALS: Final = 10_000
 _NO_ENVIRONMENT: Final = "This environment does not exist or is not shared with you."
 _NOT_THERE: Final = {
     Verdict.WAIT: "The environment is not running yet; try again in a moment.",
@@ -58,7 +60,8 @@ class Gateway:
         authorizer: Authorizer,
     ) -> None:
         self._public = public
-        self._master_key = master_key
+        # Deriving costs a tenth of a request.
+        self._credential = lru_cache(maxsize=MAX_CREDENTIALS)(partial(environment_credential, master_key))
         self._table = table
         self._sessions = sessions
         self._codes = codes
@@ -108,7 +111,7 @@ class Gateway:
             request.headers.items(),
             host=f"{environment.id}.{self._public.netloc}",
             scheme=self._public.scheme,
-            credential=f"{COOKIE_NAME}={environment_credential(self._master_key, environment.uid)}",
+            credential=f"{COOKIE_NAME}={self._credential(environment.uid)}",
         )
         try:
             if request.headers.get("Upgrade", "").lower() != "websocket":

@@ -65,10 +65,13 @@ class Sockets:
 
     async def recheck(self) -> None:
         """Closes every socket that would not be opened now."""
-        for socket in list(self._open):
-            verdict = await self._verdict(socket)
-            if verdict is not SocketVerdict.KEEP:
-                self._close(socket, verdict)
+        # All at once: equal questions share one access review, and a slow answer must not keep the others waiting.
+        await asyncio.gather(*(self._recheck(socket) for socket in list(self._open)))
+
+    async def _recheck(self, socket: OpenSocket) -> None:
+        verdict = await self._verdict(socket)
+        if verdict is not SocketVerdict.KEEP:
+            self._close(socket, verdict)
 
     async def _verdict(self, socket: OpenSocket) -> SocketVerdict:
         session, opened = socket.session, socket.environment

@@ -5,6 +5,7 @@ repeats requests on its own terms. Its response parser and flow control are used
 """
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -91,6 +92,16 @@ class Connection:
         self.protocol.close()
 
 
+def _keep_alive(protocol: ResponseHandler) -> None:
+    """Has the kernel notice a node that vanished: a minute of silence, then four probes."""
+    if protocol.transport is None:
+        return
+    raw = protocol.transport.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4)):
+        raw.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 class UpstreamPool:
     """Hands out connections and takes them back."""
 
@@ -118,6 +129,7 @@ class UpstreamPool:
             raise UpstreamError(f"the pod did not accept a connection within {CONNECT_SECONDS:g} s") from error
         except OSError as error:
             raise UpstreamError(f"the pod refused the connection: {error.strerror or error}") from error
+        _keep_alive(protocol)
         return Connection(protocol, pod_uid=upstream.pod_uid)
 
     def give_back(self, connection: Connection) -> None:

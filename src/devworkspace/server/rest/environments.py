@@ -1,12 +1,11 @@
 """The environments that somebody may open, as values, as JSON and as a page."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 from aiohttp import web
 
-from devworkspace.core.access import Identity, may_connect
+from devworkspace.core.access import Identity
 from devworkspace.core.address import environment_url
 from devworkspace.server.answers import Answers, language_of
 from devworkspace.server.authorizer import Authorizer
@@ -60,14 +59,8 @@ class EnvironmentList:
     async def visible_to(self, identity: Identity) -> list[EnvironmentView]:
         """What the person may open, by project and name."""
         environments = sorted(self._table.values(), key=lambda environment: environment.key)
-        allowed = await asyncio.gather(*(self._may_open(identity, environment) for environment in environments))
-        return [
-            make_view(environment, self._public) for environment, yes in zip(environments, allowed, strict=True) if yes
-        ]
-
-    async def _may_open(self, identity: Identity, environment: Environment) -> bool:
-        granted = await self._authorizer.granted(identity, environment)
-        return may_connect(identity, owner=environment.owner, granted=granted)
+        allowed = await self._authorizer.allowed_of(identity, environments)
+        return [make_view(environment, self._public) for environment in allowed]
 
 
 def make_view(environment: Environment, public: PublicAddress) -> EnvironmentView:

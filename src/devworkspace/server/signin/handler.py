@@ -15,7 +15,7 @@ from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import Environment
-from devworkspace.server.heads import is_safe_path, is_same_origin, only_cookie, safe_next
+from devworkspace.server.heads import is_safe_path, is_same_origin, only_cookie, printable, safe_next
 from devworkspace.server.pages.html import message_page, sign_in_page
 from devworkspace.server.pages.texts import LANGUAGE_COOKIE, text
 from devworkspace.server.sessions import CookieNames, Session, Sessions
@@ -106,7 +106,7 @@ class SignIn:
             self._by_address.failed(address)
             self._by_account.failed(username)
             self._count("wrong")
-            log.warning("sign-in refused", user=username, source=request.remote)
+            log.warning("sign-in refused", user=printable(username), source=request.remote)
             return self._again(request, 401, "signin.wrong", username=username, next_address=next_address)
         self._by_address.succeeded(address)
         self._by_account.succeeded(username)
@@ -123,7 +123,7 @@ class SignIn:
 
     def _throttled(self, request: web.BaseRequest, wait: int, *, username: str, next_address: str) -> web.Response:
         self._count("throttled")
-        log.warning("sign-in throttled", user=username, source=request.remote, seconds=wait)
+        log.warning("sign-in throttled", user=printable(username), source=request.remote, seconds=wait)
         language = language_of(request)
         alert = text("signin.throttled", language, seconds=wait)
         page = sign_in_page(language=language, next_address=next_address, user=username, alert=alert)
@@ -160,7 +160,7 @@ class SignIn:
             return self._answers.redirect("/signin?next=" + quote(f"/-/authorize?{parameters}", safe=""))
         environment = self._find(environment_id)
         if environment is None or not await self._may_open(session.identity, environment):
-            log.info("environment refused", user=session.name, environment=environment_id[:63])
+            log.info("environment refused", user=session.name, environment=printable(environment_id[:63]))
             return self._not_found(request)
         code = self._codes.issue(
             session, uid=environment.uid, nonce_hash=nonce_hash, path=path if is_safe_path(path) else "/"
