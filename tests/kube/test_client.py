@@ -344,7 +344,7 @@ async def test_the_hook_sees_every_exchange() -> None:
 
 async def test_a_redirect_is_not_followed_with_the_credential() -> None:
     async with opened() as (server, client):
-        server.faults.append(Fault(status=302))
+        server.faults.append(Fault(status=302, location=f"{server.url}/version"))
         with pytest.raises(errors.ApiError) as caught:
             await client.get(PODS, key("a"), Thing)
         assert (caught.value.status, len(server.requests)) == (302, 1)

@@ -64,8 +64,6 @@ async def test_a_reconnect_to_a_forgotten_version_lists_again(gone_as_status: bo
         w.server.remove(PODS, key("b"))
         w.server.store.compact()
         w.server.abort_streams()
-        for stream in w.server.streams:
-            stream.abort()
         await eventually(w.agrees)
         assert w.lists == 2
 
@@ -236,8 +234,6 @@ async def test_an_index_follows_every_change() -> None:
         w.server.remove(PODS, key("a"))
         w.server.store.compact()
         w.server.abort_streams()
-        for stream in w.server.streams:
-            stream.abort()
         await eventually(w.agrees)
         assert (on("n1"), on("n2"), on("n3")) == (["b"], [], [])
         assert w.informer._index["node"].keys() == {"n1"}

@@ -70,6 +70,19 @@ async def test_a_late_answer_does_not_bring_a_deleted_object_back() -> None:
         assert w.names == []
 
 
+async def test_a_late_answer_about_an_object_never_seen_is_no_ghost() -> None:
+    async with world() as w, running(w.informer):
+        await eventually(lambda: w.server.streams)
+        w.server.freeze_streams()
+        answer = await w.client.create(PODS, thing("a"), Thing)
+        w.server.remove(PODS, key("a"))
+        w.server.store.compact()
+        w.server.abort_streams()
+        await eventually(lambda: w.lists == 2 and w.server.streams)
+        w.informer.remember(answer)
+        assert w.names == []
+
+
 async def test_a_late_deletion_does_not_take_the_remembered_successor() -> None:
     async with world("a") as w, running(w.informer):
         await eventually(lambda: w.server.streams)
@@ -83,6 +96,7 @@ async def test_a_late_deletion_does_not_take_the_remembered_successor() -> None:
         await eventually(lambda: "end" in w.names)
         assert w.informer.get(key("a")) == second
         assert first.metadata.uid != second.metadata.uid
+        assert w.changes == [(None, "a"), ("a", "a"), (None, "end")]
 
 
 async def test_a_write_during_a_list_survives_the_list() -> None:

@@ -27,6 +27,7 @@ from devworkspace.kube.resource import Resource
 from tests.support.fake_discovery import discover
 from tests.support.fake_faults import Fault, Logged, Stream
 from tests.support.fake_objects import Object, matches_fields, matches_labels, merge_patch, without_status
+from tests.support.fake_routes import Target, target_of
 from tests.support.fake_store import Change, Refusal, Store
 
 GROUP: Final = "devworkspace.kubesphere.io"
@@ -46,21 +47,6 @@ KNOWN: Final = (
     TEMPLATES,
 )
 _WITHOUT_STATUS: Final = {kinds.SECRETS, kinds.EVENTS, LEASES, kinds.NETWORK_POLICIES}
-_PATCHES: Final = {"application/apply-patch+yaml": "apply", "application/merge-patch+json": "patch"}
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a request is about."""
-
-    verb: str
-    resource: Resource
-    key: Key
-    subresource: str = ""
-
-    @property
-    def label(self) -> str:
-        return f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
 
 
 @dataclass(slots=True)
@@ -108,7 +94,6 @@ class FakeApiServer:
         self.store = Store(window=self.window, clock=lambda: self.clock())
         self._continues: dict[str, _Rest] = {}
         self._runner: web.AppRunner | None = None
-        self._by_path = {(known.group, known.version, known.plural): known for known in self.resources}
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=16 * 2**20)
@@ -221,7 +206,7 @@ class FakeApiServer:
                 return web.json_response(discovered)
             if request.path == kinds.SUBJECT_ACCESS_REVIEWS.path():
                 return await self._review(request)
-            target = self._target(request)
+            target = target_of(request, self.resources, without_status=_WITHOUT_STATUS)
         except Refusal as refusal:
             return _response(refusal)
         return await self._serve_target(request, target)
@@ -252,7 +237,8 @@ class FakeApiServer:
             return web.Response(status=500)
         if fault.status is None:
             return None
-        headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+        wanted = {"Retry-After": fault.retry_after, "Location": fault.location}
+        headers = {name: value for name, value in wanted.items() if value}
         body = _refusal(fault.status, fault.reason, f"told to answer {fault.status}")
         return web.json_response(body, status=fault.status, headers=headers)
 
@@ -412,42 +398,6 @@ class FakeApiServer:
         spec = review["spec"]
         status = self.review_status(spec) if self.review_status else {"allowed": self.authorize(spec)}
         return web.json_response(review | {"status": status}, status=201)
-
-    def _target(self, request: web.Request) -> Target:
-        parts = request.path.strip("/").split("/")
-        if parts[0] == "apis" and len(parts) > 3:
-            group, version, rest = parts[1], parts[2], parts[3:]
-        elif parts[0] == "api" and len(parts) > 2:
-            group, version, rest = "", parts[1], parts[2:]
-        else:
-            raise Refusal(404, "NotFound", f"the server could not find {request.path}")
-        namespace = ""
-        if len(rest) > 2 and rest[0] == "namespaces":
-            namespace, rest = rest[1], rest[2:]
-        name, subresource = (*rest[1:], "", "")[:2]
-        resource = self._by_path.get((group, version, rest[0]))
-        if resource is None or (subresource and (subresource != "status" or resource in _WITHOUT_STATUS)):
-            raise Refusal(404, "NotFound", "the server could not find the requested resource")
-        return Target(_verb(request, name), resource, Key(namespace, name), subresource)
-
-
-def _verb(request: web.Request, name: str) -> str:
-    match request.method:
-        case "GET" if name:
-            return "get"
-        case "GET":
-            return "watch" if request.query.get("watch") in {"true", "1"} else "list"
-        case "POST" if not name:
-            return "create"
-        case "PUT" if name:
-            return "update"
-        case "DELETE" if name:
-            return "delete"
-        case "PATCH" if request.content_type in _PATCHES:
-            return _PATCHES[request.content_type]
-        case "PATCH":
-            raise Refusal(415, "UnsupportedMediaType", f"{request.content_type} is not supported")
-    raise Refusal(405, "MethodNotAllowed", f"{request.method} is not allowed here")
 
 
 async def _body(request: web.Request) -> Object:

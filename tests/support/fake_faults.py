@@ -23,6 +23,7 @@ class Fault:
     status: int | None = None
     reason: str = ""
     retry_after: str | None = None
+    location: str | None = None
     drop: Literal["before", "after"] | None = None
     hang: bool = False
 

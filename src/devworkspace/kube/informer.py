@@ -8,8 +8,9 @@ How it is kept:
 - A watch continues from the last version seen (events and bookmarks). A broken or silent connection resumes there;
   "too old" (410), three failures in a row, or half an hour (insurance against our own mistakes) lead to a new list.
 - `remember` puts the answer of our own write into the store before its event comes. Versions decide which of two
-  states of an object is newer; a list decides over versions, because a restored server may count from below. Objects
-  that were seen to be gone are not brought back by a late answer: uids never return, so they are kept for a while.
+  states of an object is newer; a list decides over versions, because a restored server may count from below. An
+  answer that is not newer than the last version seen brings nothing: the watch has told of it already, and perhaps of
+  the object's end, which a late answer must not undo.
 - Only the first list makes the copy usable (`synced`); afterwards it is served even while the server is away, and
   `is_stale` tells for how long nothing was heard.
 """
@@ -18,7 +19,6 @@ import asyncio
 import logging
 import random
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -35,7 +35,6 @@ T = TypeVar("T", bound=KubeObject)
 OnChange = Callable[[T | None, T | None], None]
 Indexer = Callable[[T], Iterable[str]]
 
-_TOMBSTONES: Final = 10_000
 _FAILURES_BEFORE_LIST: Final = 3
 
 log: Final = logging.getLogger("devworkspace.kube")
@@ -97,7 +96,6 @@ class Informer(Generic[T]):
         self._store: dict[Key, T] = {}
         self._indexers = dict(indexers or {})
         self._index: dict[str, dict[str, set[Key]]] = {name: {} for name in self._indexers}
-        self._tombstones: OrderedDict[str, None] = OrderedDict()
         self._remembered_during_list: set[Key] | None = None
         self._resource_version = ""
         self._relist_at = 0.0
@@ -127,7 +125,7 @@ class Informer(Generic[T]):
 
         Call it only with objects that match the informer's namespace and selectors.
         """
-        if obj.metadata.uid in self._tombstones:
+        if not is_newer(obj.metadata, ObjectMeta(resource_version=self._resource_version)):
             return
         key = obj.metadata.key
         if self._remembered_during_list is not None:
@@ -139,8 +137,6 @@ class Informer(Generic[T]):
         known = self._store.get(key)
         if known is not None and known.metadata.uid == uid:
             self._remove(key)
-        else:
-            self._bury(uid)
 
     async def run(self) -> NoReturn:
         """Keep the store true until cancelled. Failures of the server are waited out; a bug raises."""
@@ -252,7 +248,6 @@ class Informer(Generic[T]):
                 known.metadata.uid == event.metadata.uid or not is_newer(known.metadata, event.metadata)
             ):
                 self._remove(key)
-            self._bury(event.metadata.uid)
         elif event.object is not None:
             self._put_if_newer(event.object)
 
@@ -272,15 +267,13 @@ class Informer(Generic[T]):
     def _set(self, key: Key, obj: T) -> None:
         self._unindex(key)
         self._store[key] = obj
-        # An object that left the label selector looks deleted and may come back.
-        self._tombstones.pop(obj.metadata.uid, None)
         for name, indexer in self._indexers.items():
             for value in indexer(obj):
                 self._index[name].setdefault(value, set()).add(key)
 
     def _unset(self, key: Key) -> None:
         self._unindex(key)
-        self._bury(self._store.pop(key).metadata.uid)
+        del self._store[key]
 
     def _unindex(self, key: Key) -> None:
         if (known := self._store.get(key)) is None:
@@ -292,12 +285,6 @@ class Informer(Generic[T]):
                     keys.discard(key)
                     if not keys:
                         del index[value]
-
-    def _bury(self, uid: str) -> None:
-        self._tombstones[uid] = None
-        self._tombstones.move_to_end(uid)
-        while len(self._tombstones) > _TOMBSTONES:
-            self._tombstones.popitem(last=False)
 
     def _report(self, old: T | None, new: T | None) -> None:
         if self._on_change is None or old is new:
