@@ -18,6 +18,7 @@ Usage: images/build.sh [option ...] [image ...]
   --out DIR           folder of the archives (default: $DEVWORKSPACE_CACHE/images)
   --print             print the archive's path of each named image and build nothing
   --rebuild           build the named images even if they are there (newer Debian packages)
+  --bundle FILE       afterwards write the named images into one archive that holds each shared layer once
   --prune             afterwards remove archives and stored layers that are no longer current
 Result: <out>/<image>-<hash>.tar, a docker-archive named localhost/devworkspace/<image>:0.1.0.
 Optional environment: DEVWORKSPACE_APT_SOURCES=FILE, a deb822 file with a Debian 12 mirror for the build.
@@ -96,8 +97,7 @@ collect_secrets() {
 npm_settings() {
     local file
     for file in "${NPM_CONFIG_USERCONFIG:-$HOME/.npmrc}" "${NPM_CONFIG_GLOBALCONFIG:-/usr/etc/npmrc}" /etc/npmrc; do
-        [ ! -f "$file" ] || grep -E '^[[:space:]]*(registry|@[^=]+:registry|//[^=]+|(https-|no)?proxy|strict-ssl)[[:space:]]*=' \
-            "$file" || true
+        [ ! -f "$file" ] || grep -E '^ *(registry|@[^=]+:registry|//[^=]+|(https-|no)?proxy|strict-ssl) *=' "$file" || true
     done
     [ -z "${NPM_CONFIG_REGISTRY:-${npm_config_registry:-}}" ] ||
         echo "registry=${NPM_CONFIG_REGISTRY:-$npm_config_registry}"
@@ -171,7 +171,8 @@ show_steps() { # name, start in seconds of the shell
 prepare_buildah() {
     local missing=() tool
     for tool in buildah mmdebstrap; do command -v "$tool" > /dev/null || missing+=("$tool"); done
-    [ ${#missing[@]} = 0 ] || die "missing: ${missing[*]}. Install them: apt-get install \$(grep -v '#' $here/packages.txt)"
+    [ ${#missing[@]} = 0 ] ||
+        die "missing: ${missing[*]}. Install them: apt-get install \$(grep -v '#' $here/packages.txt)"
     [ "$(id -u)" = 0 ] || die "building without Docker needs root (mounts, chroot)"
     mkdir -p "$cache/storage" "$cache/tmp"
     # buildah keeps the folders of RUN --mount=type=cache below TMPDIR.
@@ -181,7 +182,8 @@ prepare_buildah() {
         printf '[storage]\ndriver = "%s"\nrunroot = "%s"\ngraphroot = "%s"\n' \
             "$driver" "$cache/storage/run" "$cache/storage/$driver" > "$CONTAINERS_STORAGE_CONF"
         if buildah info > /dev/null 2>&1; then break; fi
-        [ "$driver" = overlay ] || die "buildah cannot use $cache/storage; 'buildah info' says: $(buildah info 2>&1 | tail -n 1)"
+        [ "$driver" = overlay ] ||
+            die "buildah cannot use $cache/storage; 'buildah info' says: $(buildah info 2>&1 | tail -n 1)"
         say "overlay file system not usable in $cache; falling back to vfs (slower, needs more space)"
     done
     remove_leftovers
@@ -207,7 +209,9 @@ make_debian() {
         'Dir::Cache::srcpkgcache ""' > "$dir/devworkspace-slim"
     cp "${sources[0]:-$dir/debian.sources}" "$dir/build.sources"
     # merged-usr: without it, Debian's usrmerge brings the whole of Perl (45 MB).
-    with_progress debian mmdebstrap --variant=minbase --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
+    # shellcheck disable=SC2016  # mmdebstrap's shell expands them
+    with_progress debian mmdebstrap --variant=minbase --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
+        --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
         --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' \
         --dpkgopt='path-include=/usr/share/doc/*/copyright' --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -239,36 +243,64 @@ store_parent() {
 
 context_of() { if [ "$1" = devworkspace ]; then echo "$repo"; else echo "$here/$1"; fi; }
 
-build_with_buildah() { # name, archive to write
-    local parent
-    parent=$(parent_of "$1")
-    store_parent "$parent"
-    local arguments=(--build-arg "BASE_IMAGE=$(stored_as "$parent")" --build-arg "BASE_NAME=$(public_name "$parent")")
-    [ "$1" != devworkspace ] || arguments+=(--ignorefile "$here/devworkspace/Dockerfile.dockerignore")
-    with_progress "$1" buildah bud --isolation chroot --jobs 2 --layers=false --format docker "${secrets[@]}" \
-        "${arguments[@]}" --build-arg "VERSION=$IMAGE_VERSION" -t "$(stored_as "$1")" -f "$here/$1/Dockerfile" "$(context_of "$1")"
-    buildah push -q "$(stored_as "$1")" "docker-archive:$2:$REGISTRY/$1:$IMAGE_VERSION"
-}
-
 public_name() { if [ "$1" = debian ]; then echo "$DEBIAN"; else echo "$REGISTRY/$1:$IMAGE_VERSION"; fi; }
 
-build_with_docker() { # name, archive to write
-    local parent
+build_with_buildah() { # name, archive to write
+    local parent name
     parent=$(parent_of "$1")
-    if [ "$parent" != debian ] && ! docker image inspect "$(public_name "$parent")" > /dev/null 2>&1; then
-        if [ -f "$(archive_of "$parent")" ]; then docker load -q -i "$(archive_of "$parent")"; else build_one "$parent"; fi
+    name=$(public_name "$1")
+    store_parent "$parent"
+    local arguments=(--build-arg "BASE_IMAGE=$(stored_as "$parent")" --build-arg "BASE_NAME=$(public_name "$parent")")
+    # Kept layers save the download of the dependencies when only our source changed; for the others they would only
+    # be a copy of the compiler on disk.
+    local layers=false
+    [ -z "$rebuild" ] || arguments+=(--no-cache)
+    [ "$1" != devworkspace ] || { layers=true; arguments+=(--ignorefile "$here/$1/Dockerfile.dockerignore"); }
+    with_progress "$1" buildah bud --isolation chroot --jobs 2 "--layers=$layers" --format docker "${secrets[@]}" \
+        "${arguments[@]}" --build-arg "VERSION=$IMAGE_VERSION" -t "$name" -f "$here/$1/Dockerfile" "$(context_of "$1")"
+    # All names of an image go into the archive, so that the one for FROM comes afterwards.
+    buildah push -q "$name" "docker-archive:$2:$name"
+    [ "$1" != base ] || buildah tag "$name" "$(stored_as "$1")"
+}
+
+build_with_docker() { # name, archive to write
+    local parent name base=$DEBIAN fresh=()
+    parent=$(parent_of "$1")
+    name=$(public_name "$1")
+    if [ "$parent" != debian ]; then
+        base=$(stored_as "$parent")
+        if docker image inspect "$base" > /dev/null 2>&1; then
+            :
+        elif [ -f "$(archive_of "$parent")" ]; then
+            docker load -q -i "$(archive_of "$parent")"
+            docker tag "$(public_name "$parent")" "$base"
+        else
+            build_one "$parent"
+        fi
     fi
-    with_progress "$1" docker build --progress plain "${secrets[@]}" --build-arg "BASE_IMAGE=$(public_name "$parent")" \
-        --build-arg "VERSION=$IMAGE_VERSION" -t "$REGISTRY/$1:$IMAGE_VERSION" -f "$here/$1/Dockerfile" "$(context_of "$1")"
-    docker save -o "$2" "$REGISTRY/$1:$IMAGE_VERSION"
+    [ -z "$rebuild" ] || fresh=(--no-cache)
+    with_progress "$1" docker build --progress plain "${fresh[@]}" "${secrets[@]}" --build-arg "BASE_IMAGE=$base" \
+        --build-arg "BASE_NAME=$(public_name "$parent")" --build-arg "VERSION=$IMAGE_VERSION" \
+        -t "$name" -f "$here/$1/Dockerfile" "$(context_of "$1")"
+    docker save -o "$2" "$name"
+    [ "$1" != base ] || docker tag "$name" "$(stored_as "$1")"
 }
 
 build_one() {
     local name=$1 start=$SECONDS part=$out/.$1.part
     rm -f "$part"
     "build_with_$engine" "$name" "$part"
+    local before=${hashes[$name]}
+    unset "hashes[$name]"
+    set_hash "$name"
+    if [ "${hashes[$name]}" != "$before" ]; then
+        say "$name: its files changed during the build; building again"
+        build_one "$name"
+        return
+    fi
     mv "$part" "$(archive_of "$name")"
-    say "$name: built in $((SECONDS - start)) s, $(($(stat -c %s "$(archive_of "$name")") / 1000000)) MB: $(archive_of "$name")"
+    part=$(archive_of "$name")
+    say "$name: built in $((SECONDS - start)) s, $(($(stat -c %s "$part") / 1000000)) MB: $part"
 }
 
 prune() {
@@ -289,13 +321,14 @@ prune() {
 
 # --- main --------------------------------------------------------------------------------------------------------
 
-engine='' out=$cache print='' rebuild='' prune='' names=()
+engine='' out=$cache print='' rebuild='' bundle='' prune='' names=()
 while [ $# -gt 0 ]; do
     case $1 in
         --engine) engine=${2:?--engine needs a name}; shift ;;
         --out) out=${2:?--out needs a folder}; shift ;;
         --print) print=1 ;;
         --rebuild) rebuild=1 ;;
+        --bundle) bundle=${2:?--bundle needs a file}; shift ;;
         --prune) prune=1 ;;
         -h | --help) usage; exit 0 ;;
         -*) usage >&2; die "unknown option $1" ;;
@@ -340,4 +373,8 @@ if [ ${#todo[@]} -gt 0 ] || [ -n "$prune" ]; then
         if [ -z "$rebuild" ] && [ -f "$(archive_of "$name")" ]; then say "$name: current"; else build_one "$name"; fi
     done
     [ -z "$prune" ] || prune
+fi
+if [ -n "$bundle" ]; then
+    for name in "${names[@]}"; do archive_of "$name"; done | xargs python3 "$here/bundle.py" "$bundle.part"
+    mv "$bundle.part" "$bundle"
 fi

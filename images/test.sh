@@ -9,6 +9,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${DEVWORKSPACE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/devworkspace}/images
 readonly here cache COOKIE=smoke-test-credential PORT=8080
 # As the operator starts it: the hook if the image has one.
+# shellcheck disable=SC2016  # the container's shell expands it
 readonly START='if [ -x /usr/local/bin/devworkspace-start ]; then exec /usr/local/bin/devworkspace-start "$@"; fi; exec code-server "$@"'
 readonly EDITOR_ARGS=(--bind-addr "0.0.0.0:$PORT" --auth password --disable-telemetry --disable-update-check /home/dev)
 
@@ -28,7 +29,8 @@ json() { python3 -c 'import json, sys; print(json.dumps(sys.argv[1:]))' "$@"; }
 spec() { # user id, path of the home volume or nothing, command ...
     local user=$1 home=$2 mounts='' environment
     shift 2
-    [ -z "$home" ] || mounts=",{\"destination\":\"/home/dev\",\"type\":\"bind\",\"source\":\"$home\",\"options\":[\"bind\",\"rw\",\"nosuid\",\"nodev\"]}"
+    [ -z "$home" ] ||
+        mounts=',{"destination":"/home/dev","type":"bind","source":"'$home'","options":["bind","rw","nosuid","nodev"]}'
     environment=$(buildah inspect --type image "$image" |
         python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["OCIv1"]["config"]["Env"])[1:-1])')
     cat <<JSON
@@ -38,7 +40,8 @@ spec() { # user id, path of the home volume or nothing, command ...
   "noNewPrivileges":true,"capabilities":{"bounding":[],"effective":[],"permitted":[],"inheritable":[],"ambient":[]}},
  "mounts":[{"destination":"/proc","type":"proc","source":"proc"},
   {"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","strictatime","mode=755","size=65536k"]},
-  {"destination":"/dev/pts","type":"devpts","source":"devpts","options":["nosuid","noexec","newinstance","ptmxmode=0666","mode=0620"]},
+  {"destination":"/dev/pts","type":"devpts","source":"devpts",
+   "options":["nosuid","noexec","newinstance","ptmxmode=0666","mode=0620"]},
   {"destination":"/dev/shm","type":"tmpfs","source":"shm","options":["nosuid","noexec","nodev","mode=1777"]},
   {"destination":"/tmp","type":"tmpfs","source":"tmpfs","options":["nosuid","nodev","mode=1777"]},
   {"destination":"/test","type":"bind","source":"$here","options":["bind","ro","nosuid","nodev"]}$mounts],
@@ -74,12 +77,12 @@ stop_buildah() {
 open_docker() { image=$(docker load -q -i "$archive" | sed 's/^Loaded image: //'); }
 close_docker() { :; }
 start_docker() {
-    local user=$1 home=() entry
-    [ -z "$2" ] || home=(-v "$2:/home/dev")
+    local user=$1 volume=() entry
+    [ -z "$2" ] || volume=(-v "$2:/home/dev")
     entry=$3
     shift 3
     docker run --name "$id" --rm --read-only --network none --cap-drop ALL --security-opt no-new-privileges \
-        --user "$user:$user" --tmpfs /tmp:mode=1777,exec -v "$here:/test:ro" "${home[@]}" -e "HASHED_PASSWORD=$COOKIE" \
+        --user "$user:$user" --tmpfs /tmp:mode=1777,exec -v "$here:/test:ro" "${volume[@]}" -e "HASHED_PASSWORD=$COOKIE" \
         --entrypoint "$entry" "$image" "$@" > "$work/container.log" 2>&1 &
     runner=$!
 }
@@ -153,7 +156,8 @@ test_environment() { # name
     wait "$runner" || status=$?
     "stop_$engine"
     check "a home that cannot be written: exit code 73 (got $status)" test "$status" = 73
-    check "a home that cannot be written: a message that names it" grep -q 'cannot write to the home folder /home/dev' "$work/container.log"
+    check "a home that cannot be written: a message that names it" \
+        grep -q 'cannot write to the home folder /home/dev' "$work/container.log"
 }
 
 test_devworkspace() {
@@ -173,12 +177,13 @@ test_nothing_of_the_host() {
         line=$(sed -n 3p "$certificate")
         check "control: the host's bundle holds ${certificate##*/}" grep -qF "$line" /etc/ssl/certs/ca-certificates.crt
         check "the image does not hold the host's ${certificate##*/}" \
-            test -z "$(grep -rlF "$line" "$root/etc" "$root/usr/share" "$root/usr/local" "$root/opt" "$root/run" 2> /dev/null)"
+            test -z "$(grep -rlF "$line" "$root"/{etc,usr/share,usr/local,opt,run,root} 2> /dev/null)"
     done
     check "no settings of a package client with an address in the image" \
-        test -z "$(grep -rlE '^[^#;]*(registry|index-url|_authToken|Proxy) *=' "$root"/etc/pip.conf "$root"/etc/npmrc \
-            "$root"/usr/local/etc "$root"/usr/local/lib/node_modules/npm/npmrc "$root"/root "$root"/home "$root"/run 2> /dev/null)"
-    check "the image keeps Debian's own package sources" grep -q '^Suites: bookworm-security$' "$root/etc/apt/sources.list.d/debian.sources"
+        test -z "$(grep -rlE '^[^#;]*(registry|index-url|_authToken|Proxy) *=' "$root"/etc/{pip.conf,npmrc,apt} \
+            "$root"/usr/local/{etc,lib/node_modules/npm/npmrc} "$root"/{root,home,run} 2> /dev/null)"
+    check "the image keeps Debian's own package sources" \
+        grep -q '^Suites: bookworm-security$' "$root/etc/apt/sources.list.d/debian.sources"
 }
 
 # --- main --------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs inside of a container of the product's own image (../test.sh): user 65532, read-only root.
 set -u
+# shellcheck source=images/lib/inside.sh
 . /test/lib/inside.sh
 
 check 'the user is 65532:65532 and has no capability' sh -c '[ "$(id -u):$(id -g)" = 65532:65532 ] && grep -q "^CapEff:.0*$" /proc/self/status'

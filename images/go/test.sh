@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs inside of a started environment (../test.sh).
 set -u
+# shellcheck source=images/lib/inside.sh
 . /test/lib/inside.sh
 mkdir -p "$HOME/g" && cd "$HOME/g" || exit 1
 printf 'module example.com/smoke\n\ngo 1.26\n' > go.mod

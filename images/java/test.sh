@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs inside of a started environment (../test.sh).
 set -u
+# shellcheck source=images/lib/inside.sh
 . /test/lib/inside.sh
 mkdir -p "$HOME/j" && cd "$HOME/j" || exit 1
 printf 'public class Hello {\n    record Pair(String a, int b) {}\n    public static void main(String[] args) { System.out.println("hello 你好 " + new Pair("x", 42)); }\n}\n' > Hello.java

@@ -1,3 +1,4 @@
+#!/bin/sh
 # For the scripts that run inside of a container: one line per finding, read by test.sh.
 check() { # sentence, command ...
     sentence=$1

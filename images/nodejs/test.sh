@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs inside of a started environment (../test.sh).
 set -u
+# shellcheck source=images/lib/inside.sh
 . /test/lib/inside.sh
 mkdir -p "$HOME/n/tool" && cd "$HOME/n" || exit 1
 printf 'const f = async (x) => `hello ${await x}`;\nf("你好").then(console.log);\n' > hello.js

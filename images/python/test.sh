@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs inside of a started environment (../test.sh).
 set -u
+# shellcheck source=images/lib/inside.sh
 . /test/lib/inside.sh
 mkdir -p "$HOME/p" && cd "$HOME/p" || exit 1
 printf 'print("hello 你好")\n' > hello.py
