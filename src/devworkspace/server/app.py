@@ -23,7 +23,7 @@ from devworkspace.server.authorizer import Authorizer, Reviewer
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import ServerConfig, parse_public_url, read_master_key
 from devworkspace.server.environments import DoorPod, EnvironmentTable
-from devworkspace.server.frontdoor import DoorServer, FrontDoor
+from devworkspace.server.frontdoor import DoorServer, FrontDoor, PublicHandler
 from devworkspace.server.gateway.handler import Gateway
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
 from devworkspace.server.rest.environments import EnvironmentList
@@ -110,17 +110,9 @@ def make_rooms(
         public=public, master_key=master_key, table=table, sessions=sessions, codes=codes, authorizer=authorizer
     )
 
-    async def healthz(_: web.BaseRequest) -> web.StreamResponse:
-        return answers.plain(200, "ok")
-
-    async def readyz(_: web.BaseRequest) -> web.StreamResponse:
-        problem = readiness.problem()
-        return answers.plain(200, "ok") if problem is None else answers.plain(503, problem)
-
-    probes = {("GET", "/-/healthz"): healthz, ("GET", "/-/readyz"): readyz}
     door = FrontDoor(
         public=public,
-        routes={**sign_in.routes, **listing.routes, **probes},
+        routes={**sign_in.routes, **listing.routes, **probe_routes(readiness, answers)},
         environment=gateway.handle,
         observe=metrics.count_request,
     )
@@ -128,6 +120,19 @@ def make_rooms(
     metrics.gauge("devworkspace_server_environments", "Environments in the table", lambda: len(table))
     metrics.gauge("devworkspace_server_ready", "1 if ready", lambda: float(readiness.problem() is None))
     return Rooms(door=door, gateway=gateway, metrics=metrics, readiness=readiness)
+
+
+def probe_routes(readiness: Readiness, answers: Answers) -> dict[tuple[str, str], PublicHandler]:
+    """The probes as the public host serves them."""
+
+    async def healthz(_: web.BaseRequest) -> web.StreamResponse:
+        return answers.plain(200, "ok")
+
+    async def readyz(_: web.BaseRequest) -> web.StreamResponse:
+        problem = readiness.problem()
+        return answers.plain(200, "ok") if problem is None else answers.plain(503, problem)
+
+    return {("GET", "/-/healthz"): healthz, ("GET", "/-/readyz"): readyz}
 
 
 def make_internal_app(rooms: Rooms) -> web.Application:
