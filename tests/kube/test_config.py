@@ -126,6 +126,12 @@ async def test_several_files_are_merged_and_the_first_wins(tmp_path: Path) -> No
     assert await header_of(endpoint) == "Bearer first"
 
 
+def test_a_cluster_that_two_files_define_is_the_first_ones(tmp_path: Path) -> None:
+    first = write(tmp_path / "one", cluster={"server": "https://first"})
+    second = write(tmp_path / "two", cluster={"server": "https://second"})
+    assert from_kubeconfig(environment={"KUBECONFIG": f"{first}:{second}"}).server == "https://first"
+
+
 async def test_a_named_context(tmp_path: Path) -> None:
     contexts = [{"name": "other", "context": {"cluster": "c"}}]
     endpoint = from_kubeconfig(write(tmp_path / "config", contexts=contexts), "other")

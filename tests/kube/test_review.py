@@ -1,6 +1,7 @@
 """Access reviews: what is asked, what is shared, how long an answer counts, what happens when there is none."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -178,13 +179,18 @@ async def test_one_who_leaves_does_not_take_the_answer_from_the_others() -> None
         assert len(a.server.reviews) == 1
 
 
-async def test_a_failure_that_nobody_waits_for_is_no_warning() -> None:
+async def test_a_failure_that_nobody_waits_for_is_no_complaint_of_the_loop() -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
     async with asking(client={"retry": RetryPolicy(attempts=1)}) as a:
         a.server.faults.append(Fault(resource=REVIEWS, delay=0.01, status=500))
         asked = asyncio.create_task(a.ask())
         await eventually(lambda: a.server.reviews)
         asked.cancel()
         await eventually(lambda: not a.reviewer._asking)
+        del asked
+        gc.collect()
+    assert complaints == []
 
 
 async def test_close_ends_what_is_under_way() -> None:

@@ -234,6 +234,17 @@ async def test_a_misshapen_object_is_reported_by_its_metadata() -> None:
         ]
 
 
+@pytest.mark.parametrize("metadata_only", [False, True])
+async def test_metadata_only_keeps_contents_on_the_server(metadata_only: bool) -> None:
+    async with FakeApiServer() as server, client_of(server) as client:
+        server.put(PODS, thing("a", nodeName="n1"))
+        watch = client.watch(PODS, Thing, resource_version="0", metadata_only=metadata_only)
+        async with aclosing(watch):
+            event = await anext(watch)
+        assert event.object is not None
+        assert event.object.spec.node_name == (None if metadata_only else "n1")
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
 def test_lines_are_found_whatever_the_chunks(size: int) -> None:
     text = b"first\nsecond\n\n\r\nthird\nrest"
