@@ -90,7 +90,7 @@ def test_environment_variables_of_the_instance_win_and_keep_their_place() -> Non
         pytest.param(
             {"maxResources": {"cpu": "4"}},
             {"resources": {"limits": {"cpu": "8"}}},
-            "Cpu of 8 is above the 4 that template 'python' allows; ask for at most 4.",
+            "Template 'python' allows at most 4 of cpu, and this asks for 8; lower the override.",
             id="more cpu than allowed",
         ),
         pytest.param(
@@ -102,7 +102,7 @@ def test_environment_variables_of_the_instance_win_and_keep_their_place() -> Non
         pytest.param(
             {"maxStorage": "20Gi"},
             {"storage": {"size": "21Gi"}},
-            "Storage of 21Gi is above the 20Gi that template 'python' allows; ask for at most 20Gi.",
+            "Template 'python' allows at most 20Gi of storage, and this asks for 21Gi; lower the override.",
             id="more storage than allowed",
         ),
         pytest.param(

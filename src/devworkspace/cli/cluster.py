@@ -38,7 +38,7 @@ def _pass_on(verb: str, text: str) -> None:
         arguments: list[str | Path] = list(context.args)
         if verb == "up":
             programs = find_project().state / "bin"
-            arguments = ["--bin-dir", programs, "--kubeconfig", cluster.kubeconfig, *arguments]
+            arguments = ["--name", cluster.name, "--bin-dir", programs, "--kubeconfig", cluster.kubeconfig, *arguments]
         cluster.exec(verb, *arguments)
 
 

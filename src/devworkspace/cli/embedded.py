@@ -50,14 +50,24 @@ class EmbeddedCluster:
                 "the embedded cluster is not built yet; run ./install.sh or `make cluster` first"
             )
         verb, *rest = arguments
-        return [program, verb, "--name", self.name, "--state-dir", self.state, *rest]
+        return [program, verb, "--state-dir", self.state, *rest]
 
     def up(self, progress: Progress, *, publish: Sequence[str], audit: bool = False) -> None:
         """Starts the cluster or finds it running; raises CommandError with the program's own explanation."""
         published = [part for address in publish for part in ("--publish", address)]
         options = ["--audit"] if audit else []
         shell.run(
-            self.command("up", "--bin-dir", self._programs, "--kubeconfig", self.kubeconfig, *published, *options),
+            self.command(
+                "up",
+                "--name",
+                self.name,
+                "--bin-dir",
+                self._programs,
+                "--kubeconfig",
+                self.kubeconfig,
+                *published,
+                *options,
+            ),
             log=progress.log,
             on_line=progress.detail,
         )

@@ -81,7 +81,7 @@ def judge(world: World, instance: WorkspaceInstance, settings: Settings | Refusa
     if (finding := find_problem(pod)) is not None:
         return _judge_problem(world, settings, pod, finding)
     if is_ready(pod):
-        return Verdict("Running", reasons.ANSWERING, "The editor answers; open the address in status.url.")
+        return Verdict("Running", reasons.ANSWERING, "The editor answers; it is ready to be opened.")
     if _has_answered(instance, pod):
         message = "The editor does not answer at the moment; the container runs. If this stays, restart it."
         return Verdict("Running", reasons.EDITOR_NOT_ANSWERING, message)

@@ -98,12 +98,12 @@ def _check_overrides(overrides: Overrides, template: WorkspaceTemplate) -> Refus
         problems += _excess({"storage": overrides.storage.size}, ceiling, name)
     if overrides.image is not None and overrides.image not in allowed.images:
         choice = f"allowed are: {', '.join(allowed.images)}" if allowed.images else "it allows no other image"
-        problems.append(f"image {overrides.image!r} is not allowed by template {name!r}; {choice}.")
+        problems.append(f"Image {overrides.image!r} is not allowed by template {name!r}; {choice}.")
     if overrides.env and not allowed.env:
-        problems.append(f"template {name!r} does not allow own environment variables; remove overrides.env.")
+        problems.append(f"Template {name!r} does not allow own environment variables; remove overrides.env.")
     if not problems:
         return None
-    return Refusal(reasons.OVERRIDE_NOT_ALLOWED, problems[0][0].upper() + problems[0][1:])
+    return Refusal(reasons.OVERRIDE_NOT_ALLOWED, problems[0])
 
 
 def _excess(wanted: Quantities, ceiling: Quantities | None, template: str) -> Iterable[str]:
@@ -111,11 +111,11 @@ def _excess(wanted: Quantities, ceiling: Quantities | None, template: str) -> It
         return
     for resource, value in sorted(wanted.items()):
         if resource not in ceiling:
-            yield f"template {template!r} does not allow to change {resource}; remove the override."
+            yield f"Template {template!r} does not allow to change {resource}; remove the override."
         elif parse_quantity(value) > parse_quantity(ceiling[resource]):
             yield (
-                f"{resource} of {value} is above the {ceiling[resource]} that template {template!r} allows; "
-                f"ask for at most {ceiling[resource]}."
+                f"Template {template!r} allows at most {ceiling[resource]} of {resource}, and this asks for {value}; "
+                "lower the override."
             )
 
 

@@ -83,6 +83,8 @@ def test_the_whole_pod() -> None:
                         "--auth=password",
                         "--disable-telemetry",
                         "--disable-update-check",
+                        "--disable-getting-started-override",
+                        "--disable-workspace-trust",
                         "/home/dev",
                     ],
                     "env": [

@@ -108,6 +108,10 @@ def _command(environment: Environment) -> tuple[tuple[str, ...], tuple[str, ...]
         "--auth=password",
         "--disable-telemetry",
         "--disable-update-check",
+        "--disable-getting-started-override",
+        # The folder is the owner's home in a container that holds nothing else; asking whether they trust themselves
+        # only stands between them and their terminal.
+        "--disable-workspace-trust",
         environment.working_dir or environment.home_path,
     )
     return _CODE_SERVER_COMMAND, args

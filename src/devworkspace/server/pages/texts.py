@@ -38,7 +38,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "list.action": ("Action", "操作"),
     "list.open": ("Open", "打开"),
     "list.new-tab": ("(new tab)", "（新标签页）"),
-    "list.caption": ("{count} environments", "{count} 个环境"),
+    "list.caption": ("Environments: {count}", "共 {count} 个环境"),
     "list.empty": (
         "A Dev Environment is an editor with its own disk in the cluster. You have none yet.",
         "云开发环境是集群中带独立磁盘的编辑器。您还没有云开发环境。",

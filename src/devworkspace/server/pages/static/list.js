@@ -1,12 +1,40 @@
 "use strict";
 
-// Keeps the list fresh without moving what somebody is using: no exchange while focus, pointer or an open detail is in it.
+// Keeps the list fresh. Cells change where they stand; rows come and go only while nobody points at or stands in the
+// list, so that nothing moves under a finger.
 const live = document.getElementById("live");
 
-const busy = () => live.contains(document.activeElement) || live.matches(":hover") || live.querySelector("details[open]");
+const inUse = () => live.contains(document.activeElement) || live.matches(":hover") || live.querySelector("details[open]");
+
+const rowsByUid = (root) => new Map([...root.querySelectorAll("tr[data-uid]")].map((row) => [row.dataset.uid, row]));
+
+function updateRow(row, fresh) {
+  Object.assign(row.dataset, { ...fresh.dataset });
+  [...row.cells].forEach((cell, index) => {
+    const next = fresh.cells[index];
+    if (cell.innerHTML !== next.innerHTML && !cell.querySelector("details[open]")) {
+      cell.replaceChildren(...next.childNodes);
+    }
+  });
+}
+
+function update(fresh) {
+  const shown = rowsByUid(live);
+  const listed = rowsByUid(fresh);
+  const sameRows = shown.size > 0 && [...shown.keys()].join() === [...listed.keys()].join();
+  if (!sameRows && !inUse()) {
+    live.replaceChildren(...fresh.childNodes);
+    return;
+  }
+  for (const [uid, row] of shown) {
+    if (listed.has(uid)) {
+      updateRow(row, listed.get(uid));
+    }
+  }
+}
 
 async function refresh() {
-  if (document.hidden || busy()) {
+  if (document.hidden) {
     return;
   }
   const response = await fetch(location.href, { credentials: "same-origin", redirect: "manual" });
@@ -15,9 +43,11 @@ async function refresh() {
     return;
   }
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("live");
-  if (fresh && fresh.innerHTML !== live.innerHTML) {
-    live.replaceChildren(...fresh.childNodes);
+  if (fresh) {
+    update(fresh);
   }
 }
 
-setInterval(() => refresh().catch(() => undefined), 3000);
+const refreshQuietly = () => refresh().catch(() => undefined);
+setInterval(refreshQuietly, 3000);
+document.addEventListener("visibilitychange", refreshQuietly);
