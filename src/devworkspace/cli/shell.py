@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import IO, Final
 import click
 
 _SHOWN_LINES: Final = 15
+_GRACE_SECONDS: Final = 10
 
 
 class CommandError(click.ClickException):
@@ -103,4 +103,7 @@ class _killed_on_error:  # noqa: N801 - used as a function
         if kind is None:
             return
         self._process.terminate()
-        threading.Timer(10, self._process.kill).start()
+        try:
+            self._process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
