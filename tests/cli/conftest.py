@@ -1,0 +1,42 @@
+"""A machine with nothing on it but what a test puts there, and a checkout of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devworkspace.cli.progress import Progress
+from devworkspace.cli.project import Project
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder of PATH, empty. No cluster is configured and the home folder is empty."""
+    folder, home = tmp_path / "programs", tmp_path / "home"
+    folder.mkdir()
+    home.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("KUBECONFIG", "GO", "DEVWORKSPACE_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A checkout with the real manifests and without state, which is also the current folder."""
+    root = tmp_path / "checkout"
+    root.mkdir()
+    for name in ("crds", "deploy"):
+        (root / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(root)
+    return Project(root)
+
+
+@pytest.fixture
+def progress(tmp_path: Path) -> Iterator[Progress]:
+    made = Progress(total=2, log_folder=tmp_path / "log", name="test")
+    yield made
+    made.log.close()
