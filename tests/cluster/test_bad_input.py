@@ -40,7 +40,7 @@ async def test_an_override_beyond_the_template_is_explained(live: Live) -> None:
     await live.create(template=f"{live.namespace}-small", overrides={"resources": {"limits": {"cpu": "64"}}})
     instance = await live.wait_phase("Pending", seconds=10)
     assert instance.status.message is not None
-    assert instance.status.message.startswith("Cpu of 64 is above the 1 that template")
+    assert "allows at most 1 of cpu, and this asks for 64; lower the override" in instance.status.message
     assert await children(live) == []
 
 
@@ -89,7 +89,8 @@ async def test_a_registry_that_cannot_be_reached_is_told(live: Live) -> None:
 
 async def test_more_cpu_than_any_node_has_is_told(live: Live) -> None:
     resources = {"requests": {"cpu": "4000"}, "limits": {"cpu": "4000"}}
-    await live.create(overrides={"resources": resources}, template="base")
+    await live.create_template("huge", resources=resources)
+    await live.create(template=f"{live.namespace}-huge")
     instance = await live.wait_phase("Pending", seconds=20)
     assert instance.status.message is not None
     assert "Insufficient cpu" in instance.status.message

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,16 +85,26 @@ class EmbeddedCluster:
             return False
         return bool(status.get("running", True))
 
-    def load_images(self, archives: Iterable[Path], progress: Progress) -> None:
-        """Imports archives that were not imported yet; an archive's name carries the hash of its inputs."""
-        record = self.state / "loaded-images.json"
-        loaded: list[str] = json.loads(record.read_text()) if record.exists() else []
-        new = [archive for archive in archives if archive.name not in loaded]
-        for archive in new:
-            progress.say(f"      loading {archive.name} ({archive.stat().st_size / 1e6:.0f} MB)")
-            shell.run(self.command("load-image", archive), log=progress.log, on_line=progress.detail)
-            loaded.append(archive.name)
-            record.write_text(json.dumps(loaded))
+    def unloaded(self, archives: Mapping[str, Path]) -> tuple[str, ...]:
+        """Images that this cluster does not hold yet; the name of an archive carries the hash of its inputs."""
+        loaded = self._loaded()
+        return tuple(name for name, archive in archives.items() if archive.name not in loaded)
+
+    def load_images(self, bundle: Path, archives: Mapping[str, Path], progress: Progress) -> None:
+        """Imports one archive that holds the images of `archives`, and remembers those."""
+        shell.run(self.command("load-image", bundle), log=progress.log, on_line=progress.detail)
+        loaded = [*self._loaded(), *(archive.name for archive in archives.values())]
+        self._loaded_record.write_text(json.dumps(loaded), encoding="utf-8")
+
+    @property
+    def _loaded_record(self) -> Path:
+        return self.state / "loaded-images.json"
+
+    def _loaded(self) -> list[str]:
+        if not self._loaded_record.exists():
+            return []
+        loaded: list[str] = json.loads(self._loaded_record.read_text(encoding="utf-8"))
+        return loaded
 
     def exec(self, *arguments: str | Path) -> None:
         """Replaces this process by the program: its messages and its exit code are the user's."""

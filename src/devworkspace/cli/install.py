@@ -102,7 +102,7 @@ def prepare_embedded(project: Project, cluster: EmbeddedCluster, progress: Progr
     with progress.step("Building the images (several minutes the first time)"):
         archives = build_images(project, progress)
     with progress.step("Loading the images into the cluster"):
-        cluster.load_images(archives.values(), progress)
+        load_images(project, cluster, archives, progress)
     return archives["devworkspace"].name
 
 
@@ -111,6 +111,23 @@ def build_images(project: Project, progress: Progress) -> dict[str, Path]:
     builder = project.root / "images" / "build.sh"
     shell.run([builder, *IMAGES], log=progress.log, on_line=progress.detail)
     return {name: Path(shell.output([builder, "--print", name]).strip()) for name in IMAGES}
+
+
+def load_images(project: Project, cluster: EmbeddedCluster, archives: dict[str, Path], progress: Progress) -> None:
+    """Loads what the node lacks; images share most layers, so they go in one bundle that holds each layer once."""
+    names = cluster.unloaded(archives)
+    if not names:
+        return
+    progress.say(f"      loading {', '.join(names)}")
+    new = {name: archives[name] for name in names}
+    bundle = cluster.state / "images.tar"
+    try:
+        if len(new) > 1:
+            builder = project.root / "images" / "build.sh"
+            shell.run([builder, "--bundle", bundle, *names], log=progress.log, on_line=progress.detail)
+        cluster.load_images(bundle if len(new) > 1 else archives[names[0]], new, progress)
+    finally:
+        bundle.unlink(missing_ok=True)
 
 
 def _deploy(
