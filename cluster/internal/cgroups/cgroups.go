@@ -50,28 +50,39 @@ func Version() int {
 
 // Check tells which controllers are missing.
 func Check() error {
-	have := map[string]bool{}
-	if data, err := os.ReadFile(mountPoint + "/cgroup.controllers"); err == nil {
-		for _, name := range strings.Fields(string(data)) {
-			have[name] = true
-		}
-	} else {
-		for _, name := range needed {
-			_, err := os.Stat(filepath.Join(mountPoint, name))
-			have[name] = err == nil
-		}
+	if Version() == 2 {
+		return missing(mountPoint, available(mountPoint))
 	}
-	var missing []string
+	have := map[string]bool{}
+	for _, name := range needed {
+		_, err := os.Stat(filepath.Join(mountPoint, name))
+		have[name] = err == nil
+	}
+	return missing(mountPoint, have)
+}
+
+func missing(dir string, have map[string]bool) error {
+	var names []string
 	for _, name := range needed {
 		if !have[name] {
-			missing = append(missing, name)
+			names = append(names, name)
 		}
 	}
-	if len(missing) > 0 {
-		return fmt.Errorf("cgroup controllers missing in %s: %s; mount or delegate them (a container needs --privileged and --cgroupns=host)",
-			mountPoint, strings.Join(missing, ", "))
+	if len(names) == 0 {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("cgroup controllers missing in %s: %s; mount or delegate them (a container needs --privileged and --cgroupns=host)",
+		dir, strings.Join(names, ", "))
+}
+
+// available lists the controllers of a version 2 cgroup.
+func available(dir string) map[string]bool {
+	content, _ := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
+	have := map[string]bool{}
+	for _, name := range strings.Fields(string(content)) {
+		have[name] = true
+	}
+	return have
 }
 
 // Create makes /<name>/system in every hierarchy.
@@ -81,31 +92,34 @@ func Create(name string) error {
 		return err
 	}
 	for _, root := range dirs {
-		if Version() == 2 {
-			enable(root)
-		}
-		parent := root
-		for _, element := range []string{name, "system"} {
-			dir := filepath.Join(parent, element)
-			if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		for _, dir := range []string{root, filepath.Join(root, name), filepath.Join(root, name, "system")} {
+			if err := createOne(dir, dir == root || filepath.Base(dir) == name); err != nil {
 				return err
 			}
-			if Version() == 2 && element == name {
-				enable(dir)
-			}
-			if err := inheritCPUSet(parent, dir); err != nil {
-				return err
-			}
-			parent = dir
 		}
+	}
+	if Version() == 2 {
+		return missing(filepath.Join(mountPoint, name), available(filepath.Join(mountPoint, name)))
+	}
+	return nil
+}
+
+func createOne(dir string, hasChildren bool) error {
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if Version() == 1 {
+		return inheritCPUSet(filepath.Dir(dir), dir)
+	}
+	if hasChildren {
+		enable(dir)
 	}
 	return nil
 }
 
 // enable hands the controllers on to the children. One the kernel lacks must not keep the others from being enabled.
 func enable(dir string) {
-	available, _ := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
-	for _, controller := range strings.Fields(string(available)) {
+	for controller := range available(dir) {
 		_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+controller), 0)
 	}
 }
@@ -114,7 +128,7 @@ func enable(dir string) {
 func inheritCPUSet(parent, dir string) error {
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 		own, err := os.ReadFile(filepath.Join(dir, file))
-		if err != nil || len(strings.TrimSpace(string(own))) > 0 || Version() == 2 {
+		if err != nil || len(strings.TrimSpace(string(own))) > 0 {
 			continue
 		}
 		value, err := os.ReadFile(filepath.Join(parent, file))

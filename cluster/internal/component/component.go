@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -120,12 +122,21 @@ func (c *Component) Stop() error {
 	return errors.Join(failures...)
 }
 
-// StopAll ends the components in reverse order of their start.
+// StopAll ends the components: all at once, then etcd, so that the last writes of the others arrive.
 func StopAll(c *state.Cluster) error {
-	var failures []error
-	for _, component := range slices.Backward(All(c)) {
-		failures = append(failures, component.Stop())
+	full := *c
+	full.ControlPlaneOnly = false // it may have been started with a node
+	components := All(&full)
+	failures := make([]error, len(components))
+	var group sync.WaitGroup
+	last := slices.IndexFunc(components, func(each *Component) bool { return each.Name == "etcd" })
+	for i, each := range components {
+		if i != last {
+			group.Go(func() { failures[i] = each.Stop() })
+		}
 	}
+	group.Wait()
+	failures[last] = components[last].Stop()
 	return errors.Join(failures...)
 }
 
@@ -171,11 +182,22 @@ func httpCheck(c *state.Cluster, authority, client, url string) func(context.Con
 		}
 		defer response.Body.Close()
 		if response.StatusCode != http.StatusOK {
-			body, _ := io.ReadAll(io.LimitReader(response.Body, 300))
-			return fmt.Errorf("%s answers %s: %s", url, response.Status, body)
+			body, _ := io.ReadAll(io.LimitReader(response.Body, 2000))
+			return fmt.Errorf("%s answers %s: %s", url, response.Status, failedChecks(string(body)))
 		}
 		return nil
 	}
+}
+
+// failedChecks shortens a health page of Kubernetes, which lists what works as [+] and what does not as [-].
+func failedChecks(page string) string {
+	var failed []string
+	for _, line := range strings.Split(page, "\n") {
+		if strings.HasPrefix(line, "[-]") {
+			failed = append(failed, line)
+		}
+	}
+	return strings.Join(failed, " ")
 }
 
 func transport(c *state.Cluster, authority, client string) (*http.Transport, error) {

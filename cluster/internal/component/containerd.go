@@ -38,6 +38,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         SystemdCgroup = false
+        Root = %[8]q
 
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
@@ -67,7 +68,7 @@ func containerd(c *state.Cluster) *Component {
 			return err
 		}
 		content := fmt.Sprintf(containerdConfig, c.Path("containerd"), c.Run("containerd"), c.Run("containerd.sock"),
-			c.Path("containerd", "opt"), name, c.Snapshotter, c.Path("config", "cni"))
+			c.Path("containerd", "opt"), name, c.Snapshotter, c.Path("config", "cni"), c.Run("runc"))
 		network := fmt.Sprintf(cniConfig, c.Node(), c.Run("cni"), state.PodCIDR, hostMTU())
 		if err := state.WriteFile(c.Path("config", "cni", "10-devcluster.conflist"), []byte(network), 0o644); err != nil {
 			return err

@@ -60,7 +60,7 @@ func describe(name string, running map[string]proc.Process, problem error) Statu
 type Check struct {
 	Name string
 	Run  func(context.Context) error
-	// Optional ones are waited for a short time only.
+	// Optional ones are not waited for.
 	Optional bool
 }
 

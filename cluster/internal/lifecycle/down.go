@@ -114,23 +114,14 @@ func removeNetwork(c *state.Cluster) error {
 
 // removeStrayFiles removes what containerd and the kubelet leave at places that cannot be configured.
 func removeStrayFiles(c *state.Cluster) error {
-	failures := []error{removeShimSockets(c)}
-	for _, pattern := range []string{
-		filepath.Join("/var/lib/cni/results", c.Node()+"-*"),
-		"/var/log/containers/*.log",
-	} {
-		matches, err := filepath.Glob(pattern)
-		failures = append(failures, err)
-		for _, match := range matches {
-			if target, err := os.Readlink(match); err == nil && !strings.HasPrefix(target, c.Dir+"/") {
-				continue // the log of another cluster's container
-			}
-			failures = append(failures, os.Remove(match))
-		}
+	bundles, err := filepath.Glob(c.Run("containerd", "io.containerd.runtime.v2.task", "k8s.io", "*"))
+	failures := []error{err}
+	for _, bundle := range bundles {
+		failures = append(failures, removeOfContainer(bundle))
 	}
-	failures = append(failures, os.RemoveAll(c.Run()))
-	if others, err := filepath.Glob(state.RunRoot + "/*"); err == nil && len(others) == 0 {
-		failures = append(failures, os.RemoveAll(state.RunRoot), removeDevicePlugins())
+	failures = append(failures, removeLogLinks(c), os.RemoveAll(c.Run()))
+	if last, err := lastOnMachine(); err != nil || last {
+		failures = append(failures, err, removeDevicePlugins(), os.RemoveAll(state.RunRoot))
 	}
 	for _, dir := range []string{"/var/lib/cni/results", "/var/lib/cni", "/var/log/containers", "/run/containerd/s", "/run/containerd"} {
 		_ = os.Remove(dir) // only succeeds when it is empty
@@ -138,24 +129,47 @@ func removeStrayFiles(c *state.Cluster) error {
 	return errors.Join(failures...)
 }
 
-// removeShimSockets: containerd puts them below /run/containerd whatever its configuration says, and names them in the bundle.
-func removeShimSockets(c *state.Cluster) error {
-	files, err := filepath.Glob(c.Run("containerd", "io.containerd.runtime.v2.task", "*", "*", "address"))
+// removeOfContainer removes a container's shim socket, which its bundle names, and the cached answers of the CNI plugins.
+func removeOfContainer(bundle string) error {
+	files, err := filepath.Glob("/var/lib/cni/results/*-" + filepath.Base(bundle) + "-*")
 	failures := []error{err}
+	if address, err := os.ReadFile(filepath.Join(bundle, "address")); err == nil {
+		if socket := strings.TrimPrefix(string(address), "unix://"); strings.HasPrefix(socket, "/run/containerd/s/") {
+			files = append(files, socket)
+		}
+	}
 	for _, file := range files {
-		address, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		socket := strings.TrimPrefix(string(address), "unix://")
-		if !strings.HasPrefix(socket, "/run/containerd/s/") {
-			continue
-		}
-		if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			failures = append(failures, err)
 		}
 	}
 	return errors.Join(failures...)
+}
+
+// removeLogLinks: the kubelet links the logs of all containers in one folder.
+func removeLogLinks(c *state.Cluster) error {
+	links, err := filepath.Glob("/var/log/containers/*.log")
+	failures := []error{err}
+	for _, link := range links {
+		if target, err := os.Readlink(link); err == nil && strings.HasPrefix(target, c.Dir+"/") {
+			failures = append(failures, os.Remove(link))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// lastOnMachine tells whether no other cluster has a run directory here.
+func lastOnMachine() (bool, error) {
+	entries, err := os.ReadDir(state.RunRoot)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			return false, err
+		}
+	}
+	return true, err
 }
 
 // removeDevicePlugins clears the kubelet's one fixed folder, unless another kubelet of this machine has put more there.

@@ -37,7 +37,7 @@ func preflight(c *state.Cluster) (warnings []string, err error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("must run as root: a cluster makes network namespaces, mounts and cgroups; use sudo")
 	}
-	problems := []error{missingPackages(), missingPrograms(c), cgroups.Check(), otherNode()}
+	problems := []error{missingPackages(), missingPrograms(c), cgroups.Check(), otherNode(), tooDeep(c.Dir)}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
@@ -92,6 +92,16 @@ func missingPrograms(c *state.Cluster) error {
 func otherNode() error {
 	if entries, err := os.ReadDir("/var/lib/kubelet/pods"); err == nil && len(entries) > 0 {
 		return errors.New("/var/lib/kubelet/pods is in use: this machine is a node of another Kubernetes cluster; use that one, or another machine")
+	}
+	return nil
+}
+
+// tooDeep refuses a folder in which the kubelet could not make its longest-named socket and would end without a word.
+func tooDeep(dir string) error {
+	const longest, kernelLimit = "/kubelet/pod-resources/kubelet.sock", 107
+	if most := kernelLimit - len(longest); len(dir) > most {
+		return fmt.Errorf("the path of the state directory has %d characters, at most %d are possible (unix sockets lie below it): %s; choose a shorter one with --state-dir",
+			len(dir), most, dir)
 	}
 	return nil
 }

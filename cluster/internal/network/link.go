@@ -103,10 +103,8 @@ func Connect(c *state.Cluster) error {
 
 func connectCable(c *state.Cluster, host, namespace string) error {
 	// A left-over interface of an earlier life would carry the wrong peer.
-	if _, err := net.InterfaceByName(host); err == nil {
-		if err := run("", "ip", "link", "delete", host); err != nil {
-			return err
-		}
+	if err := deleteInterface(host); err != nil {
+		return err
 	}
 	for _, args := range [][]string{
 		{"link", "add", host, "type", "veth", "peer", "name", "eth0", "netns", namespace},
@@ -133,6 +131,22 @@ func connectCable(c *state.Cluster, host, namespace string) error {
 		}
 		return run(nodeTable(), "nft", "-f", "-")
 	})
+}
+
+// deleteInterface removes an interface if it is there. The kernel may remove it in the same moment, because it is still
+// taking the namespace at the other end apart.
+func deleteInterface(name string) error {
+	exists := func() bool {
+		_, err := net.InterfaceByName(name)
+		return err == nil
+	}
+	if !exists() {
+		return nil
+	}
+	if err := run("", "ip", "link", "delete", name); err != nil && exists() {
+		return err
+	}
+	return nil
 }
 
 func enableSetting(name string) error {
@@ -199,9 +213,7 @@ func openFirewall(host string) error {
 func Disconnect(c *state.Cluster) error {
 	var failures []error
 	host := c.HostInterface()
-	if _, err := net.InterfaceByName(host); err == nil {
-		failures = append(failures, run("", "ip", "link", "delete", host))
-	}
+	failures = append(failures, deleteInterface(host))
 	if exec.Command("nft", "list", "table", "ip", c.Table()).Run() == nil {
 		failures = append(failures, run("", "nft", "delete", "table", "ip", c.Table()))
 	}

@@ -26,11 +26,9 @@ import (
 )
 
 const (
-	startLimit = 3 * time.Minute
-	// optionalLimit: metrics need two samples 10 s apart; nobody should wait for them.
-	optionalLimit = 2 * time.Second
-	firstDelay    = 500 * time.Millisecond
-	longestDelay  = 10 * time.Second
+	startLimit   = 3 * time.Minute
+	firstDelay   = 500 * time.Millisecond
+	longestDelay = 10 * time.Second
 	// steadyAfter is how long a component must have run for its next failure to count as a first one.
 	steadyAfter = 30 * time.Second
 )
@@ -89,8 +87,9 @@ func (s *supervisor) start(ctx, startContext context.Context) error {
 		return err
 	}
 	for _, check := range component.Checks(s.cluster) {
-		err := s.await(startContext, check.Name, check.Run, check.Optional)
-		if err != nil && !check.Optional {
+		if check.Optional {
+			s.reportOptional(startContext, check)
+		} else if err := s.await(startContext, check.Name, check.Run); err != nil {
 			return err
 		}
 	}
@@ -175,7 +174,7 @@ func (s *supervisor) startComponents(ctx, startContext context.Context) error {
 		if !awaited[each.Name] {
 			continue
 		}
-		if err := s.await(startContext, each.Name, each.Ready, false); err != nil {
+		if err := s.await(startContext, each.Name, each.Ready); err != nil {
 			return err
 		}
 		if err := s.afterReady(startContext, each.Name); err != nil {
@@ -186,7 +185,7 @@ func (s *supervisor) startComponents(ctx, startContext context.Context) error {
 		if awaited[each.Name] || each.Name == "metrics-server" {
 			continue
 		}
-		if err := s.await(startContext, each.Name, each.Ready, false); err != nil {
+		if err := s.await(startContext, each.Name, each.Ready); err != nil {
 			return err
 		}
 	}
@@ -234,13 +233,17 @@ func (s *supervisor) keep(ctx context.Context, each *component.Component, first 
 	}
 }
 
-// await repeats a check until it holds and reports that.
-func (s *supervisor) await(ctx context.Context, name string, check func(context.Context) error, optional bool) error {
-	if optional {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, optionalLimit)
-		defer cancel()
+// reportOptional looks once: metrics need two samples 10 s apart, and nobody should wait for them.
+func (s *supervisor) reportOptional(ctx context.Context, check component.Check) {
+	if check.Run(ctx) == nil {
+		s.report("%s", check.Name)
+	} else {
+		s.report("%s: not yet, comes by itself", check.Name)
 	}
+}
+
+// await repeats a check until it holds and reports that.
+func (s *supervisor) await(ctx context.Context, name string, check func(context.Context) error) error {
 	var last error
 	for {
 		problem := check(ctx)
@@ -253,10 +256,6 @@ func (s *supervisor) await(ctx context.Context, name string, check func(context.
 		}
 		select {
 		case <-ctx.Done():
-			if optional {
-				s.report("%s: not yet, comes by itself", name)
-				return last
-			}
 			return fmt.Errorf("%s is not ready: %w\nlast lines of %s:\n%s", name, last, s.cluster.Path("logs", name+".log"), s.logTail(name))
 		case <-time.After(50 * time.Millisecond):
 		}
