@@ -1,8 +1,10 @@
 """A machine with nothing on it but what a test puts there, and a checkout of its own."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import argon2
 import pytest
 
 from devworkspace.cli.progress import Progress
@@ -40,3 +42,10 @@ def progress(tmp_path: Path) -> Iterator[Progress]:
     made = Progress(total=2, log_folder=tmp_path / "log", name="test")
     yield made
     made.log.close()
+
+
+@pytest.fixture
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes for tests that are about something else; tests/cli/test_account.py has one of the real cost."""
+    cheap = partial(argon2.PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(argon2, "PasswordHasher", cheap)
