@@ -1,0 +1,53 @@
+"""A real Chromium in front of a real installation."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import BrowserContext, async_playwright, expect
+
+from tests.cluster.conftest import client, live, surroundings
+from tests.support.environment import Surroundings
+
+__all__ = ["client", "live", "surroundings"]
+
+_CHROMIUM_OPTIONS = (
+    "--no-sandbox",  # the tests run as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[BrowserContext]:
+    """A fresh profile; pages wait up to 60 s, because 2 cores start an editor beside a browser."""
+    program = shutil.which("chromium") or pytest.fail("no chromium in PATH; on Debian: apt-get install chromium")
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=program, args=list(_CHROMIUM_OPTIONS))
+        context = await chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
+        context.set_default_timeout(60_000)
+        expect.set_options(timeout=60_000)
+        yield context
+        await chromium.close()
+
+
+@pytest.fixture(scope="session")
+def password(surroundings: Surroundings) -> str:
+    """The generated administrator's password, from where the installer keeps it."""
+    uid = surroundings.run_kubectl("get", "namespace", "kube-system", "--output=jsonpath={.metadata.uid}")
+    file = Path(os.environ.get("DEVWORKSPACE_STATE", ".local")) / f"admin-password-{uid[:8]}"
+    return file.read_text(encoding="utf-8").strip()
+
+
+@pytest.fixture
+def pictures() -> Path:
+    """Where screenshots go, for people to look at after a run."""
+    folder = Path(".local/test-results/pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
