@@ -2,6 +2,7 @@
 
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ class Progress:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         self.log_path = log_folder / f"{name}-{stamp}.log"
         self.log: IO[str] = self.log_path.open("w", encoding="utf-8")
+        # The log is open until the command ends, however that happens.
+        weakref.finalize(self, self.log.close)
         self._total = total
         self._number = 0
         self._live = sys.stdout.isatty()
