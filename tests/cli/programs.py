@@ -1,32 +1,38 @@
 """Programs that stand in for the real ones: scripts on disk that note how they were called and answer as told."""
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
-# The last rule whose words all stand among the arguments answers; without one, the program succeeds and says nothing.
-_SCRIPT: Final = """#!{python} -IS
-import json, os, sys
-base, arguments, text = sys.argv[0], sys.argv[1:], sys.stdin.read()
-with open(base + ".rules") as file:
-    rules = json.load(file)
-with open(base + ".calls", "a+") as calls:
-    calls.seek(0)
-    used = [json.loads(line)["rule"] for line in calls]
-    fitting = [
-        number for number, rule in enumerate(rules)
-        if set(rule["words"]) <= set(arguments) and (rule["times"] is None or used.count(number) < rule["times"])
-    ]
-    chosen = fitting[-1] if fitting else None
-    call = {{"arguments": arguments, "stdin": text, "environment": dict(os.environ), "rule": chosen}}
-    calls.write(json.dumps(call) + "\\n")
-if chosen is not None:
-    sys.stdout.write(rules[chosen]["stdout"])
-    sys.stderr.write(rules[chosen]["stderr"])
-    sys.exit(rules[chosen]["code"])
+# Built-in commands of bash only: an installation calls forty programs, and PATH holds nothing but them.
+_HEAD: Final = r"""#!/bin/bash
+shopt -s nullglob
+earlier=("$0".calls/*.arguments) given=("$@")
+printf -v call '%s.calls/%06d' "$0" ${#earlier[@]}
+printf '%s\0' "$@" >"$call.arguments"
+IFS= read -r -d '' text
+printf '%s' "$text" >"$call.stdin"
+mapfile -d '' environment </proc/self/environ
+printf '%s\0' "${environment[@]}" >"$call.environment"
+has() {
+    local word argument
+    for word; do
+        for argument in "${given[@]}"; do [[ $argument == "$word" ]] && continue 2; done
+        return 1
+    done
+}
 """
+_RULE: Final = """used=("$0".calls/*.rule-{number})
+if has {words} && ((${{#used[@]}} < {times})); then
+    : >"$call.rule-{number}"
+    printf '%s' {stdout}
+    printf '%s' {stderr} >&2
+    exit {code}
+fi
+"""
+_ALWAYS: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -39,27 +45,38 @@ class Call:
 
 
 class FakeProgram:
-    """An executable at `path`."""
+    """An executable at `path`. The last rule whose words all stand among the arguments answers.
+
+    Without such a rule it succeeds and says nothing.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._rules: list[dict[str, Any]] = []
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_SCRIPT.format(python=sys.executable))
-        path.chmod(0o755)
+        self._calls = Path(f"{path}.calls")
+        self._rules: list[str] = []
+        self._calls.mkdir(parents=True)
         self._write()
 
-    def answer(self, *words: str, stdout: Any = "", stderr: str = "", code: int = 0, times: int | None = None) -> None:
-        """What to say to arguments that hold `words`; anything but a string is said as JSON. Later rules go first."""
-        said = stdout if isinstance(stdout, str) else json.dumps(stdout)
-        self._rules.append({"words": words, "stdout": said, "stderr": stderr, "code": code, "times": times})
+    def answer(self, *words: str, stdout: Any = "", stderr: str = "", code: int = 0, times: int = _ALWAYS) -> None:
+        """What to say to arguments that hold `words`; anything but a string is said as JSON."""
+        rule = _RULE.format(
+            number=len(self._rules),
+            words=" ".join(quote(word) for word in words),
+            times=times,
+            stdout=quote(stdout if isinstance(stdout, str) else json.dumps(stdout)),
+            stderr=quote(stderr),
+            code=code,
+        )
+        self._rules.append(rule)
         self._write()
+
+    def then_run(self, script: str) -> None:
+        """What else to do in calls that no rule answers, in bash."""
+        self._write(script)
 
     @property
     def calls(self) -> list[Call]:
-        log = Path(f"{self.path}.calls")
-        lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-        return [Call(tuple(line["arguments"]), line["stdin"], line["environment"]) for line in lines]
+        return [self._read(path) for path in sorted(self._calls.glob("*.arguments"))]
 
     @property
     def arguments(self) -> list[tuple[str, ...]]:
@@ -67,10 +84,20 @@ class FakeProgram:
 
     def forget(self) -> None:
         """Forgets the calls so far."""
-        Path(f"{self.path}.calls").unlink(missing_ok=True)
+        for path in self._calls.iterdir():
+            path.unlink()
 
-    def _write(self) -> None:
-        Path(f"{self.path}.rules").write_text(json.dumps(self._rules))
+    def _read(self, path: Path) -> Call:
+        environment = path.with_suffix(".environment").read_text().split("\0")[:-1]
+        return Call(
+            arguments=tuple(path.read_text().split("\0")[:-1]),
+            stdin=path.with_suffix(".stdin").read_text(),
+            environment=dict(variable.split("=", 1) for variable in environment),
+        )
+
+    def _write(self, script: str = "") -> None:
+        self.path.write_text("".join([_HEAD, *reversed(self._rules), script, "exit 0\n"]))
+        self.path.chmod(0o755)
 
 
 class FakeKubectl(FakeProgram):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -24,7 +25,7 @@ def kubectl(program: FakeProgram) -> Kubectl:
 
 
 def test_apply_is_done_by_the_server_with_yaml_on_standard_input(program: FakeProgram, kubectl: Kubectl) -> None:
-    documents = [{"kind": "A", "text": "Größe 文"}, {"kind": "B", "list": [1, 2]}]
+    documents: list[dict[str, Any]] = [{"kind": "A", "text": "Größe 文"}, {"kind": "B", "list": [1, 2]}]
     kubectl.apply(documents)
     (call,) = program.calls
     assert call.arguments == (

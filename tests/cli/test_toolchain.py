@@ -113,8 +113,7 @@ class TestGo:
         target = project.state / "toolchain"
         # What pip unpacks has no execute permission.
         (target / "go" / "bin").mkdir(parents=True)
-        script = pip.path.read_text() + f"open({str(target / 'go' / 'bin' / 'go')!r}, 'w').close()\n"
-        pip.path.write_text(script)
+        pip.then_run(f": >{target / 'go' / 'bin' / 'go'}\n")
         monkeypatch.setattr(sys, "executable", str(pip.path))
         for _ in range(2):
             assert find_go(project, progress) == target / "go" / "bin" / "go"
