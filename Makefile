@@ -11,7 +11,7 @@ install: ## Install into the cluster of KUBECONFIG, or into an embedded one
 test: ## Run everything (as CI does)
 	./test.sh
 
-check: ## Lint, types and unit tests: under a minute, no root
+check: ## Lint, types and unit tests: a minute or two, no root
 	./test.sh lint types unit
 
 venv: ## Prepare .local/venv with all tools

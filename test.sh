@@ -2,7 +2,7 @@
 # Set up and run every test, then print one summary. Works on a fresh clone; needs root for the embedded cluster.
 #   ./test.sh                         everything, on a cluster of its own that is removed afterwards
 #   ./test.sh lint types unit         only these parts (also: program images install cluster browser)
-#   ./test.sh --cluster current       the cluster parts on the cluster of KUBECONFIG (installs there if needed)
+#   ./test.sh --cluster current       the cluster parts on the cluster of KUBECONFIG (installs there; --image-prefix X)
 #   ./test.sh --keep                  leave the test cluster running, to look around or to run again faster
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit
@@ -10,12 +10,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")" || exit
 
 readonly all_parts=(lint types unit program images install cluster browser)
 readonly state=.local/test-cluster port=18080
-cluster=own keep=no parts=()
+cluster=own keep=no parts=() image_prefix=localhost/devworkspace forward=
 
 while (($#)); do
   case $1 in
     --cluster) cluster=${2:-} && shift ;;
     --keep) keep=yes ;;
+    --image-prefix) image_prefix=${2:-} && shift ;;
     -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0" && exit 0 ;;
     *) parts+=("$1") ;;
   esac
@@ -79,7 +80,7 @@ images() { images/build.sh && images/test.sh; }
 
 install_product() {
   if [[ $cluster == current ]]; then
-    "$bin/devworkspace" install --yes
+    "$bin/devworkspace" install --yes --image-prefix "$image_prefix"
   else
     "$bin/devworkspace" install --embedded --cluster-name test --state-dir "$state" --port "$port" --audit
   fi
@@ -87,11 +88,15 @@ install_product() {
 
 # What the cluster tests need to know about where they run; tests/cluster/conftest.py reads it.
 describe_cluster() {
+  export DEVWORKSPACE_IMAGE_PREFIX=$image_prefix
   if [[ $cluster == own ]]; then
     export KUBECONFIG=$PWD/$state/kubeconfig
     export DEVWORKSPACE_KUBECTL="$PWD/.local/bin/kubernetes kubectl"
     export DEVWORKSPACE_URL=http://localhost:$port
     export DEVWORKSPACE_AUDIT_LOG=$PWD/$state/logs/audit.log
+  elif [[ $installed == yes && -z ${DEVWORKSPACE_URL:-} ]]; then
+    kubectl --namespace devworkspace-system port-forward service/devworkspace-server 8080:80 >"$results/port-forward.log" 2>&1 &
+    forward=$!
   fi
 }
 
@@ -103,6 +108,7 @@ browser() {
 }
 
 remove_cluster() {
+  [[ -z $forward ]] || kill "$forward"
   [[ $cluster == own && $keep == no && -d $state ]] || return 0
   printf '\n=== removing the test cluster\n'
   "$bin/devworkspace" uninstall --yes --embedded --cluster-name test --state-dir "$state" --delete-data

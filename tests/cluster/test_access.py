@@ -31,7 +31,7 @@ async def start_visitor(live: Live) -> None:
     """A pod of somebody else in the same namespace: it serves on 9000 and can run curl."""
     container = {
         "name": "workspace",
-        "image": "localhost/devworkspace/base:0.1.0",
+        "image": live.surroundings.base_image,
         "command": [
             "sh",
             "-c",

@@ -114,7 +114,7 @@ async def test_the_template_of_an_instance_cannot_be_switched(live: Live) -> Non
 
 async def test_a_crashing_image_is_told_with_its_last_words(live: Live) -> None:
     environment = {
-        "image": "localhost/devworkspace/base:0.1.0",
+        "image": live.surroundings.base_image,
         "ide": "custom",
         "command": ["sh", "-c", "echo out of luck >&2; exit 3"],
     }

@@ -11,12 +11,20 @@ import pytest
 
 @dataclass(frozen=True)
 class Surroundings:
-    """`url` is the gateway's public address; `audit_log` is None on clusters that are not our own."""
+    """`url` is the gateway's public address; `audit_log` is None on clusters that are not our own.
+
+    `image_prefix` is what stands before `/<name>:<version>` of the images that the cluster's nodes can get.
+    """
 
     kubeconfig: Path
     kubectl: tuple[str, ...]
     url: str
     audit_log: Path | None
+    image_prefix: str = "localhost/devworkspace"
+
+    @property
+    def base_image(self) -> str:
+        return f"{self.image_prefix}/base:0.1.0"
 
     def run_kubectl(self, *arguments: str, input_text: str | None = None, timeout: float = 60) -> str:
         """Standard output of kubectl; fails the test with its words."""
@@ -52,4 +60,5 @@ def find_surroundings() -> Surroundings:
         kubectl=tuple(program.split()),
         url=os.environ.get("DEVWORKSPACE_URL", "http://localhost:8080"),
         audit_log=Path(audit_log) if audit_log else None,
+        image_prefix=os.environ.get("DEVWORKSPACE_IMAGE_PREFIX", "localhost/devworkspace"),
     )

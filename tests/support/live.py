@@ -46,7 +46,7 @@ class Live:
 
     async def create_template(self, name: str, **spec: Any) -> None:
         """Creates a template beside the examples; its name must start with the namespace's to be removed with it."""
-        body = {"displayName": "Test", "environment": {"image": "localhost/devworkspace/base:0.1.0"}, **spec}
+        body = {"displayName": "Test", "environment": {"image": self.surroundings.base_image}, **spec}
         await self.client.apply(TEMPLATES, {"metadata": {"name": f"{self.namespace}-{name}"}, "spec": body}, Anything)
 
     async def get(self, name: str = "demo") -> WorkspaceInstance:

@@ -27,7 +27,7 @@ def ensure_account(kubectl: Kubectl, password_file: Path, *, reset: bool) -> str
     _write_private(password_file, password + "\n")
     kubectl.apply([admin_secret(username=USERNAME, password_hash=argon2.PasswordHasher().hash(password))])
     if exists:
-        # The server reads the hash at its start.
+        # The server reads the hash at each sign-in, but the kubelet brings a changed Secret within a minute or two.
         kubectl.call("rollout", "restart", "deployment/devworkspace-server", f"--namespace={SYSTEM_NAMESPACE}")
     return password
 

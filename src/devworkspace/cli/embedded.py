@@ -31,6 +31,10 @@ class EmbeddedCluster:
         """Where the cluster's kubeconfig is written: `.local/kubeconfig` for the default cluster."""
         return self._project.kubeconfig if self._default else self.state / "kubeconfig"
 
+    @property
+    def _program(self) -> Path:
+        return self._programs / "devcluster"
+
     def build(self, progress: Progress) -> None:
         """Builds what is missing or changed; minutes the first time, a second afterwards."""
         go = find_go(self._project, progress)
@@ -44,13 +48,12 @@ class EmbeddedCluster:
 
     def command(self, *arguments: str | Path) -> list[str | Path]:
         """The argument list of a call of the program for this cluster."""
-        program = self._programs / "devcluster"
-        if not program.exists():
+        if not self._program.exists():
             raise click.ClickException(
                 "the embedded cluster is not built yet; run ./install.sh or `make cluster` first"
             )
         verb, *rest = arguments
-        return [program, verb, "--state-dir", self.state, *rest]
+        return [self._program, verb, "--state-dir", self.state, *rest]
 
     def up(self, progress: Progress, *, publish: Sequence[str], audit: bool = False) -> None:
         """Starts the cluster or finds it running; raises CommandError with the program's own explanation."""
@@ -77,13 +80,14 @@ class EmbeddedCluster:
         data = ["--delete-data"] if delete_data else []
         shell.run(self.command("down", *data), log=progress.log, on_line=progress.detail)
 
-    def is_running(self) -> bool:
-        """Whether its supervisor answers."""
-        try:
-            status: dict[str, Any] = json.loads(shell.output(self.command("status", "--json"), timeout=30))
-        except (click.ClickException, ValueError):
+    def publishes(self, port: int) -> bool:
+        """Whether this cluster runs and it is the one that listens on this port of the machine."""
+        if not self._program.exists():
             return False
-        return bool(status.get("running", True))
+        # 1 is unhealthy and 3 is stopped; both come with the same report.
+        report = shell.output(self.command("status", "--json"), timeout=30, accept=(0, 1, 3))
+        status: dict[str, Any] = json.loads(report)
+        return any(published.split(":")[-2] == str(port) for published in status.get("publish") or ())
 
     def unloaded(self, archives: Mapping[str, Path]) -> tuple[str, ...]:
         """Images that this cluster does not hold yet; the name of an archive carries the hash of its inputs."""

@@ -1,6 +1,5 @@
 """`devworkspace install`: from a bare machine, or a cluster, to an editor that answers."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -8,19 +7,17 @@ from typing import Final
 import click
 
 from devworkspace.api.names import SYSTEM_NAMESPACE
-from devworkspace.cli import shell
+from devworkspace.cli import prepare
 from devworkspace.cli.account import USERNAME, ensure_account
+from devworkspace.cli.choices import recall, remember
 from devworkspace.cli.deployment import DEFAULT_IMAGE_PREFIX, Deployment, Document, master_key_secret
 from devworkspace.cli.embedded import NODE_PORT, EmbeddedCluster
 from devworkspace.cli.kubectl import Kubectl
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project, find_project
 from devworkspace.cli.target import Target, embedded_target, find_foreign
-from devworkspace.cli.toolchain import install_packages, read_packages
 
-IMAGES: Final = ("base", "devworkspace", "python", "nodejs", "go", "java")
-_EMBEDDED_STEPS: Final = 9
-_FOREIGN_STEPS: Final = 5
+_STEPS: Final = 4
 _ROLLOUT_SECONDS: Final = 180
 _START_SECONDS: Final = 180
 
@@ -28,10 +25,10 @@ _START_SECONDS: Final = 180
 @click.command("install")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before changing a cluster that is not the embedded one.")
 @click.option("--embedded", is_flag=True, help="Use the embedded cluster even if another one is configured.")
-@click.option("--port", default=8080, show_default=True, help="Port on this machine for http://localhost:PORT/.")
-@click.option("--public-url", help="Where people reach the gateway. Default: http://localhost:PORT.")
+@click.option("--port", type=int, help="Port on this machine for http://localhost:PORT/. Default: as before, or 8080.")
+@click.option("--public-url", help="Where people reach the gateway. Default: as before, or http://localhost:PORT.")
 @click.option(
-    "--image-prefix", default=DEFAULT_IMAGE_PREFIX, show_default=True, help="What stands before /<name>:<version>."
+    "--image-prefix", help=f"What stands before /<name>:<version>. Default: as before, or {DEFAULT_IMAGE_PREFIX}."
 )
 @click.option("--cluster-name", default="default", show_default=True, help="Name of the embedded cluster.")
 @click.option(
@@ -42,9 +39,9 @@ _START_SECONDS: Final = 180
 def command(
     yes: bool,
     embedded: bool,
-    port: int,
+    port: int | None,
     public_url: str | None,
-    image_prefix: str,
+    image_prefix: str | None,
     cluster_name: str,
     state_dir: Path | None,
     audit: bool,
@@ -55,22 +52,25 @@ def command(
     target = None if embedded else find_foreign(project)
     if target is None:
         target = embedded_target(project, EmbeddedCluster(project, name=cluster_name, state=state_dir))
+    choices_file = _choices_file(project, target)
+    choices = recall(choices_file, port=port, public_url=public_url, image_prefix=image_prefix)
     deployment = Deployment(
         project=project,
-        public_url=public_url or f"http://localhost:{port}",
-        image_prefix=image_prefix,
+        public_url=choices.address,
+        image_prefix=choices.image_prefix,
         node_port=NODE_PORT if target.embedded is not None else None,
     )
-    steps = _EMBEDDED_STEPS if target.embedded is not None else _FOREIGN_STEPS
+    steps = _STEPS + (prepare.STEPS if target.embedded is not None else 0)
     progress = Progress(total=steps, log_folder=project.logs, name="install")
     progress.say(f"Installing DevWorkspace into {target.description}. Everything is logged to {progress.log_path}")
     if target.embedded is not None:
-        build = prepare_embedded(project, target.embedded, progress, port=port, audit=audit)
+        build = prepare.prepare_embedded(project, target.embedded, progress, port=choices.port, audit=audit)
         deployment = replace(deployment, build=build)
     elif not yes:
-        _ask(target, image_prefix)
+        _ask(target, choices.image_prefix)
+    remember(choices_file, choices)
     password = _deploy(project, target, deployment, progress, reset_password=reset_password)
-    _farewell(target, deployment, progress, password=password, port=port)
+    _farewell(target, deployment, progress, password=password, port=choices.port)
 
 
 def _ask(target: Target, image_prefix: str) -> None:
@@ -79,55 +79,10 @@ def _ask(target: Target, image_prefix: str) -> None:
         f"  - two CustomResourceDefinitions (devworkspace.kubesphere.io)\n"
         f"  - namespace {SYSTEM_NAMESPACE} with an operator and a server, and their ClusterRoles\n"
         f"  - example templates, and one example environment in namespace default\n"
-        f"Its nodes must be able to get the images {image_prefix}/<name>:0.1.0 (images/README.md tells how to build "
-        "and push them)."
+        f"Its nodes must be able to get the images {image_prefix}/<name>:0.1.0 (README.md tells how to build and push "
+        "them)."
     )
     click.confirm("Go on?", abort=True)
-
-
-def prepare_embedded(project: Project, cluster: EmbeddedCluster, progress: Progress, *, port: int, audit: bool) -> str:
-    """From a bare machine to a running cluster with the images on its node; returns the name of the program's build."""
-    if os.geteuid() != 0:
-        raise click.ClickException(
-            "the embedded cluster needs root (network namespaces, mounts, containerd): run it with sudo, "
-            "or point KUBECONFIG to a cluster of your own"
-        )
-    with progress.step("Checking this machine and installing packages"):
-        packages = read_packages(project.root / "cluster" / "packages.txt", project.root / "images" / "packages.txt")
-        install_packages(packages, progress)
-    with progress.step("Building the embedded Kubernetes (several minutes the first time)"):
-        cluster.build(progress)
-    with progress.step("Starting the cluster"):
-        cluster.up(progress, publish=[f"127.0.0.1:{port}:{NODE_PORT}"], audit=audit)
-    with progress.step("Building the images (several minutes the first time)"):
-        archives = build_images(project, progress)
-    with progress.step("Loading the images into the cluster"):
-        load_images(project, cluster, archives, progress)
-    return archives["devworkspace"].name
-
-
-def build_images(project: Project, progress: Progress) -> dict[str, Path]:
-    """Builds what changed and returns the archives by image name."""
-    builder = project.root / "images" / "build.sh"
-    shell.run([builder, *IMAGES], log=progress.log, on_line=progress.detail)
-    return {name: Path(shell.output([builder, "--print", name]).strip()) for name in IMAGES}
-
-
-def load_images(project: Project, cluster: EmbeddedCluster, archives: dict[str, Path], progress: Progress) -> None:
-    """Loads what the node lacks; images share most layers, so they go in one bundle that holds each layer once."""
-    names = cluster.unloaded(archives)
-    if not names:
-        return
-    progress.say(f"      loading {', '.join(names)}")
-    new = {name: archives[name] for name in names}
-    bundle = cluster.state / "images.tar"
-    try:
-        if len(new) > 1:
-            builder = project.root / "images" / "build.sh"
-            shell.run([builder, "--bundle", bundle, *names], log=progress.log, on_line=progress.detail)
-        cluster.load_images(bundle if len(new) > 1 else archives[names[0]], new, progress)
-    finally:
-        bundle.unlink(missing_ok=True)
 
 
 def _deploy(
@@ -161,10 +116,21 @@ def _deploy(
     return password
 
 
+def _choices_file(project: Project, target: Target) -> Path:
+    """Beside the embedded cluster's data; for other clusters one file each in the checkout's state."""
+    if target.embedded is not None:
+        return target.embedded.state.parent / f"{target.embedded.state.name}-install.json"
+    return project.state / f"install-{_cluster_id(target.kubectl)}.json"
+
+
 def _password_file(project: Project, kubectl: Kubectl) -> Path:
     """One file for each cluster that was installed to from this checkout."""
-    uid = kubectl.json("get", "namespace", "kube-system")["metadata"]["uid"]
-    return project.state / f"admin-password-{uid[:8]}"
+    return project.state / f"admin-password-{_cluster_id(kubectl)}"
+
+
+def _cluster_id(kubectl: Kubectl) -> str:
+    uid: str = kubectl.json("get", "namespace", "kube-system")["metadata"]["uid"]
+    return uid[:8]
 
 
 def _names(crds: list[Document]) -> list[str]:

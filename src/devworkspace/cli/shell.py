@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -61,8 +61,12 @@ def output(
     input_text: str | None = None,
     environment: Mapping[str, str] | None = None,
     timeout: float | None = 120,
+    accept: Container[int] = (0,),
 ) -> str:
-    """Standard output of a program; raises CommandError, also when it takes longer than `timeout` seconds."""
+    """Standard output of a program.
+
+    Raises CommandError for an exit code that is not in `accept`, and when it takes longer than `timeout` seconds.
+    """
     arguments = [str(part) for part in argv]
     try:
         result = subprocess.run(
@@ -80,7 +84,7 @@ def output(
         raise CommandError(f"cannot run {arguments[0]}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise CommandError(f"{arguments[0]} gave no answer within {timeout:.0f} s") from error
-    if result.returncode != 0:
+    if result.returncode not in accept:
         raise _failure(arguments, result.returncode, (result.stderr or result.stdout).strip())
     return result.stdout
 

@@ -16,7 +16,7 @@ from devworkspace.core.plan import Apply, Delete, Kind, Plan, Retain, make_plan
 from devworkspace.core.refusals import explain_refusal, name_conflict
 from devworkspace.core.resolve import Refusal
 from devworkspace.kube.client import Client
-from devworkspace.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
+from devworkspace.kube.errors import AlreadyExists, ApiError, Conflict, KubeError, NotFound
 from devworkspace.kube.resource import NETWORK_POLICIES, PODS, PVCS, SECRETS, SERVICES, Resource
 from devworkspace.operator.cluster import Cluster
 
@@ -40,7 +40,7 @@ _KINDS: Final[Mapping[Kind, tuple[Resource, type[Any]]]] = {
 }
 
 
-class RefusedWriteError(Exception):
+class RefusedWriteError(KubeError):
     """The API server refuses a child for a reason that its owner can act on."""
 
     def __init__(self, refusal: Refusal) -> None:

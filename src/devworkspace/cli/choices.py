@@ -1,0 +1,34 @@
+"""What was chosen at the first installation, so that a repeated one does not undo it."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from devworkspace.cli.deployment import DEFAULT_IMAGE_PREFIX
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """Options of an installation; `public_url` None means `http://localhost:<port>`."""
+
+    port: int = 8080
+    public_url: str | None = None
+    image_prefix: str = DEFAULT_IMAGE_PREFIX
+
+    @property
+    def address(self) -> str:
+        """Where people reach the gateway."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+
+def recall(file: Path, **given: Any) -> Choices:
+    """The choices kept in `file`, overruled by the options that were given (not None)."""
+    kept = msgspec.json.decode(file.read_bytes(), type=Choices) if file.exists() else Choices()
+    return replace(kept, **{name: value for name, value in given.items() if value is not None})
+
+
+def remember(file: Path, choices: Choices) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(msgspec.json.encode(asdict(choices)))
