@@ -1,0 +1,332 @@
+"""The rights in deploy/rbac.yaml are what the code uses: every request is allowed, and every right is needed.
+
+The requests are those of whole processes in front of the fake API server, told apart by method and path as the real
+one does it.
+"""
+
+import asyncio
+import functools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pytest
+import yaml
+from aiohttp import web
+from tests.operator.running import (
+    DEMO,
+    let_pod_answer,
+    phase_of,
+    pods_of,
+    put_instance,
+    put_template,
+    running_operator,
+    status_of,
+)
+from tests.server.support import ADMIN, browsing, running_pod
+from tests.server.test_process import put_environment, running_process
+from tests.support.fake_apiserver import INSTANCES, TEMPLATES, FakeApiServer
+from tests.support.fixtures import eventually
+
+from devworkspace.api import names
+from devworkspace.api.meta import Key
+from devworkspace.core.render.policy import POLICY_NAME
+from devworkspace.kube.resource import NETWORK_POLICIES, PVCS, SERVICES
+from devworkspace.server.signin.accounts import ADMIN_GROUPS
+
+MANIFEST: Final = Path(__file__).parents[2] / "deploy" / "rbac.yaml"
+# Every authenticated account may ask which APIs there are (ClusterRole system:discovery).
+DISCOVERY: Final = re.compile(r"/(api|apis|version)(/.*)?")
+
+
+class Right(NamedTuple):
+    """One verb on one resource, `resource/subresource` where there is one."""
+
+    verb: str
+    group: str
+    resource: str
+
+
+# `list` shows whatever `get` does; the three are granted together as everywhere in Kubernetes.
+UNUSED: Final = {
+    "devworkspace-operator": {
+        Right("get", names.GROUP, names.INSTANCE_PLURAL),
+        Right("get", names.GROUP, names.TEMPLATE_PLURAL),
+        Right("get", "", "namespaces"),
+    },
+    "devworkspace-server": {
+        Right("get", names.GROUP, names.INSTANCE_PLURAL),
+        Right("get", "", "pods"),
+    },
+}
+
+
+@functools.cache
+def documents() -> tuple[dict[str, Any], ...]:
+    return tuple(yaml.safe_load_all(MANIFEST.read_text(encoding="utf-8")))
+
+
+def of_kind(kind: str) -> list[dict[str, Any]]:
+    return [document for document in documents() if document["kind"] == kind]
+
+
+def role(name: str) -> dict[str, Any]:
+    (found,) = [document for document in of_kind("ClusterRole") if document["metadata"]["name"] == name]
+    return found
+
+
+def rights_of(name: str) -> set[Right]:
+    return {
+        Right(verb, group, resource)
+        for rule in role(name)["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+@dataclass(kw_only=True)
+class RecordingApiServer(FakeApiServer):
+    """Notes what each request needs to be allowed, also of requests that it cannot answer."""
+
+    needed: set[Right] = field(default_factory=set)
+    discovered: set[str] = field(default_factory=set)
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        right = needed_right(request.method, request.path, watch="watch" in request.query)
+        if right is None:
+            self.discovered.add(request.path)
+        else:
+            self.needed.add(right)
+            if right.verb == "patch" and request.content_type == "application/apply-patch+yaml":
+                self._note_creation(request, right)
+        return await super()._serve(request)
+
+    def _note_creation(self, request: web.Request, right: Right) -> None:
+        """An apply of something absent is authorised as a patch and as a create."""
+        *_, namespace, _, name = request.path.removesuffix("/status").split("/")
+        known = {resource.plural: resource for resource in self.resources}
+        if "/" not in right.resource and self.get(known[right.resource], Key(namespace, name)) is None:
+            self.needed.add(right._replace(verb="create"))
+
+
+def needed_right(method: str, path: str, *, watch: bool) -> Right | None:
+    """How Kubernetes authorises a request; None for paths that are no resource."""
+    parts = path.strip("/").split("/")
+    head = {"api": 2, "apis": 3}.get(parts[0], len(parts))
+    group, rest = parts[1] if parts[0] == "apis" and len(parts) > 1 else "", parts[head:]
+    if not rest:
+        return None
+    if len(rest) > 2 and rest[0] == "namespaces":
+        rest = rest[2:]
+    resource, name, subresource = (*rest, "", "")[:3]
+    reading = "get" if name else "watch" if watch else "list"
+    verbs = {"GET": reading, "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+    return Right(verbs[method], group, f"{resource}/{subresource}" if subresource else resource)
+
+
+def assert_exact(server: RecordingApiServer, name: str) -> None:
+    granted, unused = rights_of(name), UNUSED[name]
+    assert server.needed - granted == set(), "the process would be refused"
+    assert granted - server.needed == unused, "rights that nothing needs"
+    assert [path for path in server.discovered if not DISCOVERY.fullmatch(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("request_line", "watch", "right"),
+    [
+        ("GET /api/v1/pods", False, Right("list", "", "pods")),
+        ("GET /api/v1/pods", True, Right("watch", "", "pods")),
+        ("GET /api/v1/namespaces", False, Right("list", "", "namespaces")),
+        ("GET /api/v1/namespaces/team", False, Right("get", "", "namespaces")),
+        ("GET /api/v1/namespaces/team/pods", False, Right("list", "", "pods")),
+        ("GET /api/v1/namespaces/team/pods/x", False, Right("get", "", "pods")),
+        ("POST /api/v1/namespaces/team/pods/x/exec", False, Right("create", "", "pods/exec")),
+        ("PATCH /apis/a.b/v1/namespaces/team/things/x/status", False, Right("patch", "a.b", "things/status")),
+        ("DELETE /apis/a.b/v1/namespaces/team/things/x", False, Right("delete", "a.b", "things")),
+        ("GET /apis/a.b/v1", False, None),
+        ("GET /apis", False, None),
+        ("GET /version", False, None),
+    ],
+)
+def test_requests_are_told_apart_as_kubernetes_does_it(request_line: str, watch: bool, right: Right | None) -> None:
+    method, path = request_line.split()
+    assert needed_right(method, path, watch=watch) == right
+
+
+async def live_through(server: FakeApiServer) -> None:
+    """Everything that can happen to environments: start, stop, start, growth, a taken name, deletion."""
+    put_template(server)
+    uid = put_instance(server)
+    await let_pod_answer(server)
+    await eventually(lambda: phase_of(server) == "Running")
+    child = Key("team", f"demo-{uid.replace('-', '')[:8]}")
+
+    server.patch(INSTANCES, DEMO, {"spec": {"overrides": {"storage": {"size": "20Gi"}}}})
+    await eventually(lambda: storage_of(server, child) == "20Gi")
+    server.patch(INSTANCES, DEMO, {"spec": {"running": False}})
+    await eventually(lambda: phase_of(server) == "Stopped")
+    server.patch(INSTANCES, DEMO, {"spec": {"running": True}})
+    await let_pod_answer(server)
+    await eventually(lambda: phase_of(server) == "Running")
+
+    await meet_a_taken_name(server)
+    server.remove(INSTANCES, DEMO)
+    await eventually(lambda: server.get(NETWORK_POLICIES, Key("team", POLICY_NAME)) is None)
+    await eventually(lambda: names.LABEL_RETAINED in (server.get(PVCS, child) or {})["metadata"]["labels"])
+
+
+def storage_of(server: FakeApiServer, key: Key) -> str | None:
+    volume = server.get(PVCS, key)
+    return volume["spec"]["resources"]["requests"]["storage"] if volume else None
+
+
+async def meet_a_taken_name(server: FakeApiServer) -> None:
+    """An instance whose Service cannot be made, because there is one of that name already."""
+    other = Key("team", "other")
+    uid = put_instance(server, "other", running=False)
+    await eventually(lambda: phase_of(server, other) == "Stopped")
+    taken = {"metadata": {"name": f"other-{uid.replace('-', '')[:8]}", "namespace": "team"}, "spec": {}}
+    server.put(SERVICES, taken)
+    server.patch(INSTANCES, other, {"spec": {"running": True}})
+    await eventually(lambda: "belongs to somebody else" in status_of(server, other).get("message", ""))
+    assert pods_of(server, other) == []
+    server.remove(INSTANCES, other)
+
+
+async def test_the_operator_has_exactly_the_rights_that_it_uses(tmp_path: Path) -> None:
+    async with RecordingApiServer() as server:
+        async with running_operator(server, tmp_path):
+            await live_through(server)
+        assert_exact(server, "devworkspace-operator")
+
+
+async def test_a_restarted_operator_needs_no_other_rights(tmp_path: Path) -> None:
+    async with RecordingApiServer() as server:
+        async with running_operator(server, tmp_path):
+            put_template(server)
+            put_instance(server)
+            await let_pod_answer(server)
+            await eventually(lambda: phase_of(server) == "Running")
+        server.needed.clear()
+        server.patch(TEMPLATES, Key("", "python"), {"spec": {"displayName": "Python 3"}})
+        server.remove(INSTANCES, DEMO)
+        async with running_operator(server, tmp_path):
+            await eventually(lambda: Right("patch", "", "persistentvolumeclaims") in server.needed)
+        assert server.needed <= rights_of("devworkspace-operator")
+
+
+async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) -> None:
+    async with RecordingApiServer(authorize=lambda _: True) as server, running_pod() as pod:
+        put_environment(server, "mine", owner=ADMIN, port=pod.port)
+        put_environment(server, "shared", owner="li.wei", port=pod.port)
+        async with running_process(tmp_path, server) as process:
+            await process.ready()
+            origin = process.config.public_url
+            async with browsing(origin) as browser:
+                assert (await browser.sign_in()).status == 303
+                assert (await browser.get(origin + "/api/v1/environments")).status == 200
+                for name in ("mine", "shared"):
+                    assert (await browser.open(name)).status == 200
+                server.remove(INSTANCES, Key("team", "shared"))
+                async with asyncio.timeout(5):
+                    while (await browser.open("shared")).status != 404:
+                        await asyncio.sleep(0.02)
+            assert await process.end() == 0
+        assert_exact(server, "devworkspace-server")
+
+
+def test_the_question_that_the_server_asks_is_one_that_roles_can_answer() -> None:
+    """What a person needs to open somebody else's environment is a right of the admins' role."""
+    connect = Right("create", names.GROUP, f"{names.INSTANCE_PLURAL}/{names.CONNECT_SUBRESOURCE}")
+    assert connect in rights_of("devworkspace-admin")
+
+
+def test_the_generated_administrator_is_in_the_group_that_is_bound() -> None:
+    bound = [subject["name"] for binding in of_kind("ClusterRoleBinding") for subject in binding["subjects"]]
+    assert set(ADMIN_GROUPS) & set(bound) == {"devworkspace:admins"}
+
+
+def forbidden(rights: Iterable[Right]) -> set[Right]:
+    """Rights that neither part may ever have."""
+    return {
+        right
+        for right in rights
+        if "*" in right.verb + right.group + right.resource
+        or (right.resource == "secrets" and right.verb not in ("create", "patch"))
+        or right.resource.startswith(("pods/exec", "pods/attach", "pods/portforward", "serviceaccounts", "nodes"))
+        or right.group == "rbac.authorization.k8s.io"
+        or right.verb in ("impersonate", "escalate", "bind", "deletecollection")
+        or (right.resource == "persistentvolumeclaims" and right.verb == "delete")
+    }
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        Right("*", "", "pods"),
+        Right("get", "*", "pods"),
+        Right("get", "", "*"),
+        Right("get", "", "pods/*"),
+        Right("get", "", "secrets"),
+        Right("list", "", "secrets"),
+        Right("watch", "", "secrets"),
+        Right("delete", "", "secrets"),
+        Right("create", "", "pods/exec"),
+        Right("create", "", "serviceaccounts/token"),
+        Right("impersonate", "", "users"),
+        Right("escalate", "rbac.authorization.k8s.io", "clusterroles"),
+        Right("bind", "rbac.authorization.k8s.io", "clusterroles"),
+        Right("delete", "", "persistentvolumeclaims"),
+        Right("deletecollection", "", "pods"),
+    ],
+    ids=lambda right: f"{right.verb} {right.group}/{right.resource}",
+)
+def test_a_forbidden_right_is_found(right: Right) -> None:
+    assert forbidden([right, Right("get", "", "pods")]) == {right}
+
+
+@pytest.mark.parametrize("name", [role["metadata"]["name"] for role in of_kind("ClusterRole")])
+def test_no_role_has_a_forbidden_right(name: str) -> None:
+    assert rights_of(name), name
+    assert forbidden(rights_of(name)) == set()
+
+
+def test_rules_hold_nothing_but_verbs_on_resources() -> None:
+    for document in of_kind("ClusterRole"):
+        assert set(document) == {"apiVersion", "kind", "metadata", "rules"}, "no aggregation"
+        for rule in document["rules"]:
+            assert set(rule) == {"apiGroups", "resources", "verbs"}, "no paths"
+
+
+def test_each_right_is_granted_once() -> None:
+    for document in of_kind("ClusterRole"):
+        granted = [
+            Right(verb, group, resource)
+            for rule in document["rules"]
+            for group in rule["apiGroups"]
+            for resource in rule["resources"]
+            for verb in rule["verbs"]
+        ]
+        assert len(granted) == len(set(granted)), document["metadata"]["name"]
+
+
+@pytest.mark.parametrize("name", ["devworkspace-operator", "devworkspace-server"])
+def test_each_account_is_bound_to_its_role_and_to_no_other(name: str) -> None:
+    (account,) = [found for found in of_kind("ServiceAccount") if found["metadata"]["name"] == name]
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": names.SYSTEM_NAMESPACE}
+    assert account["metadata"]["namespace"] == names.SYSTEM_NAMESPACE
+    bindings = [binding for binding in of_kind("ClusterRoleBinding") if subject in binding["subjects"]]
+    assert [(binding["roleRef"], binding["subjects"]) for binding in bindings] == [
+        ({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}, [subject])
+    ]
+
+
+def test_nobody_else_is_bound_and_nothing_else_is_in_the_file() -> None:
+    kinds = {document["kind"] for document in documents()}
+    assert kinds == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding"}
+    bound = {binding["roleRef"]["name"] for binding in of_kind("ClusterRoleBinding")}
+    assert bound == {role["metadata"]["name"] for role in of_kind("ClusterRole")}
+    assert len(of_kind("ClusterRoleBinding")) == 3
