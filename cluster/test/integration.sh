@@ -45,9 +45,9 @@ traces() { # all that a cluster could leave behind
   awk '{print "mount " $5}' /proc/self/mountinfo
   ip -o link | awk -F': ' '{print "interface " $2}'
   nft list ruleset | sed 's/^/nft /; s/counter packets [0-9]* bytes [0-9]*//'
-  find /sys/fs/cgroup -mindepth 1 -type d -printf 'cgroup %p\n'
+  find /sys/fs/cgroup -mindepth 1 -type d -printf 'cgroup %p\n' 2>/dev/null || true
   for dir in /run/devcluster /run/netns /run/containerd /var/lib/cni /var/lib/kubelet /var/log/containers /var/log/pods /opt/containerd /etc/cni; do
-    [[ ! -e $dir ]] || find "$dir" -printf 'file %p\n'
+    find "$dir" -printf 'file %p\n' 2>/dev/null || true # files of others may vanish under way
   done
   for environment in /proc/[0-9]*/environ; do
     tr '\0' '\n' 2>/dev/null <"$environment" | sed -n "s/^DEVCLUSTER_STATE=/process of /p" || true
@@ -69,6 +69,8 @@ trap cleanup EXIT
 
 # A host beyond this one. It has no route to the clusters: it can answer only what the host has masqueraded.
 start_outside() {
+  # Makes the table that setting the policy would make, so that it is there before as well as after.
+  iptables -P FORWARD "$(iptables -S FORWARD | awk '/^-P/ {print $3}')"
   ip netns add $outside
   ip link add dcit-host type veth peer name eth0 netns $outside
   ip address add 198.51.100.1/30 dev dcit-host
@@ -209,6 +211,22 @@ test_publish() {
   check "... what was published before still is" says "hello from web" curl -sS -m 3 http://127.0.0.1:28082/
 }
 
+# Another machine with a route through this host. It reaches the host's own end of the cable, so the route works.
+test_hidden_from_others() {
+  local node host
+  node=$(k get node -o 'jsonpath={.items[0].status.addresses[0].address}')
+  host=${node%.*}.$((${node##*.} - 1))
+  ip -n $outside route add 10.87.0.0/16 via 198.51.100.1
+  "$bin/toolbox" serve "$host:28084" &>/dev/null &
+  local server=$!
+  check "another machine reaches the host" soon 5 says hello ip netns exec $outside "$bin/toolbox" get "http://$host:28084/"
+  check "... the host reaches the node port" says "hello from web" "$bin/toolbox" get "http://$node:30080/"
+  check "... another machine does not" not ip netns exec $outside "$bin/toolbox" get "http://$node:30080/"
+  check "... nor the API server" says "Timeout" ip netns exec $outside "$bin/toolbox" get "https://$node:6443/"
+  kill $server
+  ip -n $outside route delete 10.87.0.0/16
+}
+
 # Docker sets this policy. It concerns forwarded packets only, and the script sets it back.
 test_firewall_that_drops() {
   local outside_answers=(says hello on "$second" exec client -- /toolbox get http://198.51.100.2:8080/)
@@ -304,6 +322,7 @@ start_outside
 snapshot >"$work/before"
 test_up
 test_workloads
+test_hidden_from_others
 test_network_policy
 test_storage
 test_publish

@@ -220,8 +220,12 @@ func kubectl(arguments []string) error {
 	if err != nil {
 		return err
 	}
+	binDir, err := folderOfPrograms("")
+	if err != nil {
+		return err
+	}
 	environment := append(os.Environ(), "KUBECONFIG="+c.Kubeconfig())
-	return syscall.Exec(c.Bin("kubernetes"), append([]string{"kubectl"}, arguments...), environment)
+	return syscall.Exec(filepath.Join(binDir, "kubernetes"), append([]string{"kubectl"}, arguments...), environment)
 }
 
 func untilSignal() (context.Context, context.CancelFunc) {

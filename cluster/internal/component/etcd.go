@@ -17,10 +17,14 @@ func etcd(c *state.Cluster) *Component {
 		"--key-file=" + pkiFile(c, "etcd.key"),
 		"--trusted-ca-file=" + pkiFile(c, "etcd-ca.crt"),
 		"--client-cert-auth",
-		// One member: it has no peers, and the address is never dialled.
-		"--listen-peer-urls=http://127.0.0.1:2380",
-		"--initial-advertise-peer-urls=http://127.0.0.1:2380",
-		"--initial-cluster=default=http://127.0.0.1:2380",
+		// One member: it has no peers. The port is open all the same, to pods with hostNetwork too, so it asks for a certificate.
+		"--listen-peer-urls=https://127.0.0.1:2380",
+		"--initial-advertise-peer-urls=https://127.0.0.1:2380",
+		"--initial-cluster=default=https://127.0.0.1:2380",
+		"--peer-cert-file=" + pkiFile(c, "etcd.crt"),
+		"--peer-key-file=" + pkiFile(c, "etcd.key"),
+		"--peer-trusted-ca-file=" + pkiFile(c, "etcd-ca.crt"),
+		"--peer-client-cert-auth",
 		"--auto-compaction-retention=1h",
 		"--quota-backend-bytes=4294967296",
 		"--log-level=warn",

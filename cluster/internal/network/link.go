@@ -160,7 +160,9 @@ func enableSetting(name string) error {
 	return nil
 }
 
-// hostTable hides the node behind the host's addresses. The first two lines make it an idempotent replacement.
+// hostTable hides the node behind the host's addresses, and from everyone but the host: with forwarding switched on,
+// another machine could otherwise reach node ports by a route through this host. The first two lines make it an idempotent
+// replacement.
 func hostTable(c *state.Cluster) string {
 	return fmt.Sprintf(`table ip %[1]s {}
 delete table ip %[1]s
@@ -168,6 +170,11 @@ table ip %[1]s {
 	chain postrouting {
 		type nat hook postrouting priority srcnat;
 		ip saddr %[2]s oifname != "%[3]s" masquerade
+	}
+	chain forward {
+		type filter hook forward priority filter;
+		oifname "%[3]s" ct state established,related accept
+		oifname "%[3]s" drop
 	}
 }
 `, c.Table(), c.LinkPrefix().Masked(), c.HostInterface())
