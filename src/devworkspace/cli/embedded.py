@@ -84,10 +84,12 @@ class EmbeddedCluster:
         """Whether this cluster runs and it is the one that listens on this port of the machine."""
         if not self._program.exists():
             return False
-        # 1 is unhealthy and 3 is stopped; both come with the same report.
+        # 1 is unhealthy and 3 is stopped, with the same report; 1 is also an unreadable state, without a report.
         report = shell.output(self.command("status", "--json"), timeout=30, accept=(0, 1, 3))
-        status: dict[str, Any] = json.loads(report)
-        return any(published.split(":")[-2] == str(port) for published in status.get("publish") or ())
+        status: dict[str, Any] = json.loads(report or "{}")
+        # A stopped cluster remembers its ports, but it is somebody else who listens there.
+        runs = status.get("state") != "stopped"
+        return runs and any(published.split(":")[-2] == str(port) for published in status.get("publish") or ())
 
     def unloaded(self, archives: Mapping[str, Path]) -> tuple[str, ...]:
         """Images that this cluster does not hold yet; the name of an archive carries the hash of its inputs."""
