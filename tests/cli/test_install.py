@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from devworkspace.cli.main import main
 from devworkspace.cli.project import Project
 from tests.cli.conftest import ROOT
 from tests.cli.programs import Call, FakeKubectl, FakeProgram
+from tests.operator.running import free_port
 
 pytestmark = pytest.mark.usefixtures("cheap_hashes")
 
@@ -111,6 +113,24 @@ class TestForeign:
         assert "nodePort" not in text
         assert "image-build" not in text
 
+    def test_a_second_installation_keeps_the_choices_of_the_first(self, kubectl: FakeKubectl) -> None:
+        first = install(
+            "--yes", "--public-url", "https://dev.example.com", "--image-prefix", "registry.example.com/ide"
+        )
+        before = [call.stdin for call in kubectl.writes if "kind: Deployment" in call.stdin]
+        kubectl.forget()
+        second = install("--yes")
+        assert (first.exit_code, second.exit_code) == (0, 0)
+        assert [call.stdin for call in kubectl.writes if "kind: Deployment" in call.stdin] == before
+        kubectl.forget()
+        install("--yes", "--public-url", "https://new.example.com")
+        (after,) = [call.stdin for call in kubectl.writes if "kind: Deployment" in call.stdin]
+        assert after == before[0].replace("https://dev.example.com", "https://new.example.com")
+
+    def test_what_was_not_confirmed_is_not_remembered(self, kubectl: FakeKubectl) -> None:
+        install("--public-url", "https://dev.example.com", answer="n\n")
+        assert "https://dev.example.com" not in install("--yes").output
+
     def test_a_second_installation_keeps_keys_password_and_environment(
         self, project: Project, kubectl: FakeKubectl
     ) -> None:
@@ -187,6 +207,10 @@ class Machine:
         self.kubectl = FakeKubectl(project.state / "bin" / "kubernetes")
         # devcluster makes its folder at its start.
         (project.state / "cluster").mkdir()
+        self.port = free_port()
+
+    def install(self, *arguments: str) -> Result:
+        return install("--port", str(self.port), *arguments)
 
 
 class TestEmbedded:
@@ -199,20 +223,20 @@ class TestEmbedded:
 
     def test_without_root_one_is_told_what_to_do(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "geteuid", lambda: 1000)
-        result = install()
+        result = machine.install()
         assert result.exit_code == 1
         assert "Error: the embedded cluster needs root" in result.output
         assert "run it with sudo, or point KUBECONFIG to a cluster of your own" in result.output
         assert machine.devcluster.calls == machine.build.calls == machine.kubectl.calls == []
 
     def test_it_is_installed_without_asking(self, project: Project, programs: Path, machine: Machine) -> None:
-        result = install("--port", "9000", "--audit")
+        result = machine.install("--audit")
         assert result.exit_code == 0, result.output
         assert are_counted(result.output)
         assert written(machine.kubectl.writes) == EXPECTED_WRITES
         up, load = machine.devcluster.arguments
         assert up[0] == "up"
-        assert up[-3:] == ("--publish", "127.0.0.1:9000:30080", "--audit")
+        assert up[-3:] == ("--publish", f"127.0.0.1:{machine.port}:30080", "--audit")
         assert load[0] == "load-image"
         bundle = str(project.state / "cluster" / "images.tar")
         assert machine.images.arguments[0] == IMAGES
@@ -220,7 +244,7 @@ class TestEmbedded:
         assert load[-1] == bundle
 
     def test_the_node_port_and_the_build_reach_the_manifests(self, machine: Machine) -> None:
-        install()
+        machine.install()
         documents = [
             document
             for call in machine.kubectl.writes
@@ -239,27 +263,62 @@ class TestEmbedded:
     def test_the_next_time_only_what_changed_is_loaded(
         self, project: Project, programs: Path, machine: Machine
     ) -> None:
-        install()
+        machine.install()
         machine.devcluster.forget()
-        assert install().exit_code == 0
+        assert machine.install().exit_code == 0
         assert [call[0] for call in machine.devcluster.arguments] == ["up"]
         machine.devcluster.forget()
         machine.images.answer("--print", "devworkspace", stdout=f"{programs}/devworkspace-2222.tar\n")
-        assert install().exit_code == 0
+        assert machine.install().exit_code == 0
         loaded = [call[-1] for call in machine.devcluster.arguments if call[0] == "load-image"]
         assert loaded == [f"{programs}/devworkspace-2222.tar"]
 
     def test_another_one_beside_it_has_its_own_state(self, project: Project, machine: Machine) -> None:
         (project.root / "two").mkdir()
-        assert install("--cluster-name", "two", "--state-dir", "two").exit_code == 0
+        assert machine.install("--cluster-name", "two", "--state-dir", "two").exit_code == 0
         (up, _) = machine.devcluster.arguments
         state = str(project.root / "two")
         assert up[:5] == ("up", "--state-dir", state, "--name", "two")
         assert {call.environment["KUBECONFIG"] for call in machine.kubectl.calls} == {f"{state}/kubeconfig"}
 
+    def test_a_taken_port_is_told_before_anything_is_built(self, machine: Machine) -> None:
+        machine.devcluster.answer("status", stderr="the state cannot be read", code=1)
+        with socket.create_server(("127.0.0.1", machine.port)):
+            result = machine.install()
+        assert result.exit_code == 1
+        assert f"Error: port {machine.port} of 127.0.0.1 cannot be used: Address already in use" in result.output
+        assert "choose another with --port" in result.output
+        assert machine.build.calls == machine.dpkg.calls == []
+
+    @pytest.mark.parametrize(
+        ("state", "offset", "code", "installed"),
+        [
+            ("healthy", 0, 0, True),
+            ("unhealthy", 0, 1, True),
+            ("stopped", 0, 3, False),
+            ("healthy", 1, 0, False),
+        ],
+        ids=["runs there", "runs there badly", "is stopped", "runs on another port"],
+    )
+    def test_a_port_is_taken_and_our_own_cluster(
+        self, machine: Machine, state: str, offset: int, code: int, installed: bool
+    ) -> None:
+        report = {"state": state, "publish": [f"127.0.0.1:{machine.port + offset}:30080"]}
+        machine.devcluster.answer("status", "--json", stdout=report, code=code)
+        with socket.create_server(("127.0.0.1", machine.port)):
+            result = machine.install()
+        assert (result.exit_code == 0) == installed
+        assert ("cannot be used" in result.output) != installed
+
+    def test_the_next_time_it_has_the_same_port(self, machine: Machine) -> None:
+        machine.install()
+        machine.devcluster.forget()
+        assert install().exit_code == 0
+        assert machine.devcluster.arguments[0][-1] == f"127.0.0.1:{machine.port}:30080"
+
     def test_a_failed_start_ends_the_installation(self, machine: Machine) -> None:
         machine.devcluster.answer("up", stdout="etcd: port 2379 is taken\n", code=1)
-        result = install()
+        result = machine.install()
         assert result.exit_code == 1
         assert "] Starting the cluster: failed after" in result.output
         assert "etcd: port 2379 is taken" in result.output

@@ -15,7 +15,7 @@ from devworkspace.cli.main import main
 from tests.cli.conftest import ROOT
 
 VERBS = ("operator", "server", "cluster", "install", "uninstall")
-HEAVY = {"kopf", "aiohttp", "uvloop", "msgspec", "cryptography"}
+HEAVY = {"kopf", "aiohttp", "uvloop", "cryptography"}
 
 
 def loaded_by(module: str) -> set[str]:

@@ -148,6 +148,11 @@ class TestOutput:
         with pytest.raises(CommandError, match=r"^cannot run .*/absent: No such file or directory$"):
             shell.output([tmp_path / "absent"])
 
+    def test_an_exit_code_that_has_a_meaning_is_no_failure(self) -> None:
+        assert shell.output(["sh", "-c", "echo stopped; exit 3"], accept=(0, 3)) == "stopped\n"
+        with pytest.raises(CommandError, match="ended with exit code 2"):
+            shell.output(["sh", "-c", "exit 2"], accept=(0, 3))
+
     def test_a_program_without_an_end_is_ended(self) -> None:
         started = time.monotonic()
         with pytest.raises(CommandError, match=r"^sleep gave no answer within 0 s$"):
