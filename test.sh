@@ -101,9 +101,10 @@ describe_cluster() {
 }
 
 browser() {
-  "$bin/python" -c 'import shutil, sys; sys.exit(shutil.which("chromium") is None)' ||
+  # The font is for the pictures of the Chinese pages.
+  dpkg -s chromium fonts-noto-cjk >/dev/null 2>&1 ||
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium fonts-noto-cjk; } >/dev/null ||
-    { echo "needs Chromium; on Debian: apt-get install chromium" && return 1; }
+    { echo "needs Chromium and a CJK font; on Debian: apt-get install chromium fonts-noto-cjk" && return 1; }
   pytest_part browser -m e2e tests/e2e
 }
 
