@@ -1,10 +1,14 @@
 """The list of environments, as page and as JSON."""
 
 import html
+import string
+import typing
 
 import pytest
 
-from devworkspace.server.pages.texts import TEXTS, text
+from devworkspace.api import reasons
+from devworkspace.api.instance import Phase
+from devworkspace.server.pages.texts import TEXTS, status_sentence, text
 from tests.server.support import ADMIN, NAVIGATION, Browser, Harness, Pod, make_instance
 
 
@@ -148,8 +152,6 @@ async def test_other_methods_are_not_there(server: Harness, browser: Browser) ->
 
 
 def test_every_text_exists_in_both_languages_with_the_same_values() -> None:
-    import string
-
     for key, pair in TEXTS.items():
         assert all(pair), key
         fields = [{name for _, name, _, _ in string.Formatter().parse(value) if name} for value in pair]
@@ -158,11 +160,6 @@ def test_every_text_exists_in_both_languages_with_the_same_values() -> None:
 
 
 def test_every_phase_and_every_reason_of_a_failure_has_words() -> None:
-    import typing
-
-    from devworkspace.api import reasons
-    from devworkspace.api.instance import Phase
-
     for phase in (*typing.get_args(Phase), "Deleting", "Unreachable"):
         assert f"phase.{phase}" in TEXTS
     fine = {
@@ -181,3 +178,10 @@ def test_every_phase_and_every_reason_of_a_failure_has_words() -> None:
     }
     everything = {value for name, value in vars(reasons).items() if name.isupper()}
     assert {f"reason.{reason}" for reason in everything - fine} <= set(TEXTS)
+
+
+def test_a_chinese_page_has_no_english_sentence_where_nothing_is_wrong() -> None:
+    for reason in (reasons.ANSWERING, reasons.STARTING, reasons.STOPPING, reasons.STOPPED):
+        assert status_sentence(reason, "What the operator wrote.", "en") == "What the operator wrote."
+        assert not status_sentence(reason, "What the operator wrote.", "zh").isascii()
+    assert status_sentence(reasons.UNSCHEDULABLE, "3 Insufficient cpu.", "zh") == "3 Insufficient cpu."

@@ -10,10 +10,13 @@ import msgspec
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
-from devworkspace.server.pages.texts import Language, reason_title, text
+from devworkspace.server.pages.texts import Language, reason_title, status_sentence, text
 
 STYLE_PATH: Final = "/-/static/style.css"
 SCRIPT_PATH: Final = "/-/static/list.js"
+
+# Phases in which something keeps an environment from running, so that its reason gets a title.
+_TROUBLED: Final = ("Pending", "Failed")
 
 # Status is a sign and a word; the colour only repeats it.
 _SIGNS: Final = {
@@ -130,8 +133,9 @@ def _row(environment: EnvironmentView, language: Language) -> str:
     elif environment.phase == "Stopped":
         line = escape(start_line(Key(environment.namespace, environment.name)))
         action = f"<details><summary>{text('list.start', language)}</summary><pre><code>{line}</code></pre></details>"
-    second = reason_title(environment.reason, language) if environment.phase == "Failed" else None
-    details = " — ".join(part for part in (second, environment.message) if part)
+    second = reason_title(environment.reason, language) if environment.phase in _TROUBLED else None
+    sentence = status_sentence(environment.reason, environment.message, language)
+    details = " — ".join(part for part in (second, sentence) if part)
     cells = (
         f'<th scope="row">{escape(environment.display_name)}</th>',
         f'<td>{phase_mark(environment.phase, language)}<div class="message">{escape(details)}</div></td>',
@@ -174,12 +178,12 @@ def phase_page(
     word = text(f"phase.{phase}", language)
     title = text("wait.title", language, name=name, phase=word)
     lines = [f'<main class="narrow"><h1>{escape(name)}</h1><p>{phase_mark(phase, language)}</p>']
-    headline = reason_title(reason, language) if phase == "Failed" else None
+    headline = reason_title(reason, language) if phase in _TROUBLED else None
     role = "alert" if phase == "Failed" else "status"
     if headline:
         lines.append(f"<h2>{headline}</h2>")
     if message:
-        lines.append(f'<p role="{role}">{escape(message)}</p>')
+        lines.append(f'<p role="{role}">{escape(status_sentence(reason, message, language))}</p>')
     lines.append(f'<p class="hint">{escape(hint)}</p>')
     if commands:
         block = "\n".join(escape(command) for command in commands)

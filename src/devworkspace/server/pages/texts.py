@@ -80,6 +80,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "phase.Stopped": ("Stopped", "已停止"),
     "phase.Failed": ("Failed", "失败"),
     "phase.Deleting": ("Deleting", "删除中"),
+    "sentence.Answering": ("The editor answers; it is ready to be opened.", "编辑器已就绪，可以打开。"),
+    "sentence.Starting": ("The disk and the editor are being prepared.", "正在准备磁盘和编辑器。"),
+    "sentence.Stopping": ("The editor is being stopped; the disk is kept.", "正在停止编辑器，磁盘会保留。"),
+    "sentence.Stopped": ("Stopped; the disk is kept.", "已停止，磁盘已保留。"),
     "reason.AdmissionRefused": ("Refused by a cluster policy", "被集群策略拒绝"),
     "reason.CrashLoop": ("The container keeps exiting", "容器反复退出"),
     "reason.EditorNotAnswering": ("The editor does not answer", "编辑器无响应"),
@@ -112,6 +116,15 @@ def text(key: str, language: Language, **values: object) -> str:
 def reason_title(reason: str, language: Language) -> str | None:
     """The title of a failure reason; None for one that needs no words or is unknown here."""
     return text(f"reason.{reason}", language) if f"reason.{reason}" in TEXTS else None
+
+
+def status_sentence(reason: str, message: str, language: Language) -> str:
+    """The operator's sentence, which is English; in Chinese the catalogue's where nothing is wrong.
+
+    What a failure says in detail (names, figures, a registry's words) stays as it is below its translated title.
+    """
+    key = f"sentence.{reason}"
+    return message if language == "en" or key not in TEXTS else text(key, language)
 
 
 def choose_language(wanted: str | None, cookie: str | None, accept: str) -> Language:
