@@ -6,6 +6,7 @@ from pathlib import Path
 
 import argon2
 import pytest
+import yaml
 
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project
@@ -24,6 +25,13 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("KUBECONFIG", "GO", "DEVWORKSPACE_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def quick_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parser in C of the same library: the CRDs are read 50 times here."""
+    monkeypatch.setattr(yaml, "SafeLoader", yaml.CSafeLoader)
+    monkeypatch.setattr(yaml, "SafeDumper", yaml.CSafeDumper)
 
 
 @pytest.fixture
