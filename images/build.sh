@@ -193,6 +193,7 @@ prepare_buildah() {
 remove_leftovers() {
     buildah rm --all > /dev/null 2>&1 || true
     rm -rf "$cache"/tmp/buildah[0-9]* "$cache"/tmp/container_images_*
+    find "$cache" -maxdepth 1 -name 'work.*' ! -path "$work" -exec rm -rf {} +
     rm -f "$out"/.*.part
 }
 
@@ -300,6 +301,9 @@ build_one() {
     fi
     mv "$part" "$(archive_of "$name")"
     part=$(archive_of "$name")
+    # Older ones may be another checkout's; more than three are only a day's edits.
+    find "$out" -maxdepth 1 -name "$name-????????????.tar" -printf '%T@ %p\n' | sort -rn | tail -n +4 | cut -d' ' -f2- |
+        tr '\n' '\0' | xargs -0 --no-run-if-empty rm -f
     say "$name: built in $((SECONDS - start)) s, $(($(stat -c %s "$part") / 1000000)) MB: $part"
 }
 
