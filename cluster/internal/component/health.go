@@ -92,10 +92,44 @@ func nodeReady(ctx context.Context, c *state.Cluster) error {
 			return fmt.Errorf("node %s is not ready: %s", c.Node(), condition.Message)
 		}
 		if condition.Type == "Ready" {
-			return nil
+			return kubeletKnowsItsPods(ctx, c)
 		}
 	}
 	return fmt.Errorf("node %s has not reported yet", c.Node())
+}
+
+// settled is the age from which a pod must be known to the kubelet; a younger one may still be on its way.
+const settled = 10 * time.Second
+
+type podList struct {
+	Items []struct {
+		Metadata struct {
+			UID               string
+			CreationTimestamp time.Time
+		}
+	}
+}
+
+// kubeletKnowsItsPods: after a crash the node's condition is still that of the kubelet before, while the new one answers
+// questions about all pods with "does not exist" until it has read them from the API server.
+func kubeletKnowsItsPods(ctx context.Context, c *state.Cluster) error {
+	var bound, known podList
+	if err := Get(ctx, c, "/api/v1/pods?fieldSelector=spec.nodeName="+c.Node(), &bound); err != nil {
+		return err
+	}
+	if err := getURL(ctx, c, fmt.Sprintf("https://%s:10250/pods", c.NodeIP()), &known); err != nil {
+		return err
+	}
+	have := map[string]bool{}
+	for _, pod := range known.Items {
+		have[pod.Metadata.UID] = true
+	}
+	for _, pod := range bound.Items {
+		if !have[pod.Metadata.UID] && time.Since(pod.Metadata.CreationTimestamp) > settled {
+			return fmt.Errorf("the kubelet does not know all pods of node %s yet", c.Node())
+		}
+	}
+	return nil
 }
 
 func metricsAvailable(ctx context.Context, c *state.Cluster) error {
@@ -111,6 +145,10 @@ func metricsAvailable(ctx context.Context, c *state.Cluster) error {
 
 // Get reads an object of the API as the administrator.
 func Get(ctx context.Context, c *state.Cluster, path string, into any) error {
+	return getURL(ctx, c, c.Server()+path, into)
+}
+
+func getURL(ctx context.Context, c *state.Cluster, url string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	transport, err := transport(c, "ca", "admin")
@@ -118,7 +156,7 @@ func Get(ctx context.Context, c *state.Cluster, path string, into any) error {
 		return err
 	}
 	defer transport.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Server()+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
@@ -128,7 +166,7 @@ func Get(ctx context.Context, c *state.Cluster, path string, into any) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", path, response.Status)
+		return fmt.Errorf("%s answers %s", url, response.Status)
 	}
 	return json.NewDecoder(response.Body).Decode(into)
 }
