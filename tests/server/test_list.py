@@ -173,7 +173,6 @@ def test_every_phase_and_every_reason_of_a_failure_has_words() -> None:
         reasons.STOPPING,
         reasons.STOPPED,
         reasons.UP_TO_DATE,
-        reasons.PAUSED,
         reasons.TEMPLATE_CHANGED,
     }
     everything = {value for name, value in vars(reasons).items() if name.isupper()}

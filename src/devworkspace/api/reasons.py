@@ -13,7 +13,6 @@ STARTING: Final = "Starting"
 STOPPING: Final = "Stopping"
 STOPPED: Final = "Stopped"
 UP_TO_DATE: Final = "UpToDate"
-PAUSED: Final = "Paused"
 
 # The template or the request.
 TEMPLATE_MISSING: Final = "TemplateMissing"
