@@ -1,5 +1,6 @@
 """One log format in a process; in a process of its own, because it is configured once."""
 
+import functools
 import json
 import os
 import subprocess
@@ -31,6 +32,7 @@ logging.getLogger("asyncio").warning("slow callback")
 """
 
 
+@functools.cache
 def run(log_format: str, verbose: str = "") -> list[str]:
     result = subprocess.run(
         [sys.executable, "-c", PROGRAM, log_format, verbose],
@@ -48,7 +50,7 @@ def events(lines: list[str]) -> list[dict[str, Any]]:
 
 
 def test_every_line_is_a_json_object() -> None:
-    ours, library, exception, our_exception, callback = events(run("json"))
+    ours, library, exception, our_exception, callback = events(run("json", ""))
     assert datetime.fromisoformat(ours.pop("timestamp")).tzinfo is not None
     assert ours == {"event": "signed in", "user": "李", "count": 2, "logger": "ours", "level": "info"}
     library.pop("timestamp")
