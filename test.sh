@@ -94,6 +94,7 @@ describe_cluster() {
     export DEVWORKSPACE_KUBECTL="$PWD/.local/bin/kubernetes kubectl"
     export DEVWORKSPACE_URL=http://localhost:$port
     export DEVWORKSPACE_AUDIT_LOG=$PWD/$state/logs/audit.log
+    export DEVWORKSPACE_PASSWORD_FILE=$PWD/$state-admin-password
   elif [[ $installed == yes && -z ${DEVWORKSPACE_URL:-} ]]; then
     kubectl --namespace devworkspace-system port-forward service/devworkspace-server 8080:80 >"$results/port-forward.log" 2>&1 &
     forward=$!

@@ -120,6 +120,15 @@ def test_a_reset_makes_a_new_one_and_restarts_the_server(
     )
 
 
+def test_a_reset_that_fails_keeps_the_known_password(tmp_path: Path, program: FakeKubectl, kubectl: Kubectl) -> None:
+    program.has("secret", "devworkspace-admin")
+    program.answer("apply", stderr="Forbidden", code=1)
+    (tmp_path / "password").write_text("known\n")
+    with pytest.raises(CommandError, match="Forbidden"):
+        ensure_account(kubectl, tmp_path / "password", reset=True)
+    assert (tmp_path / "password").read_text() == "known\n"
+
+
 def test_a_cluster_that_does_not_answer_changes_nothing(tmp_path: Path, program: FakeKubectl, kubectl: Kubectl) -> None:
     program.answer("get", "secret", stderr="Unable to connect to the server", code=1)
     with pytest.raises(CommandError, match="Unable to connect"):

@@ -104,6 +104,21 @@ class TestRun:
             os.kill(found[0], 0)
         assert time.monotonic() - started < 5
 
+    def test_an_interruption_takes_the_program_s_own_children_with_it(self) -> None:
+        children = list[int]()
+
+        def interrupt(line: str) -> None:
+            children.append(int(line))
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            shell.run(["sh", "-c", "sleep 60 & echo $!; wait"], on_line=interrupt)
+        deadline = time.monotonic() + 5
+        with pytest.raises(ProcessLookupError):
+            while time.monotonic() < deadline:
+                os.kill(children[0], 0)
+                time.sleep(0.01)
+
     def test_a_program_that_will_not_go_is_killed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(shell, "_GRACE_SECONDS", 0.1)
         found = list[int]()

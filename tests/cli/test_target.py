@@ -49,6 +49,22 @@ def test_the_one_of_kubeconfig_is_described(project: Project, kubectl: FakeKubec
     assert all("--request-timeout=10s" in call for call in asked), "a dead cluster must not stop the installer"
 
 
+def test_a_mistyped_kubeconfig_is_told_and_not_replaced_by_the_embedded_cluster(
+    project: Project, kubectl: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/absent/typo.yaml")
+    with pytest.raises(click.ClickException, match=r"KUBECONFIG=/absent/typo.yaml names no file; correct it"):
+        find_foreign(project)
+
+
+def test_our_own_kubeconfig_after_a_removal_means_the_embedded_cluster(
+    project: Project, kubectl: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(project.kubeconfig))
+    assert not project.kubeconfig.exists()
+    assert find_foreign(project) is None
+
+
 def test_the_one_of_the_home_folder_is_found_too(project: Project, kubectl: FakeKubectl) -> None:
     put_home_config()
     assert find_foreign(project) is not None

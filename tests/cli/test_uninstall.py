@@ -99,7 +99,8 @@ class TestEmbedded:
     def devcluster(self, project: Project, programs: Path) -> FakeProgram:
         (project.state / "cluster").mkdir(parents=True)
         project.kubeconfig.write_text("{}")
-        (project.state / "admin-password-abcdef12").write_text("known\n")
+        (project.state / "cluster-admin-password").write_text("known\n")
+        (project.state / "admin-password-abcdef12").write_text("another cluster's\n")
         return FakeProgram(project.state / "bin" / "devcluster")
 
     def test_it_asks_first(self, project: Project, devcluster: FakeProgram) -> None:
@@ -113,12 +114,13 @@ class TestEmbedded:
         assert uninstall("--yes").exit_code == 0
         assert devcluster.arguments == [("down", "--state-dir", str(project.state / "cluster"))]
         assert not project.kubeconfig.exists()
-        assert (project.state / "admin-password-abcdef12").exists()
+        assert (project.state / "cluster-admin-password").exists()
 
     def test_data_and_password_go_when_asked_for(self, project: Project, devcluster: FakeProgram) -> None:
         assert uninstall("--yes", "--delete-data").exit_code == 0
         assert devcluster.arguments == [("down", "--state-dir", str(project.state / "cluster"), "--delete-data")]
-        assert not (project.state / "admin-password-abcdef12").exists()
+        assert not (project.state / "cluster-admin-password").exists()
+        assert (project.state / "admin-password-abcdef12").exists(), "the one of another cluster"
 
     def test_where_there_is_none_it_is_no_error(self, project: Project, programs: Path) -> None:
         result = uninstall("--yes")
@@ -131,7 +133,7 @@ class TestEmbedded:
         assert result.exit_code == 1
         assert "the node's mounts are busy" in result.output
         assert project.kubeconfig.exists()
-        assert (project.state / "admin-password-abcdef12").exists()
+        assert (project.state / "cluster-admin-password").exists()
 
     def test_another_configured_cluster_is_left_alone(
         self, project: Project, programs: Path, devcluster: FakeProgram, monkeypatch: pytest.MonkeyPatch

@@ -49,20 +49,6 @@ class Right(NamedTuple):
     resource: str
 
 
-# `list` shows whatever `get` does; the three are granted together as everywhere in Kubernetes.
-UNUSED: Final = {
-    "devworkspace-operator": {
-        Right("get", names.GROUP, names.INSTANCE_PLURAL),
-        Right("get", names.GROUP, names.TEMPLATE_PLURAL),
-        Right("get", "", "namespaces"),
-    },
-    "devworkspace-server": {
-        Right("get", names.GROUP, names.INSTANCE_PLURAL),
-        Right("get", "", "pods"),
-    },
-}
-
-
 @functools.cache
 def documents() -> tuple[dict[str, Any], ...]:
     return tuple(yaml.safe_load_all(MANIFEST.read_text(encoding="utf-8")))
@@ -128,9 +114,9 @@ def needed_right(method: str, path: str, *, watch: bool) -> Right | None:
 
 
 def assert_exact(server: RecordingApiServer, name: str) -> None:
-    granted, unused = rights_of(name), UNUSED[name]
+    granted = rights_of(name)
     assert server.needed - granted == set(), "the process would be refused"
-    assert granted - server.needed == unused, "rights that nothing needs"
+    assert granted - server.needed == set(), "rights that nothing needs"
     assert [path for path in server.discovered if not DISCOVERY.fullmatch(path)] == []
 
 

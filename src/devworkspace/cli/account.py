@@ -24,8 +24,11 @@ def ensure_account(kubectl: Kubectl, password_file: Path, *, reset: bool) -> str
     if exists and not reset:
         return password_file.read_text(encoding="utf-8").strip() if password_file.exists() else None
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
-    _write_private(password_file, password + "\n")
+    # Under its own name only after the cluster took the hash: a failure must not cost the password that is known.
+    new = password_file.with_name(password_file.name + ".new")
+    _write_private(new, password + "\n")
     kubectl.apply([admin_secret(username=USERNAME, password_hash=argon2.PasswordHasher().hash(password))])
+    new.replace(password_file)
     if exists:
         # The server reads the hash at each sign-in, but the kubelet brings a changed Secret within a minute or two.
         kubectl.call("rollout", "restart", "deployment/devworkspace-server", f"--namespace={SYSTEM_NAMESPACE}")

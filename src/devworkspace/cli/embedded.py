@@ -35,6 +35,10 @@ class EmbeddedCluster:
     def _program(self) -> Path:
         return self._programs / "devcluster"
 
+    def local_file(self, name: str) -> Path:
+        """A file of this installation that outlives `down`: beside the cluster's data, not in it."""
+        return self.state.parent / f"{self.state.name}-{name}"
+
     def build(self, progress: Progress) -> None:
         """Builds what is missing or changed; minutes the first time, a second afterwards."""
         go = find_go(self._project, progress)

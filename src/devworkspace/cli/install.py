@@ -12,7 +12,6 @@ from devworkspace.cli.account import USERNAME, ensure_account
 from devworkspace.cli.choices import recall, remember
 from devworkspace.cli.deployment import DEFAULT_IMAGE_PREFIX, Deployment, Document, master_key_secret
 from devworkspace.cli.embedded import NODE_PORT, EmbeddedCluster
-from devworkspace.cli.kubectl import Kubectl
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project, find_project
 from devworkspace.cli.target import Target, embedded_target, find_foreign
@@ -52,7 +51,7 @@ def command(
     target = None if embedded else find_foreign(project)
     if target is None:
         target = embedded_target(project, EmbeddedCluster(project, name=cluster_name, state=state_dir))
-    choices_file = _choices_file(project, target)
+    choices_file = target.local_file(project, "install.json")
     choices = recall(choices_file, port=port, public_url=public_url, image_prefix=image_prefix)
     deployment = Deployment(
         project=project,
@@ -95,7 +94,7 @@ def _deploy(
         kubectl.apply(deployment.base())
         if not kubectl.exists("secret", "devworkspace-keys", namespace=SYSTEM_NAMESPACE):
             kubectl.create(master_key_secret())
-        password = ensure_account(kubectl, _password_file(project, kubectl), reset=reset_password)
+        password = ensure_account(kubectl, target.local_file(project, "admin-password"), reset=reset_password)
     with progress.step("Starting operator and server"):
         kubectl.apply(deployment.workloads())
         for name in ("devworkspace-operator", "devworkspace-server"):
@@ -114,23 +113,6 @@ def _deploy(
             return password
         kubectl.wait_phase(name, namespace=namespace, seconds=_START_SECONDS, progress=progress)
     return password
-
-
-def _choices_file(project: Project, target: Target) -> Path:
-    """Beside the embedded cluster's data; for other clusters one file each in the checkout's state."""
-    if target.embedded is not None:
-        return target.embedded.state.parent / f"{target.embedded.state.name}-install.json"
-    return project.state / f"install-{_cluster_id(target.kubectl)}.json"
-
-
-def _password_file(project: Project, kubectl: Kubectl) -> Path:
-    """One file for each cluster that was installed to from this checkout."""
-    return project.state / f"admin-password-{_cluster_id(kubectl)}"
-
-
-def _cluster_id(kubectl: Kubectl) -> str:
-    uid: str = kubectl.json("get", "namespace", "kube-system")["metadata"]["uid"]
-    return uid[:8]
 
 
 def _names(crds: list[Document]) -> list[str]:

@@ -1,6 +1,7 @@
 """Runs programs: argument lists only, output into the log, the last words into the error."""
 
 import os
+import signal
 import subprocess
 from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -40,6 +41,7 @@ def run(
             cwd=cwd,
             text=True,
             errors="replace",
+            start_new_session=True,
         )
     except OSError as error:
         raise CommandError(f"cannot run {arguments[0]}: {error.strerror}") from error
@@ -95,7 +97,7 @@ def _failure(arguments: Sequence[str], code: int, words: str) -> CommandError:
 
 
 class _killed_on_error:  # noqa: N801 - used as a function
-    """Takes a child with us: an interrupted installation must not leave a build running."""
+    """Takes a child and its children with us: an interrupted installation must not leave a build running."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -106,8 +108,8 @@ class _killed_on_error:  # noqa: N801 - used as a function
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             return
-        self._process.terminate()
+        os.killpg(self._process.pid, signal.SIGTERM)
         try:
             self._process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)

@@ -23,12 +23,26 @@ class Target:
     description: str
     embedded: EmbeddedCluster | None = None
 
+    def local_file(self, project: Project, name: str) -> Path:
+        """A file of this installation in the checkout's state, one for each cluster that was installed to."""
+        if self.embedded is not None:
+            return self.embedded.local_file(name)
+        uid: str = self.kubectl.json("get", "namespace", "kube-system")["metadata"]["uid"]
+        return project.state / f"{name}-{uid[:8]}"
+
 
 def find_foreign(project: Project) -> Target | None:
     """The cluster of KUBECONFIG or of kubectl's current context, if it answers and is not the embedded one."""
     configured = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     files = [Path(part) for part in configured.split(os.pathsep) if part]
-    if not any(file.is_file() for file in files) or any(_is_embedded(file, project) for file in files):
+    if any(_is_embedded(file, project) for file in files):
+        return None
+    if not any(file.is_file() for file in files):
+        if os.environ.get("KUBECONFIG"):
+            raise click.ClickException(
+                f"KUBECONFIG={configured} names no file; correct it, or unset it (or pass --embedded) to use the "
+                "embedded cluster"
+            )
         return None
     program = shutil.which("kubectl")
     if program is None:

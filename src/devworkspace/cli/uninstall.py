@@ -42,7 +42,7 @@ def command(
     progress = Progress(total=1 if target is None else 2, log_folder=project.logs, name="uninstall")
     if target is None:
         cluster = EmbeddedCluster(project, name=cluster_name, state=state_dir)
-        _remove_embedded(project, cluster, progress, delete_data=delete_data)
+        _remove_embedded(cluster, progress, delete_data=delete_data)
     else:
         _remove_foreign(project, target, progress, delete_data=delete_data)
     if delete_cache:
@@ -50,7 +50,7 @@ def command(
     progress.say("Removed. ./install.sh brings it back" + ("." if delete_data else ", with its data."))
 
 
-def _remove_embedded(project: Project, cluster: EmbeddedCluster, progress: Progress, *, delete_data: bool) -> None:
+def _remove_embedded(cluster: EmbeddedCluster, progress: Progress, *, delete_data: bool) -> None:
     with progress.step("Stopping the embedded cluster"):
         if not cluster.state.exists():
             progress.say("      there is none")
@@ -58,8 +58,8 @@ def _remove_embedded(project: Project, cluster: EmbeddedCluster, progress: Progr
         cluster.down(progress, delete_data=delete_data)
     cluster.kubeconfig.unlink(missing_ok=True)
     if delete_data:
-        for password in project.state.glob("admin-password-*"):
-            password.unlink()
+        for name in ("admin-password", "install.json"):
+            cluster.local_file(name).unlink(missing_ok=True)
 
 
 def _remove_foreign(project: Project, target: Target, progress: Progress, *, delete_data: bool) -> None:
