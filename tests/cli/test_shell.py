@@ -187,3 +187,37 @@ class TestOutput:
         words = SPECIAL.format(marker=tmp_path / "marker")
         assert shell.output(["printf", "%s", words]) == words
         assert not (tmp_path / "marker").exists()
+
+
+class TestBackground:
+    """A program beside others."""
+
+    def test_it_runs_beside_and_leaves_its_output_in_a_file(self, tmp_path: Path) -> None:
+        with shell.Background(["sh", "-c", "echo out; echo err >&2"], output_file=tmp_path / "log") as job:
+            job.wait()
+        assert sorted((tmp_path / "log").read_text().splitlines()) == ["err", "out"]
+
+    def test_a_failure_tells_the_exit_code_and_the_last_lines(self, tmp_path: Path) -> None:
+        with (
+            pytest.raises(CommandError, match=r"ended with exit code 3:\nlast words"),
+            shell.Background(["sh", "-c", "echo last words; exit 3"], output_file=tmp_path / "log") as job,
+        ):
+            job.wait()
+
+    def test_a_missing_program_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(CommandError, match=r"cannot run .*absent: No such file"):
+            shell.Background([tmp_path / "absent"], output_file=tmp_path / "log")
+
+    def test_leaving_the_block_early_ends_it_and_its_children(self, tmp_path: Path) -> None:
+        with (
+            pytest.raises(KeyboardInterrupt),
+            shell.Background(["sh", "-c", "sleep 60 & echo $!; wait"], output_file=tmp_path / "log"),
+        ):
+            while not (child := (tmp_path / "log").read_text().strip()):
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+        deadline = time.monotonic() + 5
+        with pytest.raises(ProcessLookupError):
+            while time.monotonic() < deadline:
+                os.kill(int(child), 0)
+                time.sleep(0.01)

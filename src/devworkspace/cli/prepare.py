@@ -15,7 +15,7 @@ from devworkspace.cli.project import Project
 from devworkspace.cli.toolchain import install_packages, read_packages
 
 IMAGES: Final = ("base", "devworkspace", "python", "nodejs", "go", "java")
-STEPS: Final = 5
+STEPS: Final = 4
 _LOOPBACK: Final = "127.0.0.1"
 
 
@@ -30,15 +30,23 @@ def prepare_embedded(project: Project, cluster: EmbeddedCluster, progress: Progr
         check_port(cluster, port)
         packages = read_packages(project.root / "cluster" / "packages.txt", project.root / "images" / "packages.txt")
         install_packages(packages, progress)
-    with progress.step("Building the embedded Kubernetes (several minutes the first time)"):
-        cluster.build(progress)
+    # One core's worth of each: compilers wait for the linker, package managers for the disk and the network.
+    with progress.step("Building Kubernetes and the images, side by side (several minutes the first time)"):
+        images_log = progress.log_path.with_suffix(".images.log")
+        with shell.Background([_builder(project), *IMAGES], output_file=images_log) as images:
+            cluster.build(progress)
+            progress.detail(f"images: see {images_log}")
+            images.wait()
     with progress.step("Starting the cluster"):
         cluster.up(progress, publish=[f"{_LOOPBACK}:{port}:{NODE_PORT}"], audit=audit)
-    with progress.step("Building the images (several minutes the first time)"):
-        archives = build_images(project, progress)
     with progress.step("Loading the images into the cluster"):
+        archives = {name: Path(shell.output([_builder(project), "--print", name]).strip()) for name in IMAGES}
         load_images(project, cluster, archives, progress)
     return archives["devworkspace"].name
+
+
+def _builder(project: Project) -> Path:
+    return project.root / "images" / "build.sh"
 
 
 def check_port(cluster: EmbeddedCluster, port: int) -> None:
@@ -56,13 +64,6 @@ def check_port(cluster: EmbeddedCluster, port: int) -> None:
             ) from error
 
 
-def build_images(project: Project, progress: Progress) -> dict[str, Path]:
-    """Builds what changed and returns the archives by image name."""
-    builder = project.root / "images" / "build.sh"
-    shell.run([builder, *IMAGES], log=progress.log, on_line=progress.detail)
-    return {name: Path(shell.output([builder, "--print", name]).strip()) for name in IMAGES}
-
-
 def load_images(project: Project, cluster: EmbeddedCluster, archives: dict[str, Path], progress: Progress) -> None:
     """Loads what the node lacks; images share most layers, so they go in one bundle that holds each layer once."""
     names = cluster.unloaded(archives)
@@ -73,8 +74,7 @@ def load_images(project: Project, cluster: EmbeddedCluster, archives: dict[str, 
     bundle = cluster.state / "images.tar"
     try:
         if len(new) > 1:
-            builder = project.root / "images" / "build.sh"
-            shell.run([builder, "--bundle", bundle, *names], log=progress.log, on_line=progress.detail)
+            shell.run([_builder(project), "--bundle", bundle, *names], log=progress.log, on_line=progress.detail)
         cluster.load_images(bundle if len(new) > 1 else archives[names[0]], new, progress)
     finally:
         bundle.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import subprocess
 from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final, Self
 
 import click
 
@@ -55,6 +55,42 @@ def run(
                 on_line(line.rstrip())
     if process.returncode != 0:
         raise _failure(arguments, process.returncode, "\n".join(tail))
+
+
+class Background:
+    """A program that runs beside others, its output in a file; leaving the block before its end ends it.
+
+    Raises CommandError if it cannot be started.
+    """
+
+    def __init__(self, argv: Sequence[str | Path], *, output_file: Path) -> None:
+        self._arguments = [str(part) for part in argv]
+        self._output_file = output_file
+        with output_file.open("w", encoding="utf-8") as file:
+            try:
+                self._process = subprocess.Popen(
+                    self._arguments,
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise CommandError(f"cannot run {self._arguments[0]}: {error.strerror}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            _end(self._process)
+
+    def wait(self) -> None:
+        """Returns when it has ended well; raises CommandError with its last lines otherwise."""
+        code = self._process.wait()
+        if code != 0:
+            lines = self._output_file.read_text(encoding="utf-8", errors="replace").splitlines()
+            raise _failure(self._arguments, code, "\n".join(lines[-_SHOWN_LINES:]))
 
 
 def output(
@@ -106,10 +142,15 @@ class _killed_on_error:  # noqa: N801 - used as a function
         return None
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            return
-        os.killpg(self._process.pid, signal.SIGTERM)
-        try:
-            self._process.wait(_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if kind is not None:
+            _end(self._process)
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    """Ends a program and its children: politely first."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
