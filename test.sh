@@ -73,7 +73,9 @@ from devworkspace.cli.project import find_project
 project = find_project()
 print(find_go(project, Progress(total=1, log_folder=project.logs, name="toolchain")))' | tail -1)
   (cd cluster && GOTOOLCHAIN=local "$go" vet ./... && GOTOOLCHAIN=local "$go" test ./...) || return 1
-  "$bin/devworkspace" cluster build && cluster/test/integration.sh "$PWD/.local/bin"
+  # An image build of another checkout may mount layers meanwhile; those are not the cluster's traces.
+  "$bin/devworkspace" cluster build &&
+    DEVCLUSTER_TEST_IGNORE=/images/storage/ cluster/test/integration.sh "$PWD/.local/bin"
 }
 
 images() { images/build.sh && images/test.sh; }
