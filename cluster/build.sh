@@ -8,7 +8,8 @@
 # not link Kubernetes again, and a second checkout builds nothing. $GO names the go command (default: the one in PATH).
 set -euo pipefail
 
-readonly here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly here
 readonly go=${GO:-go}
 readonly cache=${DEVWORKSPACE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/devworkspace}/cluster
 readonly binaries=(kubernetes kube-router coredns metrics-server pause devcluster)
@@ -93,7 +94,8 @@ if [[ $1 == --print-hash ]]; then
   exit
 fi
 mkdir -p "$1"
-readonly out=$(cd "$1" && pwd)
+out=$(cd "$1" && pwd)
+readonly out
 shift
 [[ $# -gt 0 ]] || set -- "${binaries[@]}"
 for binary in "$@"; do build "$binary"; done

@@ -7,8 +7,10 @@
 # theirs in DEVCLUSTER_TEST_IGNORE, an extended regular expression.
 set -euo pipefail
 
-readonly here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-readonly work=$(mktemp -d /tmp/devcluster-test-XXXXXX)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly here
+work=$(mktemp -d /tmp/devcluster-test-XXXXXX)
+readonly work
 readonly bin=${1:-$work/bin}
 readonly first=$work/first second=$work/second outside=dcit-outside
 readonly image=localhost/devcluster/toolbox:test
@@ -191,11 +193,13 @@ for component in json.load(sys.stdin)["components"]:
 test_crashes() {
   local name container
   for name in etcd kube-apiserver kubelet containerd coredns provisioner; do
+    # shellcheck disable=SC2046 # one word a pid
     kill -9 $(component_pids "$first" $name)
     check "kill -9 $name: healthy again by itself" soon 40 devcluster status --state-dir "$first"
   done
   check "data is still there" says "kept text" toolbox web read /data/file
   container=$(k get pod web -o 'jsonpath={.status.containerStatuses[0].containerID}')
+  # shellcheck disable=SC2046 # one word a pid
   kill -9 $(component_pids "$first")
   sleep 0.5
   check "kill -9 of everything: status says so" test "$(devcluster status --state-dir "$first" >/dev/null; echo $?)" = 3
