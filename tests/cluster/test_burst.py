@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from devworkspace.kube.resource import NAMESPACES
 from tests.support.environment import Surroundings
-from tests.support.live import Live
+from tests.support.live import Anything, Live
 
 pytestmark = pytest.mark.cluster
 
@@ -50,22 +51,25 @@ def writes_of_operator(surroundings: Surroundings) -> int:
     )
 
 
-async def quiet_count(surroundings: Surroundings) -> int:
-    """The same, once what earlier tests left behind has settled."""
-    count = writes_of_operator(surroundings)
-    for _ in range(30):
-        await asyncio.sleep(2)
-        before, count = count, writes_of_operator(surroundings)
-        if count == before:
-            return count
-    pytest.fail(f"the operator does not come to rest: {count} writes")
+async def wait_for_rest(live: Live) -> None:
+    """Waits until the namespaces of earlier tests are gone: the operator cares for what they leave until then."""
+    for _ in range(120):
+        namespaces = (await live.client.list(NAMESPACES, Anything)).items
+        others = {item.metadata.name for item in namespaces if item.metadata.name.startswith("test-")} - {
+            live.namespace
+        }
+        if not others:
+            return
+        await asyncio.sleep(1)
+    pytest.fail(f"namespaces of earlier tests do not go away: {sorted(others)}")
 
 
 async def test_twenty_at_once_all_run_in_six_writes_each(live: Live) -> None:
     small = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
     await live.create_template("burst", resources=small, storage={"size": "1Gi"})
     template = f"{live.namespace}-burst"
-    before = await quiet_count(live.surroundings)
+    await wait_for_rest(live)
+    before = writes_of_operator(live.surroundings)
     instances = await asyncio.gather(*(live.create(f"burst-{number}", template=template) for number in range(COUNT)))
     running = [await live.wait_phase("Running", instance.metadata.name, seconds=300) for instance in instances]
     assert len({instance.status.pod_name for instance in running}) == COUNT
