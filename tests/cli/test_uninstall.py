@@ -71,6 +71,25 @@ class TestForeign:
             ("persistentvolumeclaims", "ours"),
         }
 
+    def test_an_environment_that_waits_for_the_operator_is_let_go(self, kubectl: FakeKubectl) -> None:
+        kubectl.has("customresourcedefinition", "workspaceinstances.devworkspace.kubesphere.io")
+        held = ["somebody/else", "devworkspace.kubesphere.io/delete-volume"]
+        items = [
+            {"metadata": {"name": "held", "namespace": "team", "resourceVersion": "7", "finalizers": held}},
+            {"metadata": {"name": "free", "namespace": "team", "resourceVersion": "8"}},
+        ]
+        kubectl.answer("get", "workspaceinstances", "--all-namespaces", stdout={"items": items})
+        result = uninstall("--yes", "--delete-data")
+        assert result.exit_code == 0, result.output
+        (patch,) = [call.arguments for call in kubectl.writes if call.arguments[0] == "patch"]
+        assert patch[1:] == (
+            "workspaceinstances",
+            "held",
+            "--namespace=team",
+            "--type=merge",
+            '--patch={"metadata": {"resourceVersion": "7", "finalizers": ["somebody/else"]}}',
+        )
+
     def test_what_looks_after_objects_goes_before_them(self, kubectl: FakeKubectl) -> None:
         """An operator that still ran would make pods again while they are deleted."""
         uninstall("--yes", "--delete-data")

@@ -21,6 +21,7 @@ from tests.operator.running import (
     phase_of,
     pods_of,
     put_instance,
+    put_instance_crd,
     put_template,
     running_operator,
     status_of,
@@ -159,6 +160,7 @@ async def live_through(server: FakeApiServer) -> None:
     await eventually(lambda: phase_of(server) == "Running")
 
     await meet_a_taken_name(server)
+    await delete_with_its_volume(server)
     server.remove(INSTANCES, DEMO)
     await eventually(lambda: server.get(NETWORK_POLICIES, Key("team", POLICY_NAME)) is None)
     await eventually(lambda: names.LABEL_RETAINED in (server.get(PVCS, child) or {})["metadata"]["labels"])
@@ -180,6 +182,16 @@ async def meet_a_taken_name(server: FakeApiServer) -> None:
     await eventually(lambda: "belongs to somebody else" in status_of(server, other).get("message", ""))
     assert pods_of(server, other) == []
     server.remove(INSTANCES, other)
+
+
+async def delete_with_its_volume(server: FakeApiServer) -> None:
+    brief = Key("team", "brief")
+    put_instance_crd(server)
+    put_instance(server, "brief", dataPolicy="Delete")
+    await let_pod_answer(server, brief)
+    await eventually(lambda: phase_of(server, brief) == "Running")
+    server.remove(INSTANCES, brief)
+    await eventually(lambda: server.get(INSTANCES, brief) is None)
 
 
 async def test_the_operator_has_exactly_the_rights_that_it_uses(tmp_path: Path) -> None:
@@ -245,7 +257,6 @@ def forbidden(rights: Iterable[Right]) -> set[Right]:
         or right.resource.startswith(("pods/exec", "pods/attach", "pods/portforward", "serviceaccounts", "nodes"))
         or right.group == "rbac.authorization.k8s.io"
         or right.verb in ("impersonate", "escalate", "bind", "deletecollection")
-        or (right.resource == "persistentvolumeclaims" and right.verb == "delete")
     }
 
 
@@ -265,8 +276,8 @@ def forbidden(rights: Iterable[Right]) -> set[Right]:
         Right("impersonate", "", "users"),
         Right("escalate", "rbac.authorization.k8s.io", "clusterroles"),
         Right("bind", "rbac.authorization.k8s.io", "clusterroles"),
-        Right("delete", "", "persistentvolumeclaims"),
         Right("deletecollection", "", "pods"),
+        Right("deletecollection", "", "persistentvolumeclaims"),
     ],
     ids=lambda right: f"{right.verb} {right.group}/{right.resource}",
 )
@@ -280,11 +291,17 @@ def test_no_role_has_a_forbidden_right(name: str) -> None:
     assert forbidden(rights_of(name)) == set()
 
 
+def test_only_the_operator_may_delete_volumes() -> None:
+    right = Right("delete", "", "persistentvolumeclaims")
+    roles = [found["metadata"]["name"] for found in of_kind("ClusterRole")]
+    assert [name for name in roles if right in rights_of(name)] == ["devworkspace-operator"]
+
+
 def test_rules_hold_nothing_but_verbs_on_resources() -> None:
     for document in of_kind("ClusterRole"):
         assert set(document) == {"apiVersion", "kind", "metadata", "rules"}, "no aggregation"
         for rule in document["rules"]:
-            assert set(rule) == {"apiGroups", "resources", "verbs"}, "no paths"
+            assert set(rule) - {"resourceNames"} == {"apiGroups", "resources", "verbs"}, "no paths"
 
 
 def test_each_right_is_granted_once() -> None:

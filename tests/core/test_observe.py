@@ -230,3 +230,13 @@ def test_the_pod_s_own_revision_is_reported_not_the_template_s() -> None:
     status = status_of(running_world(pod=pod, template=changed))
     assert status.template is not None
     assert status.template.revision == pod.metadata.annotations[names.ANNOTATION_TEMPLATE_REVISION]
+
+
+def test_a_running_environment_outlives_its_template_and_says_so() -> None:
+    instance = make_instance()
+    world = make_world(pod=make_pod(**running_status()), template=None)
+    status = observe(world, instance, resolve(instance, None, namespace_labels={}))
+    resolved = find_condition(status.conditions, "TemplateResolved")
+    assert resolved is not None
+    assert (status.phase, resolved.status, resolved.reason) == ("Running", "False", reasons.TEMPLATE_MISSING)
+    assert "ask an admin to publish it" in resolved.message

@@ -21,6 +21,7 @@ from tests.support.builders import (
     make_volume,
     make_world,
     running_status,
+    waiting_status,
     with_object,
 )
 
@@ -115,7 +116,25 @@ def test_an_evicted_pod_is_replaced_after_a_pause() -> None:
     young = make_plan(complete_world(pod=make_pod(age=3, **failed)))
     assert (young.delete, young.requeue_after) == ((), timedelta(seconds=10))
     old = make_plan(complete_world(pod=make_pod(age=30, **failed)))
-    assert old.delete == (Delete("Pod", CHILD, "pod-uid"),)
+    assert old.delete == (Delete("Pod", CHILD, "pod-uid", failed=True),)
+
+
+@pytest.mark.parametrize(
+    ("replacements", "seconds"), [(0, 10), (1, 20), (3, 80), (5, 300), (500, 300)], ids=lambda value: str(value)
+)
+def test_each_replacement_waits_longer_than_the_last(replacements: int, seconds: int) -> None:
+    failed: dict[str, Any] = {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}
+    early = make_plan(complete_world(pod=make_pod(age=seconds - 1, **failed), replacements=replacements))
+    assert (early.delete, early.requeue_after) == ((), timedelta(seconds=seconds))
+    late = make_plan(complete_world(pod=make_pod(age=seconds, **failed), replacements=replacements))
+    assert [deletion.failed for deletion in late.delete] == [True]
+
+
+def test_a_credential_that_was_deleted_is_written_again() -> None:
+    waiting = waiting_status("CreateContainerConfigError", f'secret "{CHILD}" not found')
+    assert groups(make_plan(complete_world(pod=make_pod(**waiting)))) == [["Secret"]]
+    foreign = waiting_status("CreateContainerConfigError", 'secret "other" not found')
+    assert groups(make_plan(complete_world(pod=make_pod(**foreign)))) == []
 
 
 def test_the_restart_annotation_replaces_the_pod_once() -> None:
@@ -130,11 +149,6 @@ def test_a_paused_instance_is_not_touched() -> None:
     assert make_plan(complete_world(instance=paused)) == Plan()
 
 
-def test_an_instance_that_is_being_deleted_gets_nothing_new() -> None:
-    going = make_instance(metadata={"deletionTimestamp": "2026-11-24T12:00:00Z"})
-    assert make_plan(make_world(instance=going)) == Plan()
-
-
 def test_a_template_change_does_not_touch_a_running_pod() -> None:
     changed = make_template(environment={"image": "localhost/devworkspace/python:0.2.0"})
     plan = make_plan(settled(complete_world(template=changed)))
@@ -142,12 +156,19 @@ def test_a_template_change_does_not_touch_a_running_pod() -> None:
 
 
 def test_a_larger_size_grows_the_volume_and_a_smaller_one_does_nothing() -> None:
-    grown = complete_world(template=make_template(storage={"size": "20Gi"}))
+    grown = complete_world(instance=make_instance(overrides={"storage": {"size": "20Gi"}}))
     actions = all_applies(grown)
     assert [(action.kind, action.expect_new) for action in actions] == [("PersistentVolumeClaim", False)]
     assert actions[0].body["spec"]["resources"]["requests"]["storage"] == "20Gi"
-    shrunk = complete_world(template=make_template(storage={"size": "1Gi"}))
+    shrunk = complete_world(instance=make_instance(overrides={"storage": {"size": "1Gi"}}))
     assert all_applies(shrunk) == []
+
+
+@pytest.mark.parametrize("size", ["1Gi", "20Gi"])
+def test_a_template_edit_changes_no_volume_that_exists(size: str) -> None:
+    assert all_applies(complete_world(template=make_template(storage={"size": size}))) == []
+    starting = all_applies(complete_world(template=make_template(storage={"size": size}), pod=None))
+    assert "PersistentVolumeClaim" not in {action.kind for action in starting}
 
 
 def test_a_refused_template_makes_nothing_and_deletes_nothing() -> None:

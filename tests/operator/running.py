@@ -11,6 +11,7 @@ from devworkspace.api.meta import Key
 from devworkspace.kube.resource import NAMESPACES, PODS
 from devworkspace.operator.app import Operator
 from devworkspace.operator.config import OperatorConfig
+from devworkspace.operator.kinds import CRDS, INSTANCE_CRD
 from tests.support.builders import MASTER_KEY, running_status
 from tests.support.fake_apiserver import INSTANCES, TEMPLATES, FakeApiServer
 from tests.support.fixtures import eventually
@@ -63,6 +64,11 @@ def put_instance(server: FakeApiServer, name: str = "demo", **spec: Any) -> str:
     )
     uid: str = made["metadata"]["uid"]
     return uid
+
+
+def put_instance_crd(server: FakeApiServer) -> None:
+    """The definition of instances, which the operator looks at before it deletes a volume."""
+    server.put(CRDS, {"metadata": {"name": INSTANCE_CRD.name}})
 
 
 def status_of(server: FakeApiServer, key: Key = DEMO) -> dict[str, Any]:

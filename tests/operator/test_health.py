@@ -6,7 +6,7 @@ from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.health import STALE_AFTER_SECONDS, Health, Sweep
-from devworkspace.operator.reconciler import INSTANCES
+from devworkspace.operator.kinds import INSTANCES
 from devworkspace.operator.store import Store
 from tests.operator.running import put_instance, put_template
 from tests.support.builders import INSTALLATION, make_instance

@@ -34,6 +34,9 @@ from tests.support.fake_store import Change, Refusal, Store
 GROUP: Final = "devworkspace.kubesphere.io"
 INSTANCES: Final = Resource(GROUP, "v1alpha1", "workspaceinstances", "WorkspaceInstance")
 TEMPLATES: Final = Resource(GROUP, "v1alpha1", "ideworkspacetemplates", "WorkspaceTemplate", namespaced=False)
+CRDS: Final = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
+)
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 KNOWN: Final = (
     kinds.PODS,
@@ -44,6 +47,7 @@ KNOWN: Final = (
     kinds.EVENTS,
     kinds.NETWORK_POLICIES,
     LEASES,
+    CRDS,
     INSTANCES,
     TEMPLATES,
 )

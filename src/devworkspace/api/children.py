@@ -79,9 +79,16 @@ class PersistentVolumeClaimSpec(Struct, frozen=True):
     volume_name: str | None = None
 
 
+class PersistentVolumeClaimCondition(Struct, frozen=True):
+    type: str
+    status: str
+    message: str = ""
+
+
 class PersistentVolumeClaimStatus(Struct, frozen=True):
     phase: str = "Pending"
     capacity: dict[str, str] = {}
+    conditions: tuple[PersistentVolumeClaimCondition, ...] = ()
 
 
 class PersistentVolumeClaim(Struct, frozen=True):

@@ -37,6 +37,10 @@ ANNOTATION_OWNER: Final = f"{GROUP}/owner"
 ANNOTATION_RETAINED_AT: Final = f"{GROUP}/retained-at"
 ANNOTATION_RESTARTED_AT: Final = f"{GROUP}/restartedAt"
 ANNOTATION_PAUSED: Final = f"{GROUP}/paused"
+ANNOTATION_ADOPT_VOLUME: Final = f"{GROUP}/adopt-volume"
+
+# Only on environments whose volume goes with them; all others are deleted without any help of the operator.
+FINALIZER_DELETE_VOLUME: Final = f"{GROUP}/delete-volume"
 
 CONTAINER_NAME: Final = "workspace"
 VOLUME_NAME: Final = "home"

@@ -12,6 +12,7 @@ WAITING: Final = "Waiting"
 STARTING: Final = "Starting"
 STOPPING: Final = "Stopping"
 STOPPED: Final = "Stopped"
+DELETING: Final = "Deleting"
 UP_TO_DATE: Final = "UpToDate"
 
 # The template or the request.
@@ -43,3 +44,8 @@ CRASH_LOOP: Final = "CrashLoop"
 EDITOR_NOT_ANSWERING: Final = "EditorNotAnswering"
 EVICTED: Final = "Evicted"
 POD_FAILED: Final = "PodFailed"
+
+# The volume.
+VOLUME_NOT_ADOPTABLE: Final = "VolumeNotAdoptable"
+VOLUME_RESIZING: Final = "VolumeResizing"
+VOLUME_RESIZE_REFUSED: Final = "VolumeResizeRefused"

@@ -1,12 +1,20 @@
 """`devworkspace uninstall`: removes what the installer made. Data goes only when it is asked for by name."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Final
 
 import click
 
-from devworkspace.api.names import LABEL_MANAGED_BY, MANAGED_BY, SYSTEM_NAMESPACE
+from devworkspace.api.names import (
+    FINALIZER_DELETE_VOLUME,
+    GROUP,
+    INSTANCE_PLURAL,
+    LABEL_MANAGED_BY,
+    MANAGED_BY,
+    SYSTEM_NAMESPACE,
+)
 from devworkspace.cli.deployment import Deployment
 from devworkspace.cli.embedded import EmbeddedCluster
 from devworkspace.cli.kubectl import Kubectl
@@ -16,6 +24,7 @@ from devworkspace.cli.target import Target, find_foreign
 
 _OURS: Final = f"--selector={LABEL_MANAGED_BY}={MANAGED_BY}"
 _WAIT: Final = "--timeout=120s"
+INSTANCE_CRD: Final = f"{INSTANCE_PLURAL}.{GROUP}"
 
 
 @click.command("uninstall")
@@ -82,7 +91,25 @@ def _remove_pods(kubectl: Kubectl) -> None:
 
 
 def _remove_data(kubectl: Kubectl, deployment: Deployment) -> None:
+    _release_instances(kubectl)
     for crd in deployment.crds():
         kubectl.call("delete", "customresourcedefinition", crd["metadata"]["name"], "--ignore-not-found", _WAIT)
     for kind in ("services", "persistentvolumeclaims"):
         kubectl.call("delete", kind, "--all-namespaces", _OURS, _WAIT, timeout=150)
+
+
+def _release_instances(kubectl: Kubectl) -> None:
+    """Takes our finalizer away: the operator that would do it is gone, and a definition waits for its last instance."""
+    if not kubectl.exists("customresourcedefinition", INSTANCE_CRD):
+        return
+    for instance in kubectl.json("get", INSTANCE_PLURAL, "--all-namespaces")["items"]:
+        metadata = instance["metadata"]
+        finalizers = metadata.get("finalizers", [])
+        if FINALIZER_DELETE_VOLUME not in finalizers:
+            continue
+        remaining = [name for name in finalizers if name != FINALIZER_DELETE_VOLUME]
+        patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": remaining}}
+        kubectl.call(
+            "patch", INSTANCE_PLURAL, metadata["name"], f"--namespace={metadata['namespace']}",
+            "--type=merge", f"--patch={json.dumps(patch)}",
+        )  # fmt: skip

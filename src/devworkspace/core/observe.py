@@ -18,14 +18,17 @@ from devworkspace.api.children import Pod
 from devworkspace.api.instance import InstanceStatus, Phase, TemplateUse, WorkspaceInstance
 from devworkspace.api.meta import Condition, ConditionStatus, Struct
 from devworkspace.core.address import environment_url
+from devworkspace.core.adoption import wanted_volume
 from devworkspace.core.conditions import find_condition, merge_conditions
+from devworkspace.core.deletion import has_consent
 from devworkspace.core.duration import format_duration
 from devworkspace.core.podstate import Finding, container_status, find_problem, is_ready, pod_condition
 from devworkspace.core.render.common import child_name
 from devworkspace.core.render.pod import template_revision
 from devworkspace.core.resolve import Refusal, Settings
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
-from devworkspace.core.world import World
+from devworkspace.core.volumestate import volume_state
+from devworkspace.core.world import World, own_volume
 
 SLOW_STEP: Final = timedelta(seconds=45)
 # The CRD's bound on status.message; a longer text would make the whole status write fail.
@@ -63,7 +66,8 @@ def observe(world: World, instance: WorkspaceInstance, settings: Settings | Refu
         stop_reason=(old.stop_reason or "User") if verdict.phase in ("Stopping", "Stopped") else None,
         restarts=_restarts(pod),
         template=_template_use(world, instance, settings, verdict),
-        data_policy=instance.spec.data_policy,
+        # What was agreed on before the deletion holds; nothing said later may cost the volume.
+        data_policy=old.data_policy if instance.metadata.deletion_timestamp else instance.spec.data_policy,
         conditions=merge_conditions(old.conditions, conditions, timestamp=timestamp),
         observed_generation=instance.metadata.generation,
     )
@@ -72,6 +76,8 @@ def observe(world: World, instance: WorkspaceInstance, settings: Settings | Refu
 def judge(world: World, instance: WorkspaceInstance, settings: Settings | Refusal) -> Verdict:
     """Phase, reason and sentence; the first rule that fits."""
     pod = world.pod
+    if instance.metadata.deletion_timestamp is not None:
+        return _judge_deletion(world, instance)
     if not instance.spec.running:
         return _judge_stopping(pod)
     if pod is None:
@@ -88,6 +94,16 @@ def judge(world: World, instance: WorkspaceInstance, settings: Settings | Refusa
     return _judge_start(world, settings, pod)
 
 
+def _judge_deletion(world: World, instance: WorkspaceInstance) -> Verdict:
+    if not has_consent(instance):
+        return Verdict("Stopping", reasons.DELETING, "The environment is being deleted; its disk is kept.")
+    users = world.deletion.users if world.deletion is not None else ()
+    if users:
+        message = f"The disk is still used by pod {users[0]!r}; it is deleted when that pod has ended."
+        return Verdict("Stopping", reasons.DELETING, message)
+    return Verdict("Stopping", reasons.DELETING, "The environment is being deleted together with its disk.")
+
+
 def _judge_stopping(pod: Pod | None) -> Verdict:
     if pod is not None:
         return Verdict("Stopping", reasons.STOPPING, "The editor is being stopped; the disk is kept.")
@@ -96,9 +112,11 @@ def _judge_stopping(pod: Pod | None) -> Verdict:
 
 def _judge_absent(world: World, settings: Settings | Refusal) -> Verdict:
     refusal = settings if isinstance(settings, Refusal) else world.write_refusal
-    if refusal is None:
+    if refusal is None or refusal.reason == reasons.VOLUME_RESIZE_REFUSED:
         return Verdict("Provisioning", reasons.STARTING, "The disk and the editor are being prepared.")
     condition = "TemplateResolved" if isinstance(settings, Refusal) else "Ready"
+    if refusal.reason == reasons.VOLUME_NOT_ADOPTABLE:
+        condition = "VolumeReady"
     return Verdict(
         "Pending", refusal.reason, refusal.message, Finding("Pending", refusal.reason, refusal.message, condition)
     )
@@ -178,7 +196,7 @@ def _conditions(
         return Condition(type=type_, status=status, reason=reason, message=message, observed_generation=generation)
 
     pod, started = world.pod, verdict.phase == "Running"
-    bound = any(volume.status.phase == "Bound" for volume in world.volumes)
+    volume = own_volume(world, instance)
     scheduled = pod_condition(pod, "PodScheduled") if pod is not None else None
     placed = scheduled is not None and scheduled.status == "True"
     pulled = (
@@ -188,8 +206,8 @@ def _conditions(
     outdated = _outdated(world, settings)
     degraded = ready and pod is not None and (_restarts(pod) or 0) > 0
     return (
-        condition("TemplateResolved", "True", reasons.RESOLVED),
-        condition("VolumeReady", *_state(bound, reasons.BOUND)),
+        condition("TemplateResolved", *_template_state(settings)),
+        condition("VolumeReady", *volume_state(volume, world.write_refusal)),
         condition("PodScheduled", *_state(placed, reasons.SCHEDULED)),
         condition("ImagePulled", *_state(pulled, reasons.PULLED)),
         condition("Ready", "True" if ready else "False", verdict.reason, "" if ready else _cut(verdict.message)),
@@ -206,6 +224,13 @@ def _conditions(
             f"The container was restarted {_restarts(pod)} times since it was created." if degraded else "",
         ),
     )
+
+
+def _template_state(settings: Settings | Refusal) -> tuple[ConditionStatus, str, str]:
+    """A running environment outlives its template, and says that the next start will not."""
+    if isinstance(settings, Refusal) and settings.reason != reasons.VOLUME_NOT_ADOPTABLE:
+        return "False", settings.reason, settings.message
+    return "True", reasons.RESOLVED, ""
 
 
 def _state(reached: bool, reason: str) -> tuple[ConditionStatus, str]:
@@ -234,9 +259,9 @@ def _url(world: World, instance: WorkspaceInstance, settings: Settings | Refusal
 
 
 def _volume_name(world: World, instance: WorkspaceInstance, verdict: Verdict) -> str | None:
-    if world.volumes:
-        return world.volumes[0].metadata.name
-    return child_name(instance) if verdict.phase == "Provisioning" else None
+    if (volume := own_volume(world, instance)) is not None:
+        return volume.metadata.name
+    return (wanted_volume(instance) or child_name(instance)) if verdict.phase == "Provisioning" else None
 
 
 def _started_at(world: World, verdict: Verdict, old: InstanceStatus) -> str | None:

@@ -14,10 +14,12 @@ from devworkspace.api import names
 from devworkspace.api.children import NetworkPolicy, PersistentVolumeClaim, Pod, Service
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
 from devworkspace.api.meta import Struct
+from devworkspace.core.adoption import Adopt, plan_adoption
 from devworkspace.core.credential import environment_credential
+from devworkspace.core.deletion import decide_on_volume, is_held
 from devworkspace.core.observe import SLOW_STEP, observe
-from devworkspace.core.podstate import is_ready
-from devworkspace.core.render.common import Body
+from devworkspace.core.podstate import container_status, is_ready
+from devworkspace.core.render.common import Body, child_name
 from devworkspace.core.render.pod import render_pod
 from devworkspace.core.render.policy import POLICY_NAME, render_network_policy
 from devworkspace.core.render.secret import render_secret
@@ -25,10 +27,11 @@ from devworkspace.core.render.service import render_service
 from devworkspace.core.render.volume import render_volume
 from devworkspace.core.resolve import Refusal, Settings, resolve
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
-from devworkspace.core.world import World
+from devworkspace.core.world import World, own_volume
 
-# An evicted pod finds no better node at once; a few seconds keep a full node from being hammered.
+# An evicted pod finds no better node at once, and one that fails again at once would fail for ever in a circle.
 REPLACE_FAILED_POD_AFTER: Final = timedelta(seconds=10)
+REPLACE_FAILED_POD_AT_MOST: Final = timedelta(minutes=5)
 
 Child = PersistentVolumeClaim | Service | NetworkPolicy
 Kind = Literal["PersistentVolumeClaim", "Secret", "Service", "Pod", "NetworkPolicy"]
@@ -43,11 +46,12 @@ class Apply(Struct, frozen=True):
 
 
 class Delete(Struct, frozen=True):
-    """A deletion that only holds for the object with this UID."""
+    """A deletion that only holds for the object with this UID; `failed` where a failed pod makes room for the next."""
 
     kind: Literal["Pod", "NetworkPolicy"]
     name: str
     uid: str
+    failed: bool = False
 
 
 class Retain(Struct, frozen=True):
@@ -58,13 +62,27 @@ class Retain(Struct, frozen=True):
     at: str
 
 
+class DeleteVolume(Struct, frozen=True):
+    """The end of somebody's data; made in one place only, from facts that are not a second old."""
+
+    name: str
+    uid: str
+
+
 class Plan(Struct, frozen=True):
-    """`status` is None where the stored one is true; `apply` holds groups that are written one after the other."""
+    """`status` is None where the stored one is true; `apply` holds groups that are written one after the other.
+
+    `hold` puts our finalizer on the instance, `release` takes it away.
+    """
 
     status: InstanceStatus | None = None
-    apply: tuple[tuple[Apply, ...], ...] = ()
+    hold: bool = False
     delete: tuple[Delete, ...] = ()
+    adopt: Adopt | None = None
+    apply: tuple[tuple[Apply, ...], ...] = ()
     retain: tuple[Retain, ...] = ()
+    delete_volume: DeleteVolume | None = None
+    release: bool = False
     requeue_after: timedelta | None = None
 
 
@@ -74,16 +92,24 @@ def make_plan(world: World) -> Plan:
     if instance is None:
         return _plan_absent(world)
     if instance.metadata.deletion_timestamp is not None:
-        return Plan()
+        return _plan_deletion(world, instance)
     if instance.metadata.annotations.get(names.ANNOTATION_PAUSED) == "true":
         return Plan()
     settings = resolve(instance, world.template, namespace_labels=world.namespace_labels)
+    adoption = plan_adoption(world, instance) if instance.spec.running and world.pod is None else None
+    if isinstance(adoption, Refusal) and isinstance(settings, Settings):
+        settings = adoption
     status = observe(world, instance, settings)
+    wants_deletion = instance.spec.data_policy == "Delete"
+    adopt = adoption if isinstance(adoption, Adopt) and isinstance(settings, Settings) else None
     return Plan(
         status=status if is_worth_writing(instance.status, status) else None,
-        apply=_applies(world, instance, settings),
+        hold=wants_deletion and not is_held(instance),
+        adopt=adopt,
+        apply=_applies(world, instance, settings) if adopt is None else (),
         delete=_deletes(world, instance),
         retain=_retains(world),
+        release=not wants_deletion and is_held(instance),
         requeue_after=_next_look(world, settings),
     )
 
@@ -94,6 +120,27 @@ def _plan_absent(world: World) -> Plan:
     unused = policy is not None and not world.namespace_in_use and policy.metadata.deletion_timestamp is None
     deletes = (Delete("NetworkPolicy", POLICY_NAME, policy.metadata.uid),) if unused and policy is not None else ()
     return Plan(retain=_retains(world), delete=deletes)
+
+
+def _plan_deletion(world: World, instance: WorkspaceInstance) -> Plan:
+    """An instance that waits for its end: for its volume to go with it, or for somebody else's finalizer."""
+    settings = resolve(instance, world.template, namespace_labels=world.namespace_labels)
+    status = observe(world, instance, settings)
+    written = status if is_worth_writing(instance.status, status) else None
+    if not is_held(instance):
+        return Plan(status=written)
+    pod = world.pod
+    if pod is not None:
+        terminating = pod.metadata.deletion_timestamp is not None
+        deletes = () if terminating else (Delete("Pod", pod.metadata.name, pod.metadata.uid),)
+        return Plan(status=written, delete=deletes)
+    if world.deletion is None:
+        return Plan(status=written)
+    verdict, volume = decide_on_volume(instance.metadata.uid, world.deletion), world.deletion.volume
+    if verdict == "wait":
+        return Plan(status=written, requeue_after=REPLACE_FAILED_POD_AFTER)
+    deletion = DeleteVolume(volume.metadata.name, volume.metadata.uid) if verdict == "delete" and volume else None
+    return Plan(status=written, delete_volume=deletion, release=True)
 
 
 def _retains(world: World) -> tuple[Retain, ...]:
@@ -117,20 +164,22 @@ def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Ref
         return ()
     starts = instance.spec.running and world.pod is None
     first: list[Apply] = []
-    volume = world.volumes[0] if world.volumes else None
+    volume = own_volume(world, instance)
     if volume is not None or starts:
         first += _apply_changed("PersistentVolumeClaim", render_volume(instance, settings, volume), volume)
     if world.service is not None or starts:
         first += _apply_changed("Service", render_service(instance, settings), world.service)
-    if starts:
+    if starts or _misses_secret(world.pod, instance):
         credential = environment_credential(world.installation.master_key, instance.metadata.uid)
         # Secrets are never read, so each start writes it: whoever deleted or changed it is put right.
         first.append(Apply("Secret", render_secret(instance, credential), expect_new=False))
+    if starts:
         policy = render_network_policy(
             instance.metadata.namespace, server_namespace=world.installation.server_namespace
         )
         first += _apply_changed("NetworkPolicy", policy, world.policy)
-    second = (Apply("Pod", render_pod(instance, settings), expect_new=True),) if starts else ()
+    claim = volume.metadata.name if volume is not None else child_name(instance)
+    second = (Apply("Pod", render_pod(instance, settings, volume=claim), expect_new=True),) if starts else ()
     return tuple(group for group in (tuple(first), second) if group)
 
 
@@ -148,9 +197,22 @@ def _deletes(world: World, instance: WorkspaceInstance) -> tuple[Delete, ...]:
     pod = world.pod
     if pod is None or pod.metadata.deletion_timestamp is not None:
         return ()
-    if not instance.spec.running or _restart_wanted(instance, pod) or _may_be_replaced(world, pod):
+    if not instance.spec.running or _restart_wanted(instance, pod):
         return (Delete("Pod", pod.metadata.name, pod.metadata.uid),)
+    if _may_be_replaced(world, pod):
+        return (Delete("Pod", pod.metadata.name, pod.metadata.uid, failed=True),)
     return ()
+
+
+def _misses_secret(pod: Pod | None, instance: WorkspaceInstance) -> bool:
+    """Whether a container cannot be made because the credential was deleted after the start."""
+    container = container_status(pod) if pod is not None else None
+    waiting = container.state.waiting if container is not None else None
+    return (
+        waiting is not None
+        and waiting.reason == "CreateContainerConfigError"
+        and f'secret "{child_name(instance)}"' in waiting.message
+    )
 
 
 def _restart_wanted(instance: WorkspaceInstance, pod: Pod) -> bool:
@@ -162,7 +224,12 @@ def _may_be_replaced(world: World, pod: Pod) -> bool:
     """A pod that ended for good (eviction, node shutdown) is replaced after a pause, counted from its last change."""
     if pod.status.phase not in ("Failed", "Succeeded"):
         return False
-    return world.now - _last_change(pod) >= REPLACE_FAILED_POD_AFTER
+    return world.now - _last_change(pod) >= _replacement_pause(world)
+
+
+def _replacement_pause(world: World) -> timedelta:
+    doubled = REPLACE_FAILED_POD_AFTER * float(2 ** min(world.replacements, 10))
+    return min(doubled, REPLACE_FAILED_POD_AT_MOST)
 
 
 def _last_change(pod: Pod) -> datetime:
@@ -176,7 +243,7 @@ def _next_look(world: World, settings: Settings | Refusal) -> timedelta | None:
     if pod is None or pod.metadata.deletion_timestamp is not None or isinstance(settings, Refusal) or is_ready(pod):
         return None
     if pod.status.phase in ("Failed", "Succeeded"):
-        return REPLACE_FAILED_POD_AFTER
+        return _replacement_pause(world)
     age = world.now - parse_timestamp(pod.metadata.creation_timestamp or "1970-01-01T00:00:00Z")
     due = [limit - age for limit in (SLOW_STEP, settings.start_timeout) if limit > age]
     return min(due) + timedelta(seconds=1) if due else None

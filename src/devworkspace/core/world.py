@@ -7,6 +7,8 @@ from devworkspace.api.children import NetworkPolicy, PersistentVolumeClaim, Pod,
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, Struct
 from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.core.deletion import DeletionFacts
+from devworkspace.core.render.common import child_name
 from devworkspace.core.resolve import Refusal
 
 
@@ -25,8 +27,10 @@ class World(Struct, frozen=True):
     """Everything known about one instance at one moment, from the caches.
 
     `instance` is None once it is gone. `volumes` are the instance's own, `left_volumes` those of earlier instances of
-    the same name. `write_refusal` is why the API server refused the last write
-    of a child, for as long as that write did not succeed.
+    the same name. `adoptable` is the volume that the instance asks to take over, `adoptable_in_use` whether the
+    instance that it was made for still exists. `write_refusal` is why the API server refused the last write of a child,
+    for as long as that write did not succeed. `replacements` counts the pods that lately failed and were replaced.
+    `deletion` is there only while the instance is being deleted and its volume might go with it.
     """
 
     key: Key
@@ -41,4 +45,17 @@ class World(Struct, frozen=True):
     service: Service | None = None
     policy: NetworkPolicy | None = None
     namespace_in_use: bool = True
+    adoptable: PersistentVolumeClaim | None = None
+    adoptable_in_use: bool = False
     write_refusal: Refusal | None = None
+    replacements: int = 0
+    deletion: DeletionFacts | None = None
+
+
+def own_volume(world: World, instance: WorkspaceInstance) -> PersistentVolumeClaim | None:
+    """The instance's volume: of several with its UID (a copied label) the one that status names, or the one made."""
+    by_name = {volume.metadata.name: volume for volume in world.volumes}
+    for name in (instance.status.pvc_name, child_name(instance)):
+        if name is not None and name in by_name:
+            return by_name[name]
+    return world.volumes[0] if world.volumes else None

@@ -20,20 +20,19 @@ from devworkspace.kube import clock
 from devworkspace.kube import config as kube_config
 from devworkspace.kube.client import Client
 from devworkspace.kube.config import Endpoint
-from devworkspace.kube.resource import Resource
 from devworkspace.kube.workqueue import WorkQueue
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.config import OperatorConfig
 from devworkspace.operator.handlers import make_registry, make_settings
 from devworkspace.operator.health import Health
+from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 from devworkspace.operator.login import add_login
 from devworkspace.operator.metrics import Metrics
 from devworkspace.operator.probes import make_probe_app
-from devworkspace.operator.reconciler import INSTANCES, Reconciler, RefusedWriteError
+from devworkspace.operator.reconciler import Reconciler, RefusedWriteError
 
 logger = logging.getLogger(__name__)
 
-TEMPLATES: Final = Resource(names.GROUP, names.VERSION, names.TEMPLATE_PLURAL, names.TEMPLATE_KIND, namespaced=False)
 MAX_CONNECTIONS: Final = 50
 
 

@@ -1,7 +1,8 @@
 """Everything that the operator knows of the cluster, and the World of one instance cut out of it."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -10,6 +11,7 @@ from devworkspace.api.children import Namespace, NetworkPolicy, PersistentVolume
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta
 from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.core.adoption import wanted_volume
 from devworkspace.core.render.policy import POLICY_NAME
 from devworkspace.core.resolve import Refusal
 from devworkspace.core.timestamps import format_timestamp
@@ -19,6 +21,8 @@ from devworkspace.kube.informer import Informer
 from devworkspace.kube.resource import NAMESPACES, NETWORK_POLICIES, PODS, PVCS, SERVICES
 from devworkspace.operator.store import Store
 
+# A pod that ran this long without being replaced has earned a quick replacement again.
+_FORGET_REPLACEMENTS_AFTER: Final = timedelta(minutes=30)
 _OURS = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
 _BY_UID = "instance-uid"
 _BY_INSTANCE = "instance"
@@ -35,6 +39,7 @@ class Cluster:
         self.templates: Store[WorkspaceTemplate] = Store()
         self.write_refusals: dict[str, Refusal] = {}
         self._deleted_pods: set[str] = set()
+        self._replacements: dict[Key, tuple[int, datetime]] = {}
         self._enqueue = enqueue
         by_uid = {_BY_UID: _uid_label}
         self.pods = Informer(client, PODS, Pod, label_selector=_OURS, indexers=by_uid, on_change=self._child_changed)
@@ -76,8 +81,37 @@ class Cluster:
             service=next(iter(self.services.by_index(_BY_UID, uid)), None) if uid is not None else None,
             policy=self.policies.get(Key(key.namespace, POLICY_NAME)),
             namespace_in_use=self.instances.count(key.namespace) > 0,
+            adoptable=self._adoptable(instance),
+            adoptable_in_use=self._adoptable_in_use(instance),
             write_refusal=self.write_refusals.get(uid) if uid is not None else None,
+            replacements=self._count_replacements(key, now),
         )
+
+    def _adoptable(self, instance: WorkspaceInstance | None) -> PersistentVolumeClaim | None:
+        name = wanted_volume(instance) if instance is not None else None
+        return self.volumes.get(Key(instance.metadata.namespace, name)) if instance is not None and name else None
+
+    def _adoptable_in_use(self, instance: WorkspaceInstance | None) -> bool:
+        """Whether the volume's label names an instance that exists; the label `retained` alone can be set by hand."""
+        if instance is None or (volume := self._adoptable(instance)) is None:
+            return False
+        uid = volume.metadata.labels.get(names.LABEL_INSTANCE_UID)
+        others = (self.instances.get(key) for key in self.instances.keys_in(instance.metadata.namespace))
+        return any(other is not None and other.metadata.uid == uid for other in others)
+
+    def _count_replacements(self, key: Key, now: datetime) -> int:
+        count, at = self._replacements.get(key, (0, now))
+        return count if now - at < _FORGET_REPLACEMENTS_AFTER else 0
+
+    def note_replacement(self, key: Key, now: datetime) -> None:
+        """Counts a pod that failed, so that the next one waits longer; forgotten at a restart of the operator."""
+        self._replacements[key] = (self._count_replacements(key, now) + 1, now)
+
+    def forget_instance(self, key: Key, uid: str) -> None:
+        """Drops what was remembered about an instance that is gone."""
+        self.instances.drop(key, uid)
+        self.write_refusals.pop(uid, None)
+        self._replacements.pop(key, None)
 
     def _pod_of(self, uid: str | None, now: datetime) -> Pod | None:
         """The instance's pod; of several (a forged label) the one that the instance owns."""

@@ -62,8 +62,7 @@ def make_registry(cluster: Cluster) -> kopf.OperatorRegistry:
             return
         key = instance.metadata.key
         if event["type"] == "DELETED":
-            cluster.instances.drop(key, instance.metadata.uid)
-            cluster.write_refusals.pop(instance.metadata.uid, None)
+            cluster.forget_instance(key, instance.metadata.uid)
         else:
             cluster.instances.put(instance)
         cluster.instance_changed(key)

@@ -12,17 +12,20 @@ from devworkspace.api import names
 from devworkspace.api.children import NetworkPolicy, PersistentVolumeClaim, Pod, Service
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
-from devworkspace.core.plan import Apply, Delete, Kind, Plan, Retain, make_plan
+from devworkspace.core.deletion import is_held
+from devworkspace.core.plan import Apply, Delete, Kind, Plan, make_plan
 from devworkspace.core.refusals import explain_refusal, name_conflict
 from devworkspace.core.resolve import Refusal
+from devworkspace.core.volumestate import resize_refused
+from devworkspace.core.world import World
 from devworkspace.kube.client import Client
-from devworkspace.kube.errors import AlreadyExists, ApiError, Conflict, KubeError, NotFound
+from devworkspace.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, KubeError, NotFound
 from devworkspace.kube.resource import NETWORK_POLICIES, PODS, PVCS, SECRETS, SERVICES, Resource
 from devworkspace.operator.cluster import Cluster
+from devworkspace.operator.kinds import INSTANCES
+from devworkspace.operator.volumes import Volumes
 
 logger = logging.getLogger(__name__)
-
-INSTANCES: Final = Resource(names.GROUP, names.VERSION, names.INSTANCE_PLURAL, names.INSTANCE_KIND)
 
 
 class SecretMetadata(Struct, frozen=True):
@@ -54,6 +57,7 @@ class Reconciler:
     def __init__(self, *, client: Client, cluster: Cluster, now: Callable[[], datetime]) -> None:
         self._client = client
         self._cluster = cluster
+        self._volumes = Volumes(client, cluster)
         self._now = now
 
     async def reconcile(self, key: Key) -> float | None:
@@ -62,7 +66,7 @@ class Reconciler:
         Returns seconds or None. Raises what the queue answers with a back-off: network failures, overload, and refused
         writes after they were told in status.
         """
-        world = self._cluster.world(key, self._now())
+        world = await self._world(key)
         plan = make_plan(world)
         try:
             await self._carry_out(key, world.instance, plan)
@@ -74,15 +78,57 @@ class Reconciler:
             return 0.0
         return plan.requeue_after.total_seconds() if plan.requeue_after is not None else None
 
+    async def _world(self, key: Key) -> World:
+        """What is known from the caches; where data might be deleted, also what is read now."""
+        world = self._cluster.world(key, self._now())
+        instance = world.instance
+        ending = instance is not None and instance.metadata.deletion_timestamp is not None and is_held(instance)
+        if instance is None or not ending or world.pod is not None:
+            return world
+        return replace(world, deletion=await self._volumes.deletion_facts(world, instance))
+
     async def _carry_out(self, key: Key, instance: WorkspaceInstance | None, plan: Plan) -> None:
         if instance is not None and plan.status is not None and not await self._write_status(instance, plan.status):
             return
+        if instance is not None and plan.hold and not await self._set_finalizer(instance, held=True):
+            return
         for deletion in plan.delete:
-            await self._delete(key.namespace, deletion)
-        for group in plan.apply:
-            await self._apply_group(instance, group)
+            await self._delete(key, deletion)
+        if instance is not None and plan.adopt is not None:
+            await self._volumes.adopt(instance, plan.adopt)
+        refusals = [refusal for group in plan.apply for refusal in await self._apply_group(instance, group)]
         for retain in plan.retain:
-            await self._retain(key.namespace, retain)
+            await self._volumes.retain(key.namespace, retain)
+        if plan.delete_volume is not None:
+            await self._volumes.delete(key.namespace, plan.delete_volume)
+        if instance is not None and plan.release:
+            await self._set_finalizer(instance, held=False)
+        if refusals:
+            raise RefusedWriteError(refusals[0])
+
+    async def _set_finalizer(self, instance: WorkspaceInstance, *, held: bool) -> bool:
+        """False when the instance has gone, or is going: the API server takes no finalizer then."""
+        metadata = (self._cluster.instances.get(instance.metadata.key) or instance).metadata
+        finalizers = [name for name in metadata.finalizers if name != names.FINALIZER_DELETE_VOLUME]
+        if held:
+            finalizers.append(names.FINALIZER_DELETE_VOLUME)
+        patch = {
+            "metadata": {
+                "uid": instance.metadata.uid,
+                # A list is replaced as a whole; the version keeps what others added to it meanwhile.
+                "resourceVersion": metadata.resource_version,
+                "finalizers": finalizers,
+            }
+        }
+        try:
+            written = await self._client.merge_patch(INSTANCES, metadata.key, patch, WorkspaceInstance)
+        except (NotFound, Invalid):
+            return False
+        if held or finalizers:
+            self._cluster.instances.put(written)
+        else:
+            self._cluster.forget_instance(metadata.key, metadata.uid)
+        return True
 
     async def _write_status(self, instance: WorkspaceInstance, status: InstanceStatus) -> bool:
         """False when the instance has gone or was replaced: nothing may be made for it then."""
@@ -98,7 +144,7 @@ class Reconciler:
         try:
             written = await self._client.apply_status(INSTANCES, body, WorkspaceInstance)
         except NotFound:
-            self._cluster.instances.drop(metadata.key, metadata.uid)
+            self._cluster.forget_instance(metadata.key, metadata.uid)
             return False
         except Conflict:
             logger.info("%s was replaced meanwhile", metadata.key)
@@ -108,15 +154,17 @@ class Reconciler:
         self._cluster.instances.put(written)
         return True
 
-    async def _apply_group(self, instance: WorkspaceInstance | None, group: tuple[Apply, ...]) -> None:
+    async def _apply_group(self, instance: WorkspaceInstance | None, group: tuple[Apply, ...]) -> tuple[Refusal, ...]:
+        """Writes a group at once. Returns refusals that nothing else needs to wait for."""
         results = await asyncio.gather(*(self._apply(instance, action) for action in group), return_exceptions=True)
         # A refusal is what the owner must read; it must not hide behind a neighbour's network failure.
         failures = [result for result in results if isinstance(result, BaseException)]
         failures.sort(key=lambda failure: not isinstance(failure, RefusedWriteError))
         if failures:
             raise failures[0]
+        return tuple(result for result in results if isinstance(result, Refusal))
 
-    async def _apply(self, instance: WorkspaceInstance | None, action: Apply) -> None:
+    async def _apply(self, instance: WorkspaceInstance | None, action: Apply) -> Refusal | None:
         resource, type_ = _KINDS[action.kind]
         metadata = action.body["metadata"]
         key = Key(metadata["namespace"], metadata["name"])
@@ -125,7 +173,7 @@ class Reconciler:
                 raise RefusedWriteError(name_conflict(kind=action.kind, name=key.name))
             self._cluster.remember(existing)
             if action.kind == "Pod":
-                return
+                return None
         try:
             applied = await self._client.apply(resource, action.body, type_)
         except (Conflict, AlreadyExists):
@@ -136,8 +184,11 @@ class Reconciler:
             refusal = explain_refusal(kind=action.kind, status=error.status, message=error.message)
             if refusal is None:
                 raise
+            if action.kind == "PersistentVolumeClaim" and not action.expect_new:
+                return resize_refused(error.message)
             raise RefusedWriteError(refusal) from error
         self._cluster.remember(applied)
+        return None
 
     async def _find(self, resource: Resource, key: Key, type_: type[Any]) -> Any:
         try:
@@ -145,30 +196,20 @@ class Reconciler:
         except NotFound:
             return None
 
-    async def _delete(self, namespace: str, deletion: Delete) -> None:
+    async def _delete(self, key: Key, deletion: Delete) -> None:
         resource, _ = _KINDS[deletion.kind]
         try:
-            await self._client.delete(resource, Key(namespace, deletion.name), uid=deletion.uid)
+            await self._client.delete(resource, Key(key.namespace, deletion.name), uid=deletion.uid)
         except (NotFound, Conflict):
             # Gone already, or another object under that name: the watch will tell.
             return
         if deletion.kind == "Pod":
             self._cluster.pod_deleted(deletion.uid)
-
-    async def _retain(self, namespace: str, retain: Retain) -> None:
-        patch = {
-            "metadata": {
-                "uid": retain.uid,
-                "labels": {names.LABEL_RETAINED: "true"},
-                "annotations": {names.ANNOTATION_RETAINED_AT: retain.at},
-            }
-        }
-        try:
-            volume = await self._client.merge_patch(PVCS, Key(namespace, retain.name), patch, PersistentVolumeClaim)
-        except (NotFound, Conflict):
-            return
-        logger.info("volume %s/%s is retained", namespace, retain.name)
-        self._cluster.remember(volume)
+        else:
+            self._cluster.policies.forget(Key(key.namespace, deletion.name), deletion.uid)
+        if deletion.failed:
+            logger.info("%s: the failed pod is replaced", key)
+            self._cluster.note_replacement(key, self._now())
 
     async def _tell_refusal(self, key: Key, instance: WorkspaceInstance | None, refusal: Refusal) -> None:
         if instance is None or self._cluster.write_refusals.get(instance.metadata.uid) == refusal:

@@ -117,7 +117,7 @@ def test_the_whole_pod() -> None:
 
 def test_a_custom_image_keeps_its_own_command_and_gets_no_credential() -> None:
     environment = {"image": "jupyter", "ide": "custom", "command": ["start"], "args": ["--x"], "port": 8888}
-    pod = render_pod(make_instance(), make_settings(template=make_template(environment=environment)))
+    pod = render_pod(make_instance(), make_settings(template=make_template(environment=environment)), volume="v")
     container = pod["spec"]["containers"][0]
     assert (container["command"], container["args"]) == (["start"], ["--x"])
     assert [variable["name"] for variable in container["env"]] == ["HOME"]
@@ -142,7 +142,7 @@ def test_placement_reaches_the_pod_as_kubernetes_writes_it() -> None:
     }
     environment = {"image": "i", "imagePullSecrets": [{"name": "registry"}], "imagePullPolicy": "Never"}
     template = make_template(scheduling=scheduling, environment=environment)
-    spec = msgspec.to_builtins(render_pod(make_instance(), make_settings(template=template)))["spec"]
+    spec = msgspec.to_builtins(render_pod(make_instance(), make_settings(template=template), volume="v"))["spec"]
     assert spec["nodeSelector"] == {"pool": "dev"}
     assert spec["tolerations"] == [{"key": "dev", "operator": "Exists"}]
     assert (spec["runtimeClassName"], spec["priorityClassName"]) == ("kata", "low")

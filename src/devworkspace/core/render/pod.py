@@ -29,7 +29,8 @@ def template_revision(settings: Settings) -> str:
     )
 
 
-def render_pod(instance: WorkspaceInstance, settings: Settings) -> Body:
+def render_pod(instance: WorkspaceInstance, settings: Settings, *, volume: str) -> Body:
+    """The pod; `volume` is the name of the claim that holds the home directory."""
     restarted_at = instance.metadata.annotations.get(names.ANNOTATION_RESTARTED_AT, "")
     revision = template_revision(settings)
     annotations = {
@@ -49,7 +50,7 @@ def render_pod(instance: WorkspaceInstance, settings: Settings) -> Body:
             "securityContext": _pod_security(settings.environment),
             "containers": [_container(instance, settings)],
             "volumes": [
-                {"name": names.VOLUME_NAME, "persistentVolumeClaim": {"claimName": child_name(instance)}},
+                {"name": names.VOLUME_NAME, "persistentVolumeClaim": {"claimName": volume}},
             ],
             **_pull_secrets(settings.environment),
             **_placement(settings.scheduling),

@@ -9,20 +9,16 @@ from devworkspace.core.resolve import Settings
 
 
 def render_volume(instance: WorkspaceInstance, settings: Settings, existing: PersistentVolumeClaim | None) -> Body:
-    """The claim; one that exists keeps its class and access mode (immutable) and never shrinks."""
+    """The claim. One that exists keeps its name, class and access mode, and grows only by the instance's own wish."""
     storage = settings.storage
-    size, class_name = storage.size, storage.storage_class_name
+    name, size, class_name = child_name(instance), storage.size, storage.storage_class_name
     access_modes: tuple[str, ...] = (storage.access_mode,)
     if existing is not None:
-        current = existing.spec.resources.requests.get("storage", "0")
-        size = current if parse_quantity(current) > parse_quantity(size) else size
+        name = existing.metadata.name
+        size = _grown(existing, instance.spec.overrides.storage.size)
         class_name, access_modes = existing.spec.storage_class_name, existing.spec.access_modes or access_modes
     labels = child_labels(instance)
-    annotations = {
-        names.ANNOTATION_INSTANCE: instance.metadata.name,
-        names.ANNOTATION_TEMPLATE: settings.template,
-        **({names.ANNOTATION_OWNER: instance.spec.owner} if instance.spec.owner else {}),
-    }
+    annotations = volume_annotations(instance)
     # Class and access mode are left out of the hash: the API server fills the class in, and neither can change.
     inputs_hash = digest(str(size), labels, annotations)
     spec: Body = {"accessModes": list(access_modes), "resources": {"requests": {"storage": str(size)}}}
@@ -32,10 +28,26 @@ def render_volume(instance: WorkspaceInstance, settings: Settings, existing: Per
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {
-            "name": child_name(instance),
+            "name": name,
             "namespace": instance.metadata.namespace,
             "labels": labels,
             "annotations": {names.ANNOTATION_INPUTS_HASH: inputs_hash, **annotations},
         },
         "spec": spec,
     }
+
+
+def volume_annotations(instance: WorkspaceInstance) -> dict[str, str]:
+    """What a volume tells about its environment, also when that is gone."""
+    return {
+        names.ANNOTATION_INSTANCE: instance.metadata.name,
+        names.ANNOTATION_TEMPLATE: instance.spec.template_ref,
+        **({names.ANNOTATION_OWNER: instance.spec.owner} if instance.spec.owner else {}),
+    }
+
+
+def _grown(existing: PersistentVolumeClaim, wanted: str | int | None) -> str | int:
+    current = existing.spec.resources.requests.get("storage", "0")
+    if wanted is None or parse_quantity(current) >= parse_quantity(wanted):
+        return current
+    return wanted

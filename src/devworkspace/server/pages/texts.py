@@ -87,6 +87,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "reason.AdmissionRefused": ("Refused by a cluster policy", "被集群策略拒绝"),
     "reason.CrashLoop": ("The container keeps exiting", "容器反复退出"),
     "reason.EditorNotAnswering": ("The editor does not answer", "编辑器无响应"),
+    "reason.Deleting": ("Being deleted", "正在删除"),
     "reason.Evicted": ("The node ran short", "节点资源紧张，已被驱逐"),
     "reason.ImageNameInvalid": ("The image name is not valid", "镜像名称无效"),
     "reason.ImageNotFound": ("Image not found", "镜像不存在"),
@@ -104,7 +105,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "reason.TemplateHidden": ("The template is hidden", "环境模板已隐藏"),
     "reason.TemplateNotAllowed": ("The template is not for this project", "此项目不可使用该环境模板"),
     "reason.Unschedulable": ("No room in the cluster", "集群资源不足"),
+    "reason.VolumeNotAdoptable": ("The disk cannot be taken over", "无法接管该磁盘"),
     "reason.VolumePending": ("Disk not ready", "磁盘尚未就绪"),
+    "reason.VolumeResizeRefused": ("The disk cannot be enlarged", "磁盘无法扩容"),
+    "reason.VolumeResizing": ("The disk is being enlarged", "磁盘正在扩容"),
 }
 
 

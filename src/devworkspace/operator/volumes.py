@@ -1,0 +1,133 @@
+"""Writes that decide about somebody's data: adopting, retaining and, in one function, deleting volumes."""
+
+import logging
+from typing import TypeVar
+
+from devworkspace.api import names
+from devworkspace.api.children import Namespace, PersistentVolumeClaim
+from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.meta import Key, ObjectMeta, Struct
+from devworkspace.core.adoption import Adopt
+from devworkspace.core.deletion import DeletionFacts
+from devworkspace.core.plan import DeleteVolume, Retain
+from devworkspace.core.render.common import child_labels
+from devworkspace.core.render.volume import volume_annotations
+from devworkspace.core.world import World, own_volume
+from devworkspace.kube.client import Client
+from devworkspace.kube.errors import Conflict, NotFound
+from devworkspace.kube.resource import NAMESPACES, PODS, PVCS, Resource
+from devworkspace.operator.cluster import Cluster
+from devworkspace.operator.kinds import CRDS, INSTANCE_CRD, INSTANCES
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class _Definition(Struct, frozen=True):
+    metadata: ObjectMeta
+
+
+class _Claim(Struct, frozen=True):
+    claim_name: str = ""
+
+
+class _PodVolume(Struct, frozen=True):
+    persistent_volume_claim: _Claim | None = None
+
+
+class _PodSpec(Struct, frozen=True):
+    volumes: tuple[_PodVolume, ...] = ()
+
+
+class _PodStatus(Struct, frozen=True):
+    phase: str = ""
+
+
+class _VolumeUser(Struct, frozen=True):
+    """A pod of anybody, as far as it tells which volumes it mounts."""
+
+    metadata: ObjectMeta
+    spec: _PodSpec = _PodSpec()
+    status: _PodStatus = _PodStatus()
+
+
+class Volumes:
+    """Carries out what a plan says about volumes. Methods raise `KubeError` where it is worth another try."""
+
+    def __init__(self, client: Client, cluster: Cluster) -> None:
+        self._client = client
+        self._cluster = cluster
+
+    async def deletion_facts(self, world: World, instance: WorkspaceInstance) -> DeletionFacts:
+        """What a deletion is decided on, read from the API server now and not from a cache."""
+        namespace = instance.metadata.namespace
+        cached = own_volume(world, instance)
+        return DeletionFacts(
+            instance=await self._find(INSTANCES, instance.metadata.key, WorkspaceInstance),
+            volume=await self._find(PVCS, cached.metadata.key, PersistentVolumeClaim) if cached is not None else None,
+            torn_down=await self._is_torn_down(namespace),
+            users=await self._users(cached.metadata.key) if cached is not None else (),
+        )
+
+    async def delete(self, namespace: str, volume: DeleteVolume) -> None:
+        """The only call in this product that deletes a volume; `core.deletion` decides, the UID is a precondition."""
+        key = Key(namespace, volume.name)
+        try:
+            await self._client.delete(PVCS, key, uid=volume.uid)
+        except (NotFound, Conflict):
+            return
+        logger.info("volume %s is deleted, as its owner asked", key)
+        self._cluster.volumes.forget(key, volume.uid)
+
+    async def adopt(self, instance: WorkspaceInstance, adopt: Adopt) -> None:
+        """Makes a left volume the instance's own; `Conflict` when somebody was faster."""
+        patch = {
+            "metadata": {
+                "uid": adopt.uid,
+                "resourceVersion": adopt.resource_version,
+                "labels": {**child_labels(instance), names.LABEL_RETAINED: None},
+                "annotations": {**volume_annotations(instance), names.ANNOTATION_RETAINED_AT: None},
+            }
+        }
+        key = Key(instance.metadata.namespace, adopt.name)
+        self._cluster.remember(await self._client.merge_patch(PVCS, key, patch, PersistentVolumeClaim))
+        logger.info("%s took over volume %s", instance.metadata.key, adopt.name)
+
+    async def retain(self, namespace: str, retain: Retain) -> None:
+        patch = {
+            "metadata": {
+                "uid": retain.uid,
+                "labels": {names.LABEL_RETAINED: "true"},
+                "annotations": {names.ANNOTATION_RETAINED_AT: retain.at},
+            }
+        }
+        try:
+            volume = await self._client.merge_patch(PVCS, Key(namespace, retain.name), patch, PersistentVolumeClaim)
+        except (NotFound, Conflict):
+            return
+        logger.info("volume %s/%s is retained", namespace, retain.name)
+        self._cluster.remember(volume)
+
+    async def _is_torn_down(self, namespace: str) -> bool:
+        """Whether the deletion is somebody's clearing away of a whole namespace or of the API itself."""
+        found = await self._find(NAMESPACES, Key("", namespace), Namespace)
+        definition = await self._find(CRDS, INSTANCE_CRD, _Definition)
+        return any(parent is None or parent.metadata.deletion_timestamp is not None for parent in (found, definition))
+
+    async def _users(self, volume: Key) -> tuple[str, ...]:
+        pods = await self._client.list(PODS, _VolumeUser, namespace=volume.namespace)
+        if pods.unreadable:
+            return tuple(metadata.name for metadata in pods.unreadable)
+        return tuple(
+            pod.metadata.name
+            for pod in pods.items
+            if pod.status.phase not in ("Succeeded", "Failed")
+            and any(mounted.persistent_volume_claim == _Claim(volume.name) for mounted in pod.spec.volumes)
+        )
+
+    async def _find(self, resource: Resource, key: Key, type_: type[T]) -> T | None:
+        try:
+            return await self._client.get(resource, key, type_)
+        except NotFound:
+            return None
