@@ -172,6 +172,20 @@ async def test_of_two_that_want_a_volume_one_gets_it(tmp_path: Path) -> None:
         assert pods_of(server, loser) == []
 
 
+async def test_who_waits_for_a_volume_gets_it_once_its_environment_is_gone(tmp_path: Path) -> None:
+    async with FakeApiServer() as server, running_operator(server, tmp_path):
+        put_template(server)
+        volume = child(put_instance(server))
+        await let_pod_answer(server)
+        await eventually(lambda: phase_of(server) == "Running")
+        heir = Key("team", "heir")
+        ask_for(server, volume, heir.name)
+        await eventually(lambda: "delete that one first" in status_of(server, heir).get("message", ""))
+        server.remove(INSTANCES, DEMO)
+        await eventually(lambda: phase_of(server, heir) == "Provisioning")
+        assert status_of(server, heir)["pvcName"] == volume.name
+
+
 async def test_nobody_takes_over_what_belongs_to_another_owner(tmp_path: Path) -> None:
     async with FakeApiServer() as server, running_operator(server, tmp_path):
         volume = await leave_a_volume(server, owner="ada")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -36,10 +36,12 @@ class Live:
     def key(self, name: str) -> Key:
         return Key(self.namespace, name)
 
-    async def create(self, name: str = "demo", *, template: str = "python", **spec: Any) -> WorkspaceInstance:
+    async def create(
+        self, name: str = "demo", *, template: str = "python", annotations: Mapping[str, str] | None = None, **spec: Any
+    ) -> WorkspaceInstance:
         """Creates an instance."""
         body = {
-            "metadata": {"name": name, "namespace": self.namespace},
+            "metadata": {"name": name, "namespace": self.namespace, "annotations": dict(annotations or {})},
             "spec": {"templateRef": template, **spec},
         }
         return await self.client.create(INSTANCES, body, WorkspaceInstance)
@@ -61,10 +63,16 @@ class Live:
 
     async def wait_phase(self, phase: str, name: str = "demo", *, seconds: float = 90) -> WorkspaceInstance:
         """The instance once it has this phase; fails with what it says instead."""
+        return await self.wait_until(lambda instance: instance.status.phase == phase, phase, name, seconds=seconds)
+
+    async def wait_until(
+        self, holds: Callable[[WorkspaceInstance], bool], what: str, name: str = "demo", *, seconds: float = 90
+    ) -> WorkspaceInstance:
+        """The instance once something holds for it; `what` names it in the failure, beside what status says instead."""
         deadline, instance = time.monotonic() + seconds, await self.get(name)
-        while instance.status.phase != phase:
+        while not holds(instance):
             assert time.monotonic() < deadline, (
-                f"{name} is {instance.status.phase} and not {phase} after {seconds} s: {instance.status.message}"
+                f"{name} is {instance.status.phase} and not {what} after {seconds} s: {instance.status.message}"
             )
             await asyncio.sleep(0.1)
             instance = await self.get(name)

@@ -19,7 +19,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Generic, NoReturn, TypeVar
@@ -28,12 +28,12 @@ from devworkspace.api.meta import Key, ObjectMeta
 from devworkspace.kube.client import Client, ListResult, WatchEvent
 from devworkspace.kube.codec import KubeObject
 from devworkspace.kube.errors import Gone, KubeError
+from devworkspace.kube.index import Index, Indexer
 from devworkspace.kube.resource import Resource
 
 T = TypeVar("T", bound=KubeObject)
 
 OnChange = Callable[[T | None, T | None], None]
-Indexer = Callable[[T], Iterable[str]]
 
 _FAILURES_BEFORE_LIST: Final = 3
 
@@ -94,8 +94,7 @@ class Informer(Generic[T]):
         self._timing = timing or Timing()
         self._monotonic = monotonic
         self._store: dict[Key, T] = {}
-        self._indexers = dict(indexers or {})
-        self._index: dict[str, dict[str, set[Key]]] = {name: {} for name in self._indexers}
+        self._index: Index[T] = Index(indexers or {})
         self._remembered_during_list: set[Key] | None = None
         self._resource_version = ""
         self._relist_at = 0.0
@@ -114,7 +113,7 @@ class Informer(Generic[T]):
 
     def by_index(self, name: str, value: str) -> tuple[T, ...]:
         """Return the objects for which indexer `name` yields `value`, ordered by key."""
-        return tuple(self._store[key] for key in sorted(self._index[name].get(value, ())))
+        return tuple(self._store[key] for key in self._index.find(name, value))
 
     def is_stale(self, limit_seconds: float, now: float) -> bool:
         """Tell whether nothing was heard from the server for longer than `limit_seconds` at monotonic time `now`."""
@@ -265,26 +264,11 @@ class Informer(Generic[T]):
         self._report(known, None)
 
     def _set(self, key: Key, obj: T) -> None:
-        self._unindex(key)
+        self._index.replace(key, self._store.get(key), obj)
         self._store[key] = obj
-        for name, indexer in self._indexers.items():
-            for value in indexer(obj):
-                self._index[name].setdefault(value, set()).add(key)
 
     def _unset(self, key: Key) -> None:
-        self._unindex(key)
-        del self._store[key]
-
-    def _unindex(self, key: Key) -> None:
-        if (known := self._store.get(key)) is None:
-            return
-        for name, indexer in self._indexers.items():
-            index = self._index[name]
-            for value in indexer(known):
-                if keys := index.get(value):
-                    keys.discard(key)
-                    if not keys:
-                        del index[value]
+        self._index.replace(key, self._store.pop(key), None)
 
     def _report(self, old: T | None, new: T | None) -> None:
         if self._on_change is None or old is new:

@@ -26,6 +26,8 @@ _FORGET_REPLACEMENTS_AFTER: Final = timedelta(minutes=30)
 _OURS = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
 _BY_UID = "instance-uid"
 _BY_INSTANCE = "instance"
+_BY_TEMPLATE = "template"
+_BY_WANTED_VOLUME = "wanted volume"
 
 Child = Pod | PersistentVolumeClaim | Service | NetworkPolicy
 
@@ -35,7 +37,9 @@ class Cluster:
 
     def __init__(self, client: Client, installation: Installation, enqueue: Callable[[Key], None]) -> None:
         self.installation = installation
-        self.instances: Store[WorkspaceInstance] = Store()
+        self.instances: Store[WorkspaceInstance] = Store(
+            {_BY_UID: _own_uid, _BY_TEMPLATE: _template_name, _BY_WANTED_VOLUME: _wanted_volume}
+        )
         self.templates: Store[WorkspaceTemplate] = Store()
         self.write_refusals: dict[str, Refusal] = {}
         self._deleted_pods: set[str] = set()
@@ -49,7 +53,7 @@ class Cluster:
             PersistentVolumeClaim,
             label_selector=_OURS,
             indexers={**by_uid, _BY_INSTANCE: _instance_annotation},
-            on_change=self._child_changed,
+            on_change=self._volume_changed,
         )
         self.services = Informer(
             client, SERVICES, Service, label_selector=_OURS, indexers=by_uid, on_change=self._child_changed
@@ -95,9 +99,8 @@ class Cluster:
         """Whether the volume's label names an instance that exists; the label `retained` alone can be set by hand."""
         if instance is None or (volume := self._adoptable(instance)) is None:
             return False
-        uid = volume.metadata.labels.get(names.LABEL_INSTANCE_UID)
-        others = (self.instances.get(key) for key in self.instances.keys_in(instance.metadata.namespace))
-        return any(other is not None and other.metadata.uid == uid for other in others)
+        uid = volume.metadata.labels.get(names.LABEL_INSTANCE_UID, "")
+        return bool(self.instances.by_index(_BY_UID, uid))
 
     def _count_replacements(self, key: Key, now: datetime) -> int:
         count, at = self._replacements.get(key, (0, now))
@@ -134,9 +137,8 @@ class Cluster:
         self._enqueue(key)
 
     def template_changed(self, name: str) -> None:
-        for instance in self.instances.values():
-            if instance.spec.template_ref == name:
-                self._enqueue(instance.metadata.key)
+        for instance in self.instances.by_index(_BY_TEMPLATE, name):
+            self._enqueue(instance.metadata.key)
 
     def _child_changed(self, old: Child | None, new: Child | None) -> None:
         child = new if new is not None else old
@@ -146,6 +148,13 @@ class Cluster:
             self._deleted_pods.discard(child.metadata.uid)
         name = child.metadata.labels.get(names.LABEL_INSTANCE, "")
         self._enqueue(Key(child.metadata.namespace, name))
+
+    def _volume_changed(self, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None) -> None:
+        self._child_changed(old, new)
+        volume = new if new is not None else old
+        if volume is not None:
+            for instance in self.instances.by_index(_BY_WANTED_VOLUME, str(volume.metadata.key)):
+                self._enqueue(instance.metadata.key)
 
     def _policy_changed(self, old: NetworkPolicy | None, new: NetworkPolicy | None) -> None:
         policy = new if new is not None else old
@@ -175,6 +184,19 @@ class Cluster:
                 self.services.remember(child)
             case NetworkPolicy():
                 self.policies.remember(child)
+
+
+def _own_uid(instance: WorkspaceInstance) -> Iterator[str]:
+    yield instance.metadata.uid
+
+
+def _template_name(instance: WorkspaceInstance) -> Iterator[str]:
+    yield instance.spec.template_ref
+
+
+def _wanted_volume(instance: WorkspaceInstance) -> Iterator[str]:
+    if (name := wanted_volume(instance)) is not None:
+        yield str(Key(instance.metadata.namespace, name))
 
 
 def _uid_label(child: Child) -> Iterator[str]:

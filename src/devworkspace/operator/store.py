@@ -1,10 +1,12 @@
 """Objects of one of our own kinds, as Kopf's watch reports them."""
 
-from collections import defaultdict
-from collections.abc import Iterable
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Final, Generic, Protocol, TypeVar
 
 from devworkspace.api.meta import Key, ObjectMeta
+from devworkspace.kube.index import Index, Indexer
+
+_BY_NAMESPACE: Final = "namespace"
 
 
 class Named(Protocol):
@@ -18,9 +20,9 @@ T = TypeVar("T", bound=Named)
 class Store(Generic[T]):
     """A dictionary by key that never lets an older version replace a newer one of the same object."""
 
-    def __init__(self) -> None:
+    def __init__(self, indexers: Mapping[str, Indexer[T]] | None = None) -> None:
         self._objects: dict[Key, T] = {}
-        self._names: defaultdict[str, set[Key]] = defaultdict(set)
+        self._index: Index[T] = Index({**(indexers or {}), _BY_NAMESPACE: lambda known: (known.metadata.namespace,)})
         self._unreadable: dict[Key, int] = {}
 
     def get(self, key: Key) -> T | None:
@@ -29,11 +31,15 @@ class Store(Generic[T]):
     def values(self) -> tuple[T, ...]:
         return tuple(self._objects.values())
 
+    def by_index(self, name: str, value: str) -> tuple[T, ...]:
+        """The objects for which indexer `name` yields `value`, ordered by key."""
+        return tuple(self._objects[key] for key in self._index.find(name, value))
+
     def keys_in(self, namespace: str) -> tuple[Key, ...]:
-        return tuple(self._names.get(namespace, ()))
+        return self._index.find(_BY_NAMESPACE, namespace)
 
     def count(self, namespace: str) -> int:
-        return len(self._names.get(namespace, ()))
+        return self._index.count(_BY_NAMESPACE, namespace)
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -41,8 +47,8 @@ class Store(Generic[T]):
     def put(self, new: T) -> None:
         key, old = new.metadata.key, self._objects.get(new.metadata.key)
         if old is None or old.metadata.uid != new.metadata.uid or _version(new) >= _version(old):
+            self._index.replace(key, old, new)
             self._objects[key] = new
-            self._names[key.namespace].add(key)
 
     def version(self, key: Key) -> int:
         """The newest version that the watch reported under this name, 0 for none."""
@@ -57,8 +63,7 @@ class Store(Generic[T]):
         """Forgets an object; a successor of the same name stays."""
         self._unreadable.pop(key, None)
         if (known := self._objects.get(key)) is not None and known.metadata.uid == uid:
-            del self._objects[key]
-            self._names[key.namespace].discard(key)
+            self._index.replace(key, self._objects.pop(key), None)
 
     def absent_from(self, present: Iterable[tuple[Key, str]]) -> tuple[T, ...]:
         """Known objects that a complete list (key, UID) does not have: their deletion was missed."""
