@@ -25,9 +25,10 @@ from devworkspace.kube import resource as kinds
 from devworkspace.kube.clock import now
 from devworkspace.kube.config import Endpoint
 from devworkspace.kube.resource import Resource
+from tests.support.fake_answers import LEASES, WITHOUT_STATUS, answer, event_kind, is_selected, refusal_body
 from tests.support.fake_discovery import discover
 from tests.support.fake_faults import Fault, Logged, Stream
-from tests.support.fake_objects import Object, matches_fields, matches_labels, merge_patch, without_status
+from tests.support.fake_objects import Object, merge_patch
 from tests.support.fake_routes import Target, target_of
 from tests.support.fake_store import Change, Refusal, Store
 
@@ -37,7 +38,6 @@ TEMPLATES: Final = Resource(GROUP, "v1alpha1", "ideworkspacetemplates", "Workspa
 CRDS: Final = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
 )
-LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 KNOWN: Final = (
     kinds.PODS,
     kinds.PVCS,
@@ -51,7 +51,6 @@ KNOWN: Final = (
     INSTANCES,
     TEMPLATES,
 )
-_WITHOUT_STATUS: Final = {kinds.SECRETS, kinds.EVENTS, LEASES, kinds.NETWORK_POLICIES}
 
 
 @dataclass(slots=True)
@@ -60,11 +59,6 @@ class _Rest:
 
     items: list[Object]
     version: int
-
-
-def _refusal(status: int, reason: str, message: str, details: dict[str, Any] | None = None) -> Object:
-    body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message}
-    return body | {"reason": reason, "code": status, "details": details or {}}
 
 
 def _line(kind: str, obj: Object) -> bytes:
@@ -187,7 +181,7 @@ class FakeApiServer:
     def fail_streams(self, status: int, reason: str, resource: str | None = None) -> None:
         """Send an error event in mid-stream; the server closes after it."""
         for stream in self._streams(resource):
-            stream.send(_line("ERROR", _refusal(status, reason, f"told to fail with {status}")))
+            stream.send(_line("ERROR", refusal_body(status, reason, f"told to fail with {status}")))
             stream.end()
 
     def bookmark(self, resource: str | None = None) -> None:
@@ -208,11 +202,11 @@ class FakeApiServer:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         try:
             self._authenticate(request)
-            if (discovered := discover(request.path, self.resources, without_status=_WITHOUT_STATUS)) is not None:
+            if (discovered := discover(request.path, self.resources, without_status=WITHOUT_STATUS)) is not None:
                 return web.json_response(discovered)
             if request.path == kinds.SUBJECT_ACCESS_REVIEWS.path():
                 return await self._review(request)
-            target = target_of(request, self.resources, without_status=_WITHOUT_STATUS)
+            target = target_of(request, self.resources, without_status=WITHOUT_STATUS)
         except Refusal as refusal:
             return _response(refusal)
         return await self._serve_target(request, target)
@@ -245,73 +239,19 @@ class FakeApiServer:
             return None
         wanted = {"Retry-After": fault.retry_after, "Location": fault.location}
         headers = {name: value for name, value in wanted.items() if value}
-        body = _refusal(fault.status, fault.reason, f"told to answer {fault.status}")
+        body = refusal_body(fault.status, fault.reason, f"told to answer {fault.status}")
         return web.json_response(body, status=fault.status, headers=headers)
 
     async def _answer(self, request: web.Request, target: Target) -> web.StreamResponse:
-        query = request.query
-        resource, key = target.resource, target.key
-        dry_run = query.get("dryRun") == "All"
         match target.verb:
             case "watch":
                 return await self._watch(request, target)
             case "list":
                 return web.json_response(self._list(request, target))
-            case "get":
-                return web.json_response(self.store.get(resource, key))
-            case "delete":
-                return web.json_response(self._delete(key, resource, await _body(request)))
-            case "create":
-                body = await _body(request)
-                body.setdefault("metadata", {}).setdefault("namespace", key.namespace)
-                if not key.namespace:
-                    del body["metadata"]["namespace"]
-                body = body if resource in _WITHOUT_STATUS else without_status(body)
-                manager = query.get("fieldManager", "unknown")
-                return web.json_response(
-                    self.store.create(resource, body, manager=manager, dry_run=dry_run), status=201
-                )
-            case "apply":
-                return web.json_response(self._apply(request, target, await _body(request), dry_run=dry_run))
-            case "patch":
-                body = merge_patch(self.store.get(resource, key), await _body(request))
-            case _:
-                body = await _body(request)
-        return web.json_response(
-            self.store.update(resource, key, body, subresource=target.subresource, dry_run=dry_run)
-        )
-
-    def _apply(self, request: web.Request, target: Target, body: Object, *, dry_run: bool) -> Object:
-        manager = request.query.get("fieldManager")
-        if not manager:
-            raise Refusal(422, "Invalid", "fieldManager: Required value: is required for apply patch")
-        if body.get("apiVersion") != target.resource.api_version or body.get("kind") != target.resource.kind:
-            raise Refusal(400, "BadRequest", "the type in the body does not match the path")
-        if kinds.key_of(body).name not in {"", target.key.name}:
-            raise Refusal(400, "BadRequest", "the name in the body does not match the path")
-        metadata = {**(body.get("metadata") or {}), "name": target.key.name}
-        if target.key.namespace:
-            metadata["namespace"] = target.key.namespace
-        return self.store.apply(
-            target.resource,
-            target.key,
-            {**body, "metadata": metadata},
-            manager=manager,
-            force=request.query.get("force") == "true",
-            subresource=target.subresource,
-            dry_run=dry_run,
-        )
-
-    def _delete(self, key: Key, resource: Resource, options: Object) -> Object:
-        wanted = options.get("preconditions") or {}
-        self.store.delete(
-            resource,
-            key,
-            uid=wanted.get("uid"),
-            version=wanted.get("resourceVersion"),
-            grace=options.get("gracePeriodSeconds"),
-        )
-        return {"kind": "Status", "apiVersion": "v1", "status": "Success"}
+            case verb:
+                body = {} if verb == "get" else await _body(request)
+                answered = answer(self.store, target, request.query, body)
+                return web.json_response(answered, status=201 if verb == "create" else 200)
 
     def _list(self, request: web.Request, target: Target) -> Object:
         limit = int(request.query.get("limit") or 0)
@@ -321,7 +261,7 @@ class FakeApiServer:
                 raise Refusal(410, "Expired", "The provided continue parameter is too old")
         else:
             items = self.store.list(target.resource, target.key.namespace)
-            rest = _Rest([obj for obj in items if _selected(request, obj)], self.store.version)
+            rest = _Rest([obj for obj in items if is_selected(request.query, obj)], self.store.version)
         page, later = (rest.items[:limit], rest.items[limit:]) if limit else (rest.items, [])
         metadata: Object = {"resourceVersion": str(rest.version)}
         if later:
@@ -337,13 +277,13 @@ class FakeApiServer:
         stream = Stream(target.resource.plural)
 
         def forward(change: Change) -> None:
-            if (line := _event_line(request, target, change)) is not None:
-                stream.send(line)
+            if (kind := event_kind(request.query, target, change)) is not None:
+                stream.send(_line(kind, _shaped(request, change.new)))
 
         try:
             if asked == "0":
                 for obj in self.store.list(target.resource, target.key.namespace):
-                    if _selected(request, obj):
+                    if is_selected(request.query, obj):
                         stream.send(_line("ADDED", _shaped(request, obj)))
             else:
                 for change in self.store.since(target.resource, int(asked)):
@@ -351,7 +291,7 @@ class FakeApiServer:
         except Refusal as refusal:
             if self.gone_as_status:
                 raise
-            stream.send(_line("ERROR", _refusal(refusal.status, refusal.reason, refusal.message)))
+            stream.send(_line("ERROR", refusal_body(refusal.status, refusal.reason, refusal.message)))
             stream.end()
         self.store.listeners.append(forward)
         self.streams.append(stream)
@@ -417,27 +357,6 @@ async def _body(request: web.Request) -> Object:
     return body
 
 
-def _selected(request: web.Request, obj: Object) -> bool:
-    labels = obj["metadata"].get("labels") or {}
-    return matches_labels(request.query.get("labelSelector", ""), labels) and matches_fields(
-        request.query.get("fieldSelector", ""), obj
-    )
-
-
-def _event_line(request: web.Request, target: Target, change: Change) -> bytes | None:
-    """Return the event as this watch sees it: entering a selector is ADDED, leaving it is DELETED."""
-    if change.resource != target.resource:
-        return None
-    if target.key.namespace and change.new["metadata"].get("namespace") != target.key.namespace:
-        return None
-    before = change.old is not None and _selected(request, change.old)
-    after = change.kind != "DELETED" and _selected(request, change.new)
-    if not before and not after:
-        return None
-    kind = "MODIFIED" if before and after else "ADDED" if after else "DELETED"
-    return _line(kind, _shaped(request, change.new))
-
-
 def _shaped(request: web.Request, obj: Object) -> Object:
     """Return only the metadata if the client asked for `PartialObjectMetadata`."""
     if "as=PartialObjectMetadata" not in request.headers.get("Accept", ""):
@@ -446,7 +365,7 @@ def _shaped(request: web.Request, obj: Object) -> Object:
 
 
 def _response(refusal: Refusal) -> web.Response:
-    body = _refusal(refusal.status, refusal.reason, refusal.message, refusal.details)
+    body = refusal_body(refusal.status, refusal.reason, refusal.message, refusal.details)
     return web.json_response(body, status=refusal.status)
 
 

@@ -1,16 +1,30 @@
 """From method and path to what a request is about."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
-
-from aiohttp import web
+from typing import Final, Protocol
 
 from devworkspace.api.meta import Key
 from devworkspace.kube.resource import Resource
 from tests.support.fake_store import Refusal
 
 _PATCHES: Final = {"application/apply-patch+yaml": "apply", "application/merge-patch+json": "patch"}
+
+
+class Asked(Protocol):
+    """The head of a request; aiohttp's requests fit."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def query(self) -> Mapping[str, str]: ...
+
+    @property
+    def content_type(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +41,7 @@ class Target:
         return f"{self.resource.plural}/{self.subresource}" if self.subresource else self.resource.plural
 
 
-def target_of(request: web.Request, known: Sequence[Resource], *, without_status: Collection[Resource]) -> Target:
+def target_of(request: Asked, known: Sequence[Resource], *, without_status: Collection[Resource]) -> Target:
     """Return the target of a request, 404 for what is not `known`."""
     parts = request.path.strip("/").split("/")
     if parts[0] == "apis" and len(parts) > 3:
@@ -47,7 +61,7 @@ def target_of(request: web.Request, known: Sequence[Resource], *, without_status
     return Target(_verb(request, name), resource, Key(namespace, name), subresource)
 
 
-def _verb(request: web.Request, name: str) -> str:
+def _verb(request: Asked, name: str) -> str:
     match request.method:
         case "GET" if name:
             return "get"

@@ -45,12 +45,22 @@ class Stored:
 class Store:
     """All methods are synchronous, so that a request is atomic in the event loop."""
 
-    def __init__(self, *, window: int, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self,
+        *,
+        window: int,
+        clock: Callable[[], datetime] = now,
+        new_uid: Callable[[], str] = lambda: str(uuid.uuid4()),
+        soon: Callable[[Callable[[], None]], object] = lambda work: asyncio.get_running_loop().call_soon(work),
+    ) -> None:
+        """`soon` takes what the garbage collector has to do, which is not done at once."""
         self.version = 100
         self.objects: dict[Resource, dict[Key, Stored]] = {}
         self.history: deque[Change] = deque(maxlen=window)
         self.compacted = self.version
         self.clock = clock
+        self.new_uid = new_uid
+        self.soon = soon
         self.graceful: set[Resource] = set()
         self.listeners: list[Callable[[Change], None]] = []
         self._alive: set[str] = set()
@@ -89,7 +99,7 @@ class Store:
             raise Refusal(409, "AlreadyExists", f'{resource.plural} "{key.name}" already exists', {"name": key.name})
         if metadata.get("resourceVersion"):
             raise Refusal(400, "BadRequest", "resourceVersion should not be set on objects to be created")
-        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": timestamp(self.clock()), "generation": 1}
+        metadata |= {"uid": self.new_uid(), "creationTimestamp": timestamp(self.clock()), "generation": 1}
         obj |= {"apiVersion": resource.api_version, "kind": resource.kind}
         if dry_run:
             return obj
@@ -119,6 +129,7 @@ class Store:
         kept = {name: old["metadata"][name] for name in _SERVER_FIELDS if name in old["metadata"]}
         changeable = old["metadata"] if subresource else wanted
         new["metadata"] = {k: v for k, v in changeable.items() if k not in _SERVER_FIELDS} | kept
+        _refuse_late_finalizers(old, new)
         if new == old or dry_run:
             return new
         if desired_part(new) != desired_part(old):
@@ -203,7 +214,7 @@ class Store:
         for owner in owners:
             self._dependents.setdefault(owner, set()).add((resource, key))
         if owners and not self._alive.intersection(owners):
-            asyncio.get_running_loop().call_soon(self._collect, resource, key, metadata["uid"])
+            self.soon(lambda: self._collect(resource, key, metadata["uid"]))
 
     def _collect(self, resource: Resource, key: Key, uid: str) -> None:
         stored = self.objects[resource].get(key)
@@ -223,6 +234,12 @@ class Store:
         self.history.append(change)
         for listener in list(self.listeners):
             listener(change)
+
+
+def _refuse_late_finalizers(old: Object, new: Object) -> None:
+    added = set(new["metadata"].get("finalizers") or ()) - set(old["metadata"].get("finalizers") or ())
+    if old["metadata"].get("deletionTimestamp") and added:
+        raise Refusal(422, "Invalid", "no new finalizers can be added if the object is being deleted")
 
 
 def _released(old: Object, new: Object) -> bool:
