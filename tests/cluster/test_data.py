@@ -6,7 +6,6 @@ import time
 import pytest
 
 from devworkspace.api import names, reasons
-from devworkspace.api.children import PersistentVolumeClaim
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.core.conditions import find_condition
@@ -44,15 +43,6 @@ async def _delete_and_wait(live: Live, name: str = "demo") -> None:
     await live.wait_gone(INSTANCES, name)
 
 
-async def _wait_retained(live: Live, name: str) -> PersistentVolumeClaim:
-    deadline, volume = time.monotonic() + 20, await live.volume(name)
-    while names.LABEL_RETAINED not in volume.metadata.labels:
-        assert time.monotonic() < deadline, f"volume {name} is not marked as kept"
-        await asyncio.sleep(0.1)
-        volume = await live.volume(name)
-    return volume
-
-
 def _refusal(instance: WorkspaceInstance) -> str | None:
     condition = find_condition(instance.status.conditions, "VolumeReady")
     return condition.reason if condition is not None else None
@@ -78,7 +68,7 @@ async def test_a_policy_changed_after_the_deletion_was_asked_for_keeps_the_volum
     )
     await _set_finalizers(live)
     await live.wait_gone(INSTANCES, "demo")
-    await _wait_retained(live, status.pvc_name or "")
+    await live.wait_retained(status.pvc_name or "")
     heir = await _running(live, "heir", adopt=status.pvc_name)
     assert await _read(live, heir) == digest
 
@@ -121,7 +111,7 @@ async def test_a_kept_volume_is_taken_over_with_everything_on_it(live: Live) -> 
     digest = await _write(live, status)
     kept = await live.volume(status.pvc_name or "")
     await _delete_and_wait(live)
-    await _wait_retained(live, kept.metadata.name)
+    await live.wait_retained(kept.metadata.name)
 
     heir = await _running(live, "heir", adopt=kept.metadata.name, owner="alice")
     assert heir.pvc_name == kept.metadata.name
@@ -134,7 +124,8 @@ async def test_a_kept_volume_is_taken_over_with_everything_on_it(live: Live) -> 
     assert [claim.metadata.name for claim in claims.items] == [kept.metadata.name]
 
     await _delete_and_wait(live, "heir")
-    assert (await _wait_retained(live, kept.metadata.name)).metadata.annotations[names.ANNOTATION_INSTANCE] == "heir"
+    await live.wait_retained(kept.metadata.name)
+    assert (await live.volume(kept.metadata.name)).metadata.annotations[names.ANNOTATION_INSTANCE] == "heir"
 
 
 async def test_only_the_same_owner_takes_over_and_only_what_nobody_uses(live: Live) -> None:
@@ -151,7 +142,7 @@ async def test_only_the_same_owner_takes_over_and_only_what_nobody_uses(live: Li
     started = await live.wait_phase("Running", "early")
     assert started.status.pvc_name == volume
     await _delete_and_wait(live, "early")
-    await _wait_retained(live, volume)
+    await live.wait_retained(volume)
 
     await live.create("mallory", template="base", owner="mallory", annotations=wish)
     refused = await live.wait_until(
@@ -165,7 +156,7 @@ async def test_only_the_same_owner_takes_over_and_only_what_nobody_uses(live: Li
 async def test_of_two_that_want_one_volume_one_gets_it(live: Live) -> None:
     status = await _running(live)
     await _delete_and_wait(live)
-    await _wait_retained(live, status.pvc_name or "")
+    await live.wait_retained(status.pvc_name or "")
     wish = {names.ANNOTATION_ADOPT_VOLUME: status.pvc_name or ""}
     await asyncio.gather(*(live.create(name, template="base", annotations=wish) for name in ("one", "two")))
 

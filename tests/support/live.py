@@ -91,6 +91,14 @@ class Live:
     async def volume(self, name: str) -> PersistentVolumeClaim:
         return await self.client.get(PVCS, self.key(name), PersistentVolumeClaim)
 
+    async def wait_retained(self, *volumes: str, seconds: float = 20) -> None:
+        """Waits until volumes carry the mark that their environment is gone."""
+        deadline = time.monotonic() + seconds
+        for name in volumes:
+            while names.LABEL_RETAINED not in (await self.volume(name)).metadata.labels:
+                assert time.monotonic() < deadline, f"volume {name} is not marked as kept after {seconds} s"
+                await asyncio.sleep(0.1)
+
     async def execute(self, pod: str, *command: str, timeout: float = 60) -> str:
         """Output of a command in the environment's container."""
         return await asyncio.to_thread(
