@@ -116,6 +116,28 @@ async def test_a_patch_with_a_version_is_an_optimistic_lock() -> None:
             await client.merge_patch(PODS, key("a"), {"metadata": {"resourceVersion": old}, "spec": {"x": 2}}, Thing)
 
 
+async def test_replace_happens_on_the_version_that_was_read_and_no_other() -> None:
+    async with opened() as (server, client):
+        server.put(PODS, thing("a", nodeName="n1"))
+        read = await client.get(PODS, key("a"), dict)
+        replaced = await client.replace(PODS, {**read, "spec": {"nodeName": "n2"}}, Thing)
+        assert (replaced.spec.node_name, replaced.metadata.uid) == ("n2", read["metadata"]["uid"])
+        with pytest.raises(errors.Conflict, match="the resource version does not match"):
+            await client.replace(PODS, {**read, "spec": {"nodeName": "n3"}}, Thing)
+        with pytest.raises(ValueError, match="needs the resourceVersion"):
+            await client.replace(PODS, thing("a"), Thing)
+
+
+async def test_a_lost_reply_to_replace_is_not_repeated_by_anybody() -> None:
+    async with opened() as (server, client):
+        read = server.put(PODS, thing("a"))
+        await client.get(PODS, key("a"), Thing)
+        server.faults.append(Fault(verb="update", drop="after"))
+        with pytest.raises(errors.Unreachable):
+            await client.replace(PODS, {**read, "spec": {"nodeName": "n2"}}, Thing)
+        assert log_of(server) == [("get", 200), ("update", 0)]
+
+
 async def test_a_hostile_name_is_refused_before_any_request() -> None:
     async with opened() as (server, client):
         with pytest.raises(errors.InvalidName):

@@ -1,8 +1,9 @@
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from devworkspace.kube.clock import now, parse_timestamp, timestamp
+from devworkspace.kube.clock import elapsed, micro_timestamp, now, parse_timestamp, timestamp
 
 NOON = datetime(2026, 11, 24, 12, 0, 5, 999_999, tzinfo=UTC)
 
@@ -16,9 +17,21 @@ def test_timestamp_has_whole_seconds_in_utc(moment: datetime) -> None:
     assert timestamp(moment) == "2026-11-24T12:00:05Z"
 
 
-def test_a_naive_time_is_refused() -> None:
+@pytest.mark.parametrize("moment", [NOON, NOON.astimezone(timezone(timedelta(hours=8)))])
+def test_micro_timestamp_has_six_digits_in_utc(moment: datetime) -> None:
+    assert micro_timestamp(moment) == "2026-11-24T12:00:05.999999Z"
+    assert micro_timestamp(moment.replace(microsecond=0)) == "2026-11-24T12:00:05.000000Z"
+    assert parse_timestamp(micro_timestamp(moment)) == moment
+
+
+def test_elapsed_never_goes_back() -> None:
+    assert elapsed() <= elapsed()
+
+
+@pytest.mark.parametrize("write", [timestamp, micro_timestamp])
+def test_a_naive_time_is_refused(write: Callable[[datetime], str]) -> None:
     with pytest.raises(ValueError, match="without a zone"):
-        timestamp(NOON.replace(tzinfo=None))
+        write(NOON.replace(tzinfo=None))
 
 
 @pytest.mark.parametrize(

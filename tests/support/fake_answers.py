@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from devworkspace.kube import resource as kinds
-from devworkspace.kube.resource import Resource
 from tests.support.fake_objects import Object, matches_fields, matches_labels, merge_patch, without_status
 from tests.support.fake_routes import Target
 from tests.support.fake_store import Change, ChangeKind, Refusal, Store
 
-LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
-WITHOUT_STATUS: Final = {kinds.SECRETS, kinds.EVENTS, LEASES, kinds.NETWORK_POLICIES}
+WITHOUT_STATUS: Final = {kinds.SECRETS, kinds.EVENTS, kinds.LEASES, kinds.NETWORK_POLICIES}
 
 
 def refusal_body(status: int, reason: str, message: str, details: dict[str, Any] | None = None) -> Object:

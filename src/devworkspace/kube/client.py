@@ -229,6 +229,24 @@ class Client:
         )
         return decode(await self._transport.send(request), type, what=str(request))
 
+    async def replace(self, resource: Resource, body: Mapping[str, Any], type: type[A]) -> A:
+        """Replace an object as a whole, in the version that `body` names; `Conflict` if that is not the newest.
+
+        Not repeated when the answer gets lost: the second one would conflict with the success of the first.
+        """
+        if not (body.get("metadata") or {}).get("resourceVersion"):
+            raise ValueError(f"replacing {resource.kind} {key_of(body)} needs the resourceVersion that was read")
+        request = Request(
+            verb="update",
+            resource=resource.plural,
+            method="PUT",
+            path=resource.object_path(key_of(body)),
+            params=self._write_params(dry_run=False),
+            body=encode(_typed(resource, body)),
+            idempotent=False,
+        )
+        return decode(await self._transport.send(request), type, what=str(request))
+
     async def merge_patch(
         self,
         resource: Resource,

@@ -43,6 +43,10 @@ class DecodeError(KubeError):
     """The server answered with something that does not fit the expected type."""
 
 
+class NotLeading(KubeError):
+    """This process does not hold the Lease, or cannot prove it in time; nothing was sent."""
+
+
 class ApiError(KubeError):
     """The API server refused. `reason` is its CamelCase word, `details` the Status's details, as sent."""
 

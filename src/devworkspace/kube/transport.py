@@ -217,13 +217,17 @@ class Transport:
     def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         # Compression saves bytes inside a cluster network and costs CPU on both sides, so it is declined.
         headers = {"User-Agent": self._user_agent, "Accept-Encoding": "identity"}
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=connector,
             headers=headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
         )
+        # aiohttp would silently repeat PUT and DELETE when a kept connection breaks under them. `send` decides that:
+        # the repeat of a PUT conflicts with its own success. No public switch exists (aiohttp's test client does this).
+        session._retry_connection = False
+        return session
 
 
 def _opened(session: aiohttp.ClientSession | None) -> aiohttp.ClientSession:
