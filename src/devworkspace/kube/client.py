@@ -22,8 +22,9 @@ from devworkspace.kube.codec import (
 )
 from devworkspace.kube.config import Endpoint
 from devworkspace.kube.errors import ApiError, Gone, Unreachable
+from devworkspace.kube.ratelimit import TokenBucket
 from devworkspace.kube.resource import Resource, key_of
-from devworkspace.kube.transport import JSON, OnRequest, Request, RetryPolicy, Transport, unreachable
+from devworkspace.kube.transport import JSON, OnRequest, Request, RetryPolicy, Transport, WriteGate, unreachable
 
 __all__ = ["Client", "KubeObject", "ListResult", "OnlyMetadata", "WatchEvent"]
 
@@ -53,6 +54,7 @@ class Client:
 
     All writes carry `field_manager`. `timeout` is seconds per attempt, `limit` the connections of everything but
     watches, `silence` the seconds without a byte after which a watch counts as dead (bookmarks come every minute).
+    `gate` is asked before every attempt to write, `rate_limit` before every request but watches.
     Methods raise the classes of `devworkspace.kube.errors`; `Unreachable` leaves open whether a write happened.
     """
 
@@ -67,6 +69,8 @@ class Client:
         silence: float = 70.0,
         retry: RetryPolicy | None = None,
         on_request: OnRequest | None = None,
+        gate: WriteGate | None = None,
+        rate_limit: TokenBucket | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.field_manager = field_manager
@@ -78,6 +82,8 @@ class Client:
             user_agent=user_agent,
             retry=retry or RetryPolicy(),
             on_request=on_request,
+            gate=gate,
+            rate_limit=rate_limit,
         )
 
     async def __aenter__(self) -> Self:

@@ -6,10 +6,14 @@ What is retried, and why it is safe:
 - Any request after 429: the server says that it did not begin.
 - Any request once after 401, with a fresh credential: the server did not look at it.
 A create is not repeated after a lost answer, because the second one would fail on the success of the first.
+
+No repeat begins later than one timeout after the first attempt: a server that hangs must not hold a worker for minutes.
+The caller's own back-off goes on from there.
 """
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -24,11 +28,15 @@ from yarl import URL
 
 from devworkspace.kube.config import Endpoint
 from devworkspace.kube.errors import ApiError, Unauthorized, Unreachable, api_error, clean
+from devworkspace.kube.ratelimit import TokenBucket
 
 JSON: Final = "application/json"
 
 OnRequest = Callable[[str, str, int, float], None]
 """Called after every exchange with verb, resource (`pods`, `pods/status`), HTTP status (0: no answer) and seconds."""
+
+WriteGate = Callable[[], float]
+"""Asked before every attempt to write: raises `NotLeading`, or returns the seconds within which it must be over."""
 
 log: Final = logging.getLogger("devworkspace.kube")
 
@@ -82,7 +90,8 @@ class _Outcome:
 class Transport:
     """Sessions to one endpoint; an async context manager.
 
-    Streams have connections of their own, so that watches never take the `limit` connections of other requests.
+    Streams have connections of their own, so that watches never take the `limit` connections of other requests; the
+    rate limit does not count them.
     """
 
     def __init__(
@@ -94,6 +103,8 @@ class Transport:
         user_agent: str,
         retry: RetryPolicy,
         on_request: OnRequest | None,
+        gate: WriteGate | None,
+        rate_limit: TokenBucket | None,
     ) -> None:
         self._endpoint = endpoint
         self._timeout = timeout
@@ -101,6 +112,8 @@ class Transport:
         self._user_agent = user_agent
         self._retry = retry
         self._on_request = on_request
+        self._gate = gate
+        self._rate_limit = rate_limit
         self._requests: aiohttp.ClientSession | None = None
         self._streams: aiohttp.ClientSession | None = None
 
@@ -119,30 +132,34 @@ class Transport:
         self._requests = self._streams = None
 
     async def send(self, request: Request) -> bytes:
-        """Return the body of the 2xx answer. Raises an `ApiError`, `Unreachable` or `ConfigError`."""
+        """Return the body of the 2xx answer. Raises an `ApiError`, `Unreachable`, `NotLeading` or `ConfigError`."""
+        began = time.monotonic()
         attempt = 0
         renewed = False
         while True:
             attempt += 1
             try:
                 return await self._exchange(request)
-            except ApiError as error:
-                if error.status == HTTPStatus.UNAUTHORIZED and not renewed:
+            except (ApiError, Unreachable) as error:
+                if isinstance(error, Unauthorized) and not renewed:
                     renewed = True
                     attempt -= 1
                     self._endpoint.credential.expire()
                     continue
-                if not _may_repeat(request, error) or (delay := self._retry.delay(attempt, error)) is None:
+                delay = self._retry.delay(attempt, error) if _may_repeat(request, error) else None
+                if delay is None or time.monotonic() - began + delay >= self._timeout:
                     raise
                 log.debug("%s: %s; again in %.2f s", request, error, delay)
-            except Unreachable as error:
-                if not request.idempotent or (delay := self._retry.delay(attempt, error)) is None:
-                    raise
-                log.debug("%s; again in %.2f s", error, delay)
             await asyncio.sleep(delay)
 
     async def _exchange(self, request: Request) -> bytes:
-        limits = aiohttp.ClientTimeout(total=self._timeout, sock_connect=min(10.0, self._timeout))
+        if self._rate_limit is not None:
+            await self._rate_limit.take()
+        seconds = self._timeout
+        if self._gate is not None and request.method != "GET":
+            seconds = min(seconds, self._gate())
+        # aiohttp would round a longer timeout up to a whole second, beyond what the gate allows.
+        limits = aiohttp.ClientTimeout(total=seconds, sock_connect=min(10.0, seconds), ceil_threshold=math.inf)
         with self._measured(request) as outcome:
             response = await self._answer(_opened(self._requests), request, limits=limits)
             async with response:
@@ -236,7 +253,9 @@ def _opened(session: aiohttp.ClientSession | None) -> aiohttp.ClientSession:
     return session
 
 
-def _may_repeat(request: Request, error: ApiError) -> bool:
+def _may_repeat(request: Request, error: ApiError | Unreachable) -> bool:
+    if isinstance(error, Unreachable):
+        return request.idempotent
     if error.status == HTTPStatus.TOO_MANY_REQUESTS:
         return True
     return request.idempotent and error.status >= 500
