@@ -16,14 +16,61 @@ def unschedulable(message: str, reason: str = "Unschedulable") -> dict[str, Any]
     return {"phase": "Pending", "conditions": [condition]}
 
 
+def init_status(*, code: int) -> dict[str, Any]:
+    """A container that prepares the start and has ended."""
+    state = {"terminated": {"exitCode": code, "message": "" if code == 0 else "no space left"}}
+    return {"name": "copy", "ready": code == 0, "state": state}
+
+
 ROWS = {
     "no node has room": (
         unschedulable("0/3 nodes are available: 3 Insufficient cpu."),
         Finding(
             "Pending",
             reasons.UNSCHEDULABLE,
-            "No node has room for this environment (0/3 nodes are available: 3 Insufficient cpu). "
+            "No node has room for this environment: too little cpu on 3 of 3 nodes (it asks for 100m). "
+            "The scheduler says: 0/3 nodes are available: 3 Insufficient cpu. "
             "Stop another environment or ask for fewer resources.",
+            "PodScheduled",
+        ),
+    ),
+    "each node lacks something else": (
+        unschedulable(
+            "0/4 nodes are available: 1 Insufficient memory, 2 Insufficient nvidia.com/gpu, 1 Too many pods. "
+            "preemption: 0/4 nodes are available: 4 No preemption victims found for incoming pod."
+        ),
+        Finding(
+            "Pending",
+            reasons.UNSCHEDULABLE,
+            "No node has room for this environment: too little memory on 1 of 4 nodes (it asks for 256Mi), "
+            "too little nvidia.com/gpu on 2 of 4 nodes, too many pods on 1 of 4 nodes. The scheduler says: 0/4 nodes "
+            "are available: 1 Insufficient memory, 2 Insufficient nvidia.com/gpu, 1 Too many pods. "
+            "Stop another environment or ask for fewer resources.",
+            "PodScheduled",
+        ),
+    ),
+    "no node is of the wanted kind": (
+        unschedulable(
+            "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. no new claims to "
+            "deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+        ),
+        Finding(
+            "Pending",
+            reasons.UNSCHEDULABLE,
+            "No node fits this environment. The scheduler says: 0/1 nodes are available: 1 node(s) didn't match Pod's "
+            "node affinity/selector. Ask an admin to correct the template's node selector and tolerations, "
+            "or to add a node.",
+            "PodScheduled",
+        ),
+    ),
+    "something holds it back": (
+        unschedulable("Scheduling is blocked due to non-empty scheduling gates", reason="SchedulingGated"),
+        Finding(
+            "Pending",
+            reasons.SCHEDULING_GATED,
+            "Something in the cluster, such as a queue for jobs, holds this environment back before it gets a node "
+            "(Scheduling is blocked due to non-empty scheduling gates). "
+            "It starts once it is let through; ask an admin what holds it.",
             "PodScheduled",
         ),
     ),
@@ -102,6 +149,48 @@ ROWS = {
             'The container cannot be made (secret "npm" not found). It starts by itself once that is there.',
         ),
     ),
+    "a container that prepares it fails": (
+        waiting_status("PodInitializing") | {"initContainerStatuses": [init_status(code=0), init_status(code=7)]},
+        Finding(
+            "Failed",
+            reasons.INIT_CONTAINER_FAILED,
+            "Container 'copy', which prepares the start, ended with exit code 7, once; Kubernetes starts it again. "
+            "Look at its log; its last lines: no space left",
+        ),
+    ),
+    "a container that prepares it fails again and again": (
+        waiting_status("PodInitializing")
+        | {
+            "initContainerStatuses": [
+                {
+                    "name": "copy",
+                    "restartCount": 2,
+                    "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                    "lastState": {"terminated": {"exitCode": 1}},
+                }
+            ]
+        },
+        Finding(
+            "Failed",
+            reasons.INIT_CONTAINER_FAILED,
+            "Container 'copy', which prepares the start, ended with exit code 1, 3 times; Kubernetes starts it again. "
+            "Look at its log with: kubectl logs --previous --container=copy.",
+        ),
+    ),
+    "the image of a container that prepares it does not exist": (
+        waiting_status("PodInitializing")
+        | {
+            "initContainerStatuses": [
+                {"name": "copy", "image": "r/copy:1", "state": {"waiting": {"reason": "InvalidImageName"}}}
+            ]
+        },
+        Finding(
+            "Failed",
+            reasons.IMAGE_NAME_INVALID,
+            "'r/copy:1' is not a valid image name; correct the template.",
+            "ImagePulled",
+        ),
+    ),
     "it used all its memory": (
         waiting_status(
             "CrashLoopBackOff",
@@ -111,7 +200,7 @@ ROWS = {
         Finding(
             "Failed",
             reasons.OUT_OF_MEMORY,
-            "The environment used all its memory and was killed, 3 times. "
+            "The environment used all its memory of 2Gi and was killed, 3 times. "
             "Ask for more memory in overrides.resources.limits.memory.",
         ),
     ),
@@ -134,7 +223,7 @@ ROWS = {
             "Failed",
             reasons.CRASH_LOOP,
             "The container ended with exit code 1, once; Kubernetes starts it again. "
-            "Look at its log with: kubectl logs --previous.",
+            "Look at its log with: kubectl logs --previous --container=workspace.",
         ),
     ),
     "the node ran short": (
@@ -165,7 +254,10 @@ def test_a_problem_is_named(name: str) -> None:
 
 HEALTHY = {
     "it was just made": {"phase": "Pending"},
-    "it waits for its turn": unschedulable("waiting", reason="SchedulingGated"),
+    "the scheduler has an error of its own": unschedulable("internal", reason="SchedulerError"),
+    "the containers that prepare it have done so": running_status() | {"initContainerStatuses": [init_status(code=0)]},
+    "a container that prepares it runs after a crash": waiting_status("PodInitializing")
+    | {"initContainerStatuses": [{"name": "copy", "state": {"running": {}}, "restartCount": 1}]},
     "the container is being made": waiting_status("ContainerCreating"),
     "it runs and does not answer yet": running_status(ready=False),
     "it answers": running_status(),
@@ -192,3 +284,10 @@ def test_a_foreign_text_stays_one_line_and_ends() -> None:
     assert finding is not None
     assert "(a b xxx" in finding.message
     assert len(finding.message) < 500
+
+
+def test_a_container_that_admission_put_beside_the_editor_is_not_taken_for_it() -> None:
+    status = running_status()
+    sidecar = {"name": "a-sidecar", "ready": False, "state": {"terminated": {"exitCode": 1}}}
+    status["containerStatuses"].insert(0, sidecar)
+    assert find_problem(make_pod(**status)) is None

@@ -2,12 +2,12 @@ import pytest
 
 from devworkspace.api import reasons
 from devworkspace.core.refusals import explain_refusal, name_conflict
+from devworkspace.core.resolve import Refusal
 
 QUOTA = (
     'pods "demo-0a1b2c3d" is forbidden: exceeded quota: small, requested: limits.cpu=2, used: limits.cpu=7, '
     "limited: limits.cpu=8"
 )
-POD_SECURITY = 'pods "demo" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true.'
 
 
 def test_a_quota_is_named_with_its_numbers() -> None:
@@ -20,12 +20,83 @@ def test_a_quota_is_named_with_its_numbers() -> None:
     )
 
 
-def test_a_policy_s_own_words_are_repeated() -> None:
-    refusal = explain_refusal(kind="Pod", status=403, message=POD_SECURITY)
-    assert refusal is not None
-    assert refusal.reason == reasons.ADMISSION_REFUSED
-    assert refusal.message.startswith("The cluster refuses the Pod of this environment: pods")
-    assert "runAsNonRoot != true. Correct the template" in refusal.message
+ROWS = {
+    "more than the project allows": (
+        403,
+        'pods "demo" is forbidden: [maximum cpu usage per Container is 1, but limit is 2, maximum memory usage per Pod '
+        "is 1Gi, but limit is 2147483648]",
+        reasons.LIMIT_RANGE_EXCEEDED,
+        "The Pod of this environment is outside of the project's limits (LimitRange): maximum cpu usage per Container "
+        "is 1, but limit is 2, maximum memory usage per Pod is 1Gi, but limit is 2147483648. "
+        "Ask for an amount within them, or ask an admin to change the LimitRange.",
+    ),
+    "less than the project allows": (
+        403,
+        'pods "demo" is forbidden: minimum memory usage per Container is 1Gi, but request is 256Mi',
+        reasons.LIMIT_RANGE_EXCEEDED,
+        "The Pod of this environment is outside of the project's limits (LimitRange): minimum memory usage per "
+        "Container is 1Gi, but request is 256Mi. "
+        "Ask for an amount within them, or ask an admin to change the LimitRange.",
+    ),
+    "limit and request too far apart": (
+        403,
+        'pods "demo" is forbidden: cpu max limit to request ratio per Container is 2, but provided ratio is 20.000000.',
+        reasons.LIMIT_RANGE_EXCEEDED,
+        "The Pod of this environment is outside of the project's limits (LimitRange): cpu max limit to request ratio "
+        "per Container is 2, but provided ratio is 20.000000. "
+        "Ask for an amount within them, or ask an admin to change the LimitRange.",
+    ),
+    "Pod Security": (
+        403,
+        'pods "demo" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true (container "x" must '
+        "not set it).",
+        reasons.POD_SECURITY_REFUSED,
+        "The project's Pod Security level 'restricted:latest' refuses this environment: runAsNonRoot != true "
+        '(container "x" must not set it). Ask an admin to change the template or the project\'s level.',
+    ),
+    "an admission policy": (
+        422,
+        "Pod \"demo\" is invalid: : ValidatingAdmissionPolicy 'no-big' with binding 'all' denied request: "
+        "at most 1 CPU.",
+        reasons.ADMISSION_REFUSED,
+        "Policy 'no-big' of the cluster refuses the Pod of this environment: at most 1 CPU. "
+        "Correct the template or ask an admin.",
+    ),
+    "a webhook, with a status of its own": (
+        400,
+        'admission webhook "policy.example.com" denied the request: images must be signed',
+        reasons.ADMISSION_REFUSED,
+        "Policy webhook 'policy.example.com' of the cluster refuses the Pod of this environment: images must be "
+        "signed. Correct the template or ask an admin.",
+    ),
+    "a webhook that does not answer": (
+        500,
+        'Internal error occurred: failed calling webhook "policy.example.com": failed to call webhook: Post '
+        '"https://x": dial tcp 10.0.0.1:443: connect: connection refused',
+        reasons.ADMISSION_REFUSED,
+        "The cluster asks webhook 'policy.example.com' about the Pod of this environment and gets no answer. "
+        "It is tried again; if this stays, ask an admin to look at that webhook.",
+    ),
+    "a project that is being deleted": (
+        403,
+        'pods "demo" is forbidden: unable to create new content in namespace team because it is being terminated',
+        reasons.NAMESPACE_TERMINATING,
+        "Project 'team' is being deleted, so nothing new can be made in it. Create the environment in another project.",
+    ),
+    "anything else": (
+        403,
+        'pods "demo" is forbidden: pod rejected: RuntimeClass "fast" not found',
+        reasons.ADMISSION_REFUSED,
+        'The cluster refuses the Pod of this environment: pods "demo" is forbidden: pod rejected: RuntimeClass "fast" '
+        "not found. Correct the template or ask an admin.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_refusal_is_explained(name: str) -> None:
+    status, message, reason, sentence = ROWS[name]
+    assert explain_refusal(kind="Pod", status=status, message=message) == Refusal(reason, sentence)
 
 
 def test_an_invalid_object_is_a_refusal() -> None:

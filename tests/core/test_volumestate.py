@@ -2,12 +2,21 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from devworkspace.api import reasons
 from devworkspace.api.children import PersistentVolumeClaim
 from devworkspace.core.observe import observe
 from devworkspace.core.volumestate import resize_refused, volume_state
-from tests.support.builders import make_instance, make_pod, make_settings, make_volume, make_world, running_status
+from tests.support.builders import (
+    make_event,
+    make_instance,
+    make_pod,
+    make_settings,
+    make_volume,
+    make_world,
+    running_status,
+)
 
 
 def claim(*, wants: str = "20Gi", has: str | None = "10Gi", phase: str = "Bound", **status: Any) -> Any:
@@ -64,3 +73,17 @@ def test_a_refused_growth_does_not_stop_the_environment(pod: Any) -> None:
     world = make_world(pod=pod, volumes=(make_volume(),), write_refusal=resize_refused("no"))
     status = observe(world, make_instance(), make_settings())
     assert status.phase == ("Running" if pod is not None else "Provisioning")
+
+
+def test_a_storage_that_fails_to_grow_a_disk_is_quoted_until_the_disk_has_grown() -> None:
+    volume = make_volume()
+    small = claim()
+    growing = replace(volume, spec=small.spec, status=small.status)
+    failed = make_event("VolumeResizeFailed", "resize volume failed: pool is full.", about="pvc-uid")
+    state = volume_state(growing, None, warnings=(failed,))
+    assert state[:2] == ("True", reasons.VOLUME_RESIZE_REFUSED)
+    assert "cannot be enlarged: resize volume failed: pool is full. The environment works" in state[2]
+    grown = replace(growing, status=claim(has="20Gi").status)
+    assert volume_state(grown, None, warnings=(failed,)) == ("True", reasons.BOUND, "")
+    other = make_event("VolumeResizeFailed", "full", about="other")
+    assert volume_state(growing, None, warnings=(other,))[1] == reasons.VOLUME_RESIZING

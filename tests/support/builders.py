@@ -8,6 +8,7 @@ import msgspec
 from devworkspace.api import names
 from devworkspace.api.children import PersistentVolumeClaim, Pod
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
+from devworkspace.api.surroundings import Event
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.plan import Apply, make_plan
 from devworkspace.core.resolve import Settings, resolve
@@ -72,7 +73,8 @@ def make_pod(*, instance: WorkspaceInstance | None = None, age: int = 5, **statu
     body = applied(make_world(instance=instance or make_instance()), "Pod")
     created = datetime.fromtimestamp(NOW.timestamp() - age, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     metadata = {**body["metadata"], "uid": "pod-uid", "resourceVersion": "7", "creationTimestamp": created}
-    return msgspec.convert({"metadata": metadata, "spec": {"nodeName": "node-1"}, "status": status}, Pod)
+    spec = {"nodeName": "node-1", "containers": body["spec"]["containers"]}
+    return msgspec.convert({"metadata": metadata, "spec": spec, "status": status}, Pod)
 
 
 def running_status(*, ready: bool = True, restarts: int = 0, **container: Any) -> dict[str, Any]:
@@ -115,6 +117,17 @@ def make_volume(
         metadata["labels"] = {**metadata["labels"], names.LABEL_RETAINED: "true"}
     spec = {**body["spec"], "storageClassName": "local"}
     return msgspec.convert({"metadata": metadata, "spec": spec, "status": {"phase": phase}}, PersistentVolumeClaim)
+
+
+def make_event(reason: str, message: str = "", *, about: str = "pod-uid", age: int = 1, **body: Any) -> Event:
+    """A Warning Event about an object (by UID), last seen `age` seconds ago."""
+    seen = datetime.fromtimestamp(NOW.timestamp() - age, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    defaults = {
+        "metadata": {"name": f"{about}.{reason}", "namespace": "team", "resourceVersion": "9"},
+        "involvedObject": {"uid": about},
+        "lastTimestamp": seen,
+    }
+    return msgspec.convert({**defaults, "reason": reason, "message": message, **body}, Event)
 
 
 def with_object(body: dict[str, Any], type_: Any) -> Any:

@@ -47,8 +47,19 @@ class PodCondition(Struct, frozen=True):
     last_transition_time: str | None = None
 
 
+class ContainerResources(Struct, frozen=True):
+    requests: dict[str, str] = {}
+    limits: dict[str, str] = {}
+
+
+class Container(Struct, frozen=True):
+    name: str
+    resources: ContainerResources = ContainerResources()
+
+
 class PodSpec(Struct, frozen=True):
     node_name: str | None = None
+    containers: tuple[Container, ...] = ()
 
 
 class PodStatus(Struct, frozen=True):
@@ -59,6 +70,7 @@ class PodStatus(Struct, frozen=True):
     pod_ip: str | None = msgspec.field(default=None, name="podIP")
     start_time: str | None = None
     conditions: tuple[PodCondition, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
 
 

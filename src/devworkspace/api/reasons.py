@@ -25,11 +25,16 @@ NAME_CONFLICT: Final = "NameConflict"
 
 # The cluster refuses a write.
 QUOTA_EXCEEDED: Final = "QuotaExceeded"
+LIMIT_RANGE_EXCEEDED: Final = "LimitRangeExceeded"
+POD_SECURITY_REFUSED: Final = "PodSecurityRefused"
+NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
 ADMISSION_REFUSED: Final = "AdmissionRefused"
 
 # The pod does not come up.
+SCHEDULING_GATED: Final = "SchedulingGated"
 UNSCHEDULABLE: Final = "Unschedulable"
-VOLUME_PENDING: Final = "VolumePending"
+SANDBOX_FAILED: Final = "SandboxFailed"
+INIT_CONTAINER_FAILED: Final = "InitContainerFailed"
 IMAGE_NOT_FOUND: Final = "ImageNotFound"
 IMAGE_PULL_DENIED: Final = "ImagePullDenied"
 IMAGE_PULL_NETWORK: Final = "ImagePullNetwork"
@@ -43,9 +48,15 @@ OUT_OF_MEMORY: Final = "OutOfMemory"
 CRASH_LOOP: Final = "CrashLoop"
 EDITOR_NOT_ANSWERING: Final = "EditorNotAnswering"
 EVICTED: Final = "Evicted"
+NODE_LOST: Final = "NodeLost"
 POD_FAILED: Final = "PodFailed"
 
 # The volume.
+VOLUME_PENDING: Final = "VolumePending"
+VOLUME_PROVISIONING_FAILED: Final = "VolumeProvisioningFailed"
+VOLUME_MULTI_ATTACH: Final = "VolumeMultiAttach"
+VOLUME_MOUNT_FAILED: Final = "VolumeMountFailed"
+VOLUME_LOST: Final = "VolumeLost"
 VOLUME_NOT_ADOPTABLE: Final = "VolumeNotAdoptable"
 VOLUME_RESIZING: Final = "VolumeResizing"
 VOLUME_RESIZE_REFUSED: Final = "VolumeResizeRefused"

@@ -22,7 +22,16 @@ from devworkspace.core.adoption import wanted_volume
 from devworkspace.core.conditions import find_condition, merge_conditions
 from devworkspace.core.deletion import has_consent
 from devworkspace.core.duration import format_duration
-from devworkspace.core.podstate import Finding, container_status, find_problem, is_ready, pod_condition
+from devworkspace.core.hindrances import (
+    Facts,
+    as_first_told,
+    find_hindrance,
+    find_lost_node,
+    is_being_set_up,
+    recall,
+    tried_for,
+)
+from devworkspace.core.podstate import Finding, container_status, is_ready, pod_condition
 from devworkspace.core.render.common import child_name
 from devworkspace.core.render.pod import template_revision
 from devworkspace.core.resolve import Refusal, Settings
@@ -79,19 +88,28 @@ def judge(world: World, instance: WorkspaceInstance, settings: Settings | Refusa
     if instance.metadata.deletion_timestamp is not None:
         return _judge_deletion(world, instance)
     if not instance.spec.running:
-        return _judge_stopping(pod)
+        return _judge_stopping(world, pod)
     if pod is None:
         return _judge_absent(world, settings)
+    facts = _facts(world, instance, pod)
     if pod.metadata.deletion_timestamp is not None:
-        return Verdict("Provisioning", reasons.STARTING, "The previous pod is being removed, then it starts again.")
-    if (finding := find_problem(pod)) is not None:
+        return _judge_replacement(facts)
+    finding = find_hindrance(facts)
+    if finding is None or finding.reason == reasons.VOLUME_PENDING:
+        finding = recall(instance.status, facts) or finding
+    if finding is not None:
         return _judge_problem(world, settings, pod, finding)
     if is_ready(pod):
         return Verdict("Running", reasons.ANSWERING, "The editor answers; it is ready to be opened.")
     if _has_answered(instance, pod):
         message = "The editor does not answer at the moment; the container runs. If this stays, restart it."
         return Verdict("Running", reasons.EDITOR_NOT_ANSWERING, message)
-    return _judge_start(world, settings, pod)
+    return _judge_start(world, settings, facts)
+
+
+def _facts(world: World, instance: WorkspaceInstance, pod: Pod) -> Facts:
+    volume = own_volume(world, instance)
+    return Facts(pod=pod, now=world.now, volume=volume, node=world.node, warnings=world.warnings)
 
 
 def _judge_deletion(world: World, instance: WorkspaceInstance) -> Verdict:
@@ -104,10 +122,19 @@ def _judge_deletion(world: World, instance: WorkspaceInstance) -> Verdict:
     return Verdict("Stopping", reasons.DELETING, "The environment is being deleted together with its disk.")
 
 
-def _judge_stopping(pod: Pod | None) -> Verdict:
+def _judge_stopping(world: World, pod: Pod | None) -> Verdict:
+    if pod is not None and (lost := find_lost_node(Facts(pod=pod, now=world.now, node=world.node))) is not None:
+        message = f"The editor cannot be stopped. {lost.message}"
+        return Verdict("Stopping", lost.reason, message)
     if pod is not None:
         return Verdict("Stopping", reasons.STOPPING, "The editor is being stopped; the disk is kept.")
     return Verdict("Stopped", reasons.STOPPED, "Stopped; the disk is kept. Set spec.running to true to start it again.")
+
+
+def _judge_replacement(facts: Facts) -> Verdict:
+    if (lost := find_lost_node(facts)) is not None:
+        return Verdict(lost.phase, lost.reason, lost.message, lost)
+    return Verdict("Provisioning", reasons.STARTING, "The previous pod is being removed, then it starts again.")
 
 
 def _judge_absent(world: World, settings: Settings | Refusal) -> Verdict:
@@ -125,8 +152,7 @@ def _judge_absent(world: World, settings: Settings | Refusal) -> Verdict:
 def _judge_problem(world: World, settings: Settings | Refusal, pod: Pod, finding: Finding) -> Verdict:
     finding = _with_first_cause(world, finding)
     if finding.phase == "Pending" and (limit := _overdue(world, settings, pod)) is not None:
-        message = f"{finding.message} It has been tried for {format_duration(limit)}."
-        finding = replace(finding, phase="Failed", message=message)
+        finding = tried_for(finding, format_duration(limit))
     return Verdict(finding.phase, finding.reason, finding.message, finding)
 
 
@@ -139,11 +165,11 @@ def _with_first_cause(world: World, finding: Finding) -> Finding:
     if known is None or known.status != "False" or known.reason not in causes:
         return finding
     phase: Phase = "Pending" if known.reason == reasons.IMAGE_PULL_NETWORK else "Failed"
-    return replace(finding, phase=phase, reason=known.reason, message=known.message)
+    return replace(finding, phase=phase, reason=known.reason, message=as_first_told(known.message))
 
 
-def _judge_start(world: World, settings: Settings | Refusal, pod: Pod) -> Verdict:
-    step = start_step(pod)
+def _judge_start(world: World, settings: Settings | Refusal, facts: Facts) -> Verdict:
+    pod, step = facts.pod, start_step(facts)
     if (limit := _overdue(world, settings, pod)) is not None:
         message = (
             f"It did not start within {format_duration(limit)}; it hangs at: {step}. "
@@ -157,15 +183,21 @@ def _judge_start(world: World, settings: Settings | Refusal, pod: Pod) -> Verdic
     return Verdict("Provisioning", reasons.STARTING, "The disk and the editor are being prepared.")
 
 
-def start_step(pod: Pod) -> str:
+def start_step(facts: Facts) -> str:
     """How far a start has come, in words."""
+    pod, volume = facts.pod, facts.volume
     scheduled = pod_condition(pod, "PodScheduled")
     container = container_status(pod)
     if scheduled is None or scheduled.status != "True":
-        return "finding a node"
-    if container is None or container.state.running is None:
-        return "attaching the disk and pulling the image"
-    return "waiting for the editor's first answer"
+        waits = volume is not None and volume.status.phase == "Pending"
+        return "making the disk and finding a node" if waits else "finding a node"
+    if container is not None and container.state.running is not None:
+        return "waiting for the editor's first answer"
+    if is_being_set_up(pod):
+        return "attaching the disk and setting up the pod's network"
+    if pod.status.init_container_statuses and not all(init.ready for init in pod.status.init_container_statuses):
+        return "running the containers that prepare the start"
+    return "pulling the image"
 
 
 def _overdue(world: World, settings: Settings | Refusal, pod: Pod) -> timedelta | None:
@@ -207,7 +239,7 @@ def _conditions(
     degraded = ready and pod is not None and (_restarts(pod) or 0) > 0
     return (
         condition("TemplateResolved", *_template_state(settings)),
-        condition("VolumeReady", *volume_state(volume, world.write_refusal)),
+        condition("VolumeReady", *volume_state(volume, world.write_refusal, warnings=world.warnings)),
         condition("PodScheduled", *_state(placed, reasons.SCHEDULED)),
         condition("ImagePulled", *_state(pulled, reasons.PULLED)),
         condition("Ready", "True" if ready else "False", verdict.reason, "" if ready else _cut(verdict.message)),

@@ -4,15 +4,23 @@ Each check is named after what it finds and returns a `Finding` or None. The ord
 was evicted also has a container that does not run, and only the first of the two is worth a person's time.
 """
 
+import re
 from collections.abc import Callable
+from typing import Final
 
-from devworkspace.api import reasons
-from devworkspace.api.children import ContainerStatus, Pod, PodCondition
+from devworkspace.api import names, reasons
+from devworkspace.api.children import (
+    ContainerResources,
+    ContainerStateTerminated,
+    ContainerStatus,
+    Pod,
+    PodCondition,
+)
 from devworkspace.api.instance import Phase
 from devworkspace.api.meta import Struct
+from devworkspace.core.wording import MAX_QUOTE, clause, times
 
 ConditionType = str
-_LOG_TAIL_CHARACTERS = 300
 
 
 class Finding(Struct, frozen=True):
@@ -29,12 +37,24 @@ def pod_condition(pod: Pod, type_: str) -> PodCondition | None:
 
 
 def container_status(pod: Pod) -> ContainerStatus | None:
-    return next(iter(pod.status.container_statuses), None)
+    """The editor's container; admission may have put others beside it."""
+    statuses = pod.status.container_statuses
+    return next((status for status in statuses if status.name == names.CONTAINER_NAME), None)
+
+
+def container_resources(pod: Pod) -> ContainerResources:
+    found = (container.resources for container in pod.spec.containers if container.name == names.CONTAINER_NAME)
+    return next(found, ContainerResources())
 
 
 def is_ready(pod: Pod) -> bool:
     condition = pod_condition(pod, "Ready")
     return condition is not None and condition.status == "True"
+
+
+def find_end(pod: Pod) -> Finding | None:
+    """Why a pod ended for good, or None for one that has not."""
+    return _evicted(pod) or _ended(pod)
 
 
 def find_problem(pod: Pod) -> Finding | None:
@@ -48,7 +68,7 @@ def _evicted(pod: Pod) -> Finding | None:
     return Finding(
         "Failed",
         reasons.EVICTED,
-        f"Node {pod.spec.node_name} removed the environment ({_sentence(pod.status.message)}). "
+        f"Node {pod.spec.node_name} removed the environment ({clause(pod.status.message)}). "
         "The disk is safe; it starts again by itself.",
     )
 
@@ -56,31 +76,63 @@ def _evicted(pod: Pod) -> Finding | None:
 def _ended(pod: Pod) -> Finding | None:
     if pod.status.phase not in ("Failed", "Succeeded"):
         return None
-    detail = _sentence(pod.status.message or pod.status.reason or "no reason given")
+    detail = clause(pod.status.message or pod.status.reason or "no reason given")
     return Finding(
         "Failed", reasons.POD_FAILED, f"The pod ended ({detail}). The disk is safe; it starts again by itself."
     )
+
+
+def _scheduling_gated(pod: Pod) -> Finding | None:
+    condition = pod_condition(pod, "PodScheduled")
+    if condition is None or condition.status != "False" or condition.reason != "SchedulingGated":
+        return None
+    return Finding(
+        "Pending",
+        reasons.SCHEDULING_GATED,
+        "Something in the cluster, such as a queue for jobs, holds this environment back before it gets a node "
+        f"({clause(condition.message)}). It starts once it is let through; ask an admin what holds it.",
+        "PodScheduled",
+    )
+
+
+# What follows in the scheduler's message is about displacing other pods, which nobody asked for.
+_PREEMPTION: Final = re.compile(r"\. (?:no new claims|preemption:).*", re.DOTALL)
+_SHORTAGE: Final = re.compile(r"(\d+) (?:Insufficient ([\w./-]*\w)|(Too many pods))")
 
 
 def _unschedulable(pod: Pod) -> Finding | None:
     condition = pod_condition(pod, "PodScheduled")
     if condition is None or condition.status != "False" or condition.reason != "Unschedulable":
         return None
-    if "unbound immediate PersistentVolumeClaims" in condition.message:
+    words = clause(_PREEMPTION.sub("", condition.message))
+    if "persistentvolume" in words.lower():
         return Finding(
             "Pending",
             reasons.VOLUME_PENDING,
-            f"The disk is not ready yet ({_sentence(condition.message)}). "
-            "If this stays, ask an admin to check the storage class.",
+            f"The disk is not ready yet ({words}). If this stays, ask an admin to check the storage class.",
             "VolumeReady",
         )
-    return Finding(
-        "Pending",
-        reasons.UNSCHEDULABLE,
-        f"No node has room for this environment ({_sentence(condition.message)}). "
-        "Stop another environment or ask for fewer resources.",
-        "PodScheduled",
+    shortages = _shortages(words, container_resources(pod))
+    cause = (
+        f"No node has room for this environment: {shortages}. The scheduler says: {words}. "
+        "Stop another environment or ask for fewer resources."
+        if shortages
+        else f"No node fits this environment. The scheduler says: {words}. "
+        "Ask an admin to correct the template's node selector and tolerations, or to add a node."
     )
+    return Finding("Pending", reasons.UNSCHEDULABLE, cause, "PodScheduled")
+
+
+def _shortages(words: str, resources: ContainerResources) -> str:
+    """What is short on how many nodes, and how much of it is asked for."""
+    total = re.match(r"\d+/(\d+) nodes", words)
+    nodes = f" of {total[1]} nodes" if total is not None else " nodes"
+    found = []
+    for count, resource, too_many in _SHORTAGE.findall(words):
+        wanted = resources.requests.get(resource)
+        asks = f" (it asks for {wanted})" if wanted is not None else ""
+        found.append(f"{'too many pods' if too_many else f'too little {resource}'} on {count}{nodes}{asks}")
+    return ", ".join(found)
 
 
 _IMAGE_CAUSES: tuple[tuple[tuple[str, ...], Phase, str, str], ...] = (
@@ -111,11 +163,21 @@ _IMAGE_CAUSES: tuple[tuple[tuple[str, ...], Phase, str, str], ...] = (
 )
 
 
+# ImagePullBackOff repeats the cause in newer Kubernetes and hides it in older; status keeps the first one then.
+_IMAGE_REASONS: Final = (
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "RegistryUnavailable",
+    "ImageInspectError",
+)
+
+
 def _image_not_pulled(pod: Pod) -> Finding | None:
-    waiting = _waiting(pod)
-    if waiting is None:
+    container, reason, message = _waiting(pod, _IMAGE_REASONS)
+    if container is None:
         return None
-    container, reason, message = waiting
     if reason in ("InvalidImageName", "ErrImageNeverPull"):
         invalid = reason == "InvalidImageName"
         return Finding(
@@ -126,26 +188,38 @@ def _image_not_pulled(pod: Pod) -> Finding | None:
             else f"Image {container.image!r} is not on the node and may not be pulled; load it or change the policy.",
             "ImagePulled",
         )
-    # ImagePullBackOff repeats the cause in newer Kubernetes and hides it in older; status keeps the first one then.
-    if reason not in ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError"):
-        return None
     text = message.lower()
     for words, phase, found, sentence in _IMAGE_CAUSES:
         if any(word in text for word in words):
-            detail = _sentence(message) or "nothing more"
+            detail = clause(message) or "nothing more"
             return Finding(phase, found, sentence.format(image=container.image, detail=detail), "ImagePulled")
     return None
 
 
 def _configuration_missing(pod: Pod) -> Finding | None:
-    waiting = _waiting(pod)
-    if waiting is None or waiting[1] not in ("CreateContainerConfigError", "CreateContainerError"):
+    container, _, message = _waiting(pod, ("CreateContainerConfigError", "CreateContainerError"))
+    if container is None:
         return None
     return Finding(
         "Failed",
         reasons.MISSING_CONFIGURATION,
-        f"The container cannot be made ({_sentence(waiting[2])}). It starts by itself once that is there.",
+        f"The container cannot be made ({clause(message)}). It starts by itself once that is there.",
     )
+
+
+def _init_container_failed(pod: Pod) -> Finding | None:
+    """Templates have no init containers; those that admission adds fail like any other."""
+    for container in pod.status.init_container_statuses:
+        ended = _failed_end(container)
+        if ended is None or container.ready:
+            continue
+        return Finding(
+            "Failed",
+            reasons.INIT_CONTAINER_FAILED,
+            f"Container {container.name!r}, which prepares the start, ended with exit code {ended.exit_code}, "
+            f"{times(container.restart_count + 1)}; Kubernetes starts it again. {_last_words(container.name, ended)}",
+        )
+    return None
 
 
 def _out_of_memory(pod: Pod) -> Finding | None:
@@ -155,10 +229,12 @@ def _out_of_memory(pod: Pod) -> Finding | None:
     ended = container.state.terminated or (container.last_state.terminated if container.state.waiting else None)
     if ended is None or ended.reason != "OOMKilled":
         return None
+    limit = container_resources(pod).limits.get("memory")
     return Finding(
         "Failed",
         reasons.OUT_OF_MEMORY,
-        f"The environment used all its memory and was killed, {_times(container.restart_count + 1)}. "
+        f"The environment used all its memory{f' of {limit}' if limit else ''} and was killed, "
+        f"{times(container.restart_count + 1)}. "
         "Ask for more memory in overrides.resources.limits.memory.",
     )
 
@@ -167,43 +243,51 @@ def _crash_loop(pod: Pod) -> Finding | None:
     container = container_status(pod)
     if container is None or container.ready:
         return None
-    looping = container.state.waiting is not None and container.state.waiting.reason == "CrashLoopBackOff"
-    ended = container.state.terminated or (container.last_state.terminated if looping else None)
+    ended = container.state.terminated or _looping(container)
     if ended is None:
         return None
-    last_words = ended.message.strip()[-_LOG_TAIL_CHARACTERS:]
     return Finding(
         "Failed",
         reasons.CRASH_LOOP,
-        f"The container ended with exit code {ended.exit_code}, {_times(container.restart_count + 1)}; "
-        "Kubernetes starts it again. Look at its log"
-        + (f"; its last lines: {last_words}" if last_words else " with: kubectl logs --previous."),
+        f"The container ended with exit code {ended.exit_code}, {times(container.restart_count + 1)}; "
+        f"Kubernetes starts it again. {_last_words(container.name, ended)}",
     )
 
 
-_CHECKS: tuple[Callable[[Pod], Finding | None], ...] = (
-    _evicted,
-    _ended,
+def _failed_end(container: ContainerStatus) -> ContainerStateTerminated | None:
+    """The end of a container that should have succeeded."""
+    ended = container.state.terminated or _looping(container)
+    return ended if ended is not None and ended.exit_code != 0 else None
+
+
+def _looping(container: ContainerStatus) -> ContainerStateTerminated | None:
+    looping = container.state.waiting is not None and container.state.waiting.reason == "CrashLoopBackOff"
+    return container.last_state.terminated if looping else None
+
+
+def _last_words(container: str, ended: ContainerStateTerminated) -> str:
+    last_words = ended.message.strip()[-MAX_QUOTE:]
+    if last_words:
+        return f"Look at its log; its last lines: {last_words}"
+    return f"Look at its log with: kubectl logs --previous --container={container}."
+
+
+_CHECKS: Final[tuple[Callable[[Pod], Finding | None], ...]] = (
+    find_end,
+    _scheduling_gated,
     _unschedulable,
     _image_not_pulled,
     _configuration_missing,
+    _init_container_failed,
     _out_of_memory,
     _crash_loop,
 )
 
 
-def _waiting(pod: Pod) -> tuple[ContainerStatus, str, str] | None:
-    container = container_status(pod)
-    if container is None or container.state.waiting is None:
-        return None
-    return container, container.state.waiting.reason, container.state.waiting.message
-
-
-def _sentence(text: str) -> str:
-    """A foreign text as part of a sentence of ours: one line, no full stop, not endless."""
-    line = " ".join(text.split()).rstrip(".")
-    return line if len(line) <= _LOG_TAIL_CHARACTERS else line[: _LOG_TAIL_CHARACTERS - 1] + "…"
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+def _waiting(pod: Pod, wanted: tuple[str, ...]) -> tuple[ContainerStatus | None, str, str]:
+    """The first container that waits for one of these reasons, with the reason and its message."""
+    for container in (*pod.status.init_container_statuses, *pod.status.container_statuses):
+        waiting = container.state.waiting
+        if waiting is not None and waiting.reason in wanted:
+            return container, waiting.reason, waiting.message
+    return None, "", ""

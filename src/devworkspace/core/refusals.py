@@ -10,13 +10,58 @@ _QUOTA: Final = re.compile(
     r"exceeded quota: (?P<name>[^,]+), requested: (?P<requested>.+?), used: (?P<used>.+?), limited: (?P<hard>.+)"
 )
 
+_WEBHOOK_DOWN: Final = re.compile(r'failed calling webhook "(?P<name>[^"]+)"')
+# The API server's message, the reason and the sentence; the first that is found counts.
+_REFUSALS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
+    (
+        re.compile(r"namespace (?P<name>\S+) because it is being terminated"),
+        reasons.NAMESPACE_TERMINATING,
+        "Project {name!r} is being deleted, so nothing new can be made in it. "
+        "Create the environment in another project.",
+    ),
+    (
+        re.compile(
+            r"is forbidden: \[?(?P<words>(?:(?:maximum|minimum) \S+ usage per|\S+ max limit to request ratio per).+?)"
+            r"\]?\.?$",
+            re.DOTALL,
+        ),
+        reasons.LIMIT_RANGE_EXCEEDED,
+        "The {kind} of this environment is outside of the project's limits (LimitRange): {words}. "
+        "Ask for an amount within them, or ask an admin to change the LimitRange.",
+    ),
+    (
+        re.compile(r'violates PodSecurity "(?P<level>[^"]+)": (?P<words>.+?)\.?$', re.DOTALL),
+        reasons.POD_SECURITY_REFUSED,
+        "The project's Pod Security level {level!r} refuses this environment: {words}. "
+        "Ask an admin to change the template or the project's level.",
+    ),
+    (
+        re.compile(r"ValidatingAdmissionPolicy '(?P<policy>[^']+)' .*?denied request: (?P<words>.+?)\.?$", re.DOTALL),
+        reasons.ADMISSION_REFUSED,
+        "Policy {policy!r} of the cluster refuses the {kind} of this environment: {words}. "
+        "Correct the template or ask an admin.",
+    ),
+    (
+        re.compile(r'admission webhook "(?P<policy>[^"]+)" denied the request: (?P<words>.+?)\.?$', re.DOTALL),
+        reasons.ADMISSION_REFUSED,
+        "Policy webhook {policy!r} of the cluster refuses the {kind} of this environment: {words}. "
+        "Correct the template or ask an admin.",
+    ),
+)
+
 
 def explain_refusal(*, kind: str, status: int, message: str) -> Refusal | None:
     """The refusal behind an API error, or None where the error says nothing about the request (network, overload).
 
     `status` is the HTTP status, `message` the server's own text.
     """
-    if status not in (403, 409, 422):
+    if (webhook := _WEBHOOK_DOWN.search(message)) is not None:
+        return Refusal(
+            reasons.ADMISSION_REFUSED,
+            f"The cluster asks webhook {webhook['name']!r} about the {kind} of this environment and gets no answer. "
+            "It is tried again; if this stays, ask an admin to look at that webhook.",
+        )
+    if status not in (403, 409, 422) and "denied the request" not in message:
         return None
     if (quota := _QUOTA.search(message)) is not None:
         return Refusal(
@@ -26,6 +71,9 @@ def explain_refusal(*, kind: str, status: int, message: str) -> Refusal | None:
         )
     if status == 409:
         return None
+    for pattern, reason, sentence in _REFUSALS:
+        if (found := pattern.search(message)) is not None:
+            return Refusal(reason, sentence.format(kind=kind, **found.groupdict()))
     return Refusal(
         reasons.ADMISSION_REFUSED,
         f"The cluster refuses the {kind} of this environment: {message.rstrip('.')}. "

@@ -6,8 +6,10 @@ from datetime import datetime
 from devworkspace.api.children import NetworkPolicy, PersistentVolumeClaim, Pod, Service
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, Struct
+from devworkspace.api.surroundings import Event
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.deletion import DeletionFacts
+from devworkspace.core.nodestate import NodeVerdict
 from devworkspace.core.render.common import child_name
 from devworkspace.core.resolve import Refusal
 
@@ -30,6 +32,7 @@ class World(Struct, frozen=True):
     the same name. `adoptable` is the volume that the instance asks to take over, `adoptable_in_use` whether the
     instance that it was made for still exists. `write_refusal` is why the API server refused the last write of a child,
     for as long as that write did not succeed. `replacements` counts the pods that lately failed and were replaced.
+    `warnings` are Events about pod and volumes, `node` is the verdict on the pod's node; both may be unknown.
     `deletion` is there only while the instance is being deleted and its volume might go with it.
     """
 
@@ -49,6 +52,8 @@ class World(Struct, frozen=True):
     adoptable_in_use: bool = False
     write_refusal: Refusal | None = None
     replacements: int = 0
+    warnings: tuple[Event, ...] = ()
+    node: NodeVerdict | None = None
     deletion: DeletionFacts | None = None
 
 
