@@ -14,6 +14,7 @@ from devworkspace.operator.config import OperatorConfig
 from devworkspace.operator.kinds import CRDS, INSTANCE_CRD
 from tests.support.builders import MASTER_KEY, running_status
 from tests.support.fake_apiserver import INSTANCES, TEMPLATES, FakeApiServer
+from tests.support.fake_faults import Logged
 from tests.support.fixtures import eventually
 
 DEMO = Key("team", "demo")
@@ -95,8 +96,22 @@ def pods_of(server: FakeApiServer, key: Key = DEMO) -> list[dict[str, Any]]:
     ]
 
 
+# What belongs to no single environment. The NetworkPolicy is shared by all of a namespace; the status of a template
+# follows up to two seconds later, one write for all that happened meanwhile (test_template_status.py counts those).
+SHARED = frozenset(("networkpolicies", "ideworkspacetemplates/status"))
+
+
+def own_writes(server: FakeApiServer, *, since: int = 0) -> list[Logged]:
+    """The writes for environments and their children from the number `since` on, Events included."""
+    return [write for write in server.writes[since:] if write.resource not in SHARED]
+
+
 async def silence(server: FakeApiServer, seconds: float = 0.3) -> list[str]:
-    """The writes that arrive within the next moments."""
+    """The writes for environments, and the NetworkPolicies, that arrive within the next moments."""
     before = len(server.writes)
     await asyncio.sleep(seconds)
-    return [f"{write.verb} {write.resource} {write.key}" for write in server.writes[before:]]
+    return [
+        f"{write.verb} {write.resource} {write.key}"
+        for write in server.writes[before:]
+        if write.resource != "ideworkspacetemplates/status"
+    ]

@@ -7,11 +7,12 @@ import pytest
 
 from devworkspace.api import names, reasons
 from devworkspace.api.meta import Key
-from devworkspace.kube.resource import NAMESPACES, PODS, PVCS
+from devworkspace.kube.resource import EVENTS, NAMESPACES, PODS, PVCS
 from devworkspace.operator.kinds import CRDS, INSTANCE_CRD
 from tests.operator.running import (
     DEMO,
     let_pod_answer,
+    own_writes,
     phase_of,
     pods_of,
     put_instance,
@@ -56,8 +57,11 @@ async def test_the_volume_goes_with_its_environment_once_the_pod_has_ended(tmp_p
         server.remove(INSTANCES, DEMO)
         await eventually(lambda: server.get(INSTANCES, DEMO) is None)
         assert server.get(PVCS, name) is None
-        own = [(write.verb, write.resource) for write in server.writes[before:] if write.resource != "networkpolicies"]
-        assert own == [
+        # The Event is written beside the rest and may come before or after the last of them.
+        await eventually(lambda: [event["reason"] for event in server.objects(EVENTS)] == [reasons.VOLUME_DELETED])
+        own = [(write.verb, write.resource) for write in own_writes(server, since=before)]
+        assert own.count(("apply", "events")) == 1
+        assert [write for write in own if write != ("apply", "events")] == [
             ("apply", "workspaceinstances/status"),
             ("delete", "pods"),
             ("delete", "persistentvolumeclaims"),
@@ -152,6 +156,7 @@ async def test_a_left_volume_is_taken_over_with_its_identity(tmp_path: Path) -> 
         assert after["metadata"]["annotations"][names.ANNOTATION_INSTANCE] == "next"
         assert not is_retained(server, volume)
         assert status_of(server, Key("team", "next"))["pvcName"] == volume.name
+        await eventually(lambda: [event["reason"] for event in server.objects(EVENTS)] == [reasons.VOLUME_ADOPTED])
         (pod,) = pods_of(server, Key("team", "next"))
         assert pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == volume.name
         assert server.get(PVCS, child(uid, "next")) is None
@@ -215,6 +220,8 @@ async def test_a_refused_growth_is_told_and_the_environment_starts_all_the_same(
         await eventually(lambda: volume_reason(server) == reasons.VOLUME_RESIZING)
         server.set_status(PVCS, child(uid), {"phase": "Bound", "capacity": {"storage": "20Gi"}})
         await eventually(lambda: volume_reason(server) == reasons.BOUND)
+        told = {("Warning", reasons.VOLUME_RESIZE_REFUSED), ("Normal", reasons.VOLUME_RESIZED)}
+        await eventually(lambda: told <= {(event["type"], event["reason"]) for event in server.objects(EVENTS)})
 
 
 def volume_reason(server: FakeApiServer) -> str | None:

@@ -60,3 +60,10 @@ VOLUME_LOST: Final = "VolumeLost"
 VOLUME_NOT_ADOPTABLE: Final = "VolumeNotAdoptable"
 VOLUME_RESIZING: Final = "VolumeResizing"
 VOLUME_RESIZE_REFUSED: Final = "VolumeResizeRefused"
+
+# Events only: what happened, where no condition stays behind that would tell it.
+RECOVERED: Final = "Recovered"
+POD_REPLACED: Final = "PodReplaced"
+VOLUME_ADOPTED: Final = "VolumeAdopted"
+VOLUME_DELETED: Final = "VolumeDeleted"
+VOLUME_RESIZED: Final = "VolumeResized"

@@ -23,6 +23,7 @@ from devworkspace.kube.config import Endpoint
 from devworkspace.kube.workqueue import WorkQueue
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.config import OperatorConfig
+from devworkspace.operator.events import EventRecorder
 from devworkspace.operator.handlers import make_registry, make_settings
 from devworkspace.operator.health import Health
 from devworkspace.operator.kinds import INSTANCES, TEMPLATES
@@ -72,13 +73,15 @@ class Operator:
                 await self._run_parts(client, cluster, health)
 
     async def _run_parts(self, client: Client, cluster: Cluster, health: Health) -> None:
-        reconciler = Reconciler(client=client, cluster=cluster, now=clock.now)
+        events = EventRecorder(client, now=clock.now, on_result=self.metrics.observe_event)
+        reconciler = Reconciler(client=client, cluster=cluster, events=events, now=clock.now)
         parts: dict[str, Coroutine[Any, Any, Any]] = {
             f"informer of {informer.resource.plural}": informer.run() for informer in cluster.informers
         }
         parts["kopf"] = self._run_kopf(cluster)
         parts["queue"] = self._run_queue(health, reconciler)
         parts["sweep"] = _after(self.ready, health.run())
+        parts["events"] = _after(self.ready, events.run())
         parts["stop"] = self._stop.wait()
         tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
         try:

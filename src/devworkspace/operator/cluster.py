@@ -42,6 +42,8 @@ class Cluster:
         )
         self.templates: Store[WorkspaceTemplate] = Store()
         self.write_refusals: dict[str, Refusal] = {}
+        # The problem that an instance's Events told last, until they told its end.
+        self.troubles: dict[str, str] = {}
         self._deleted_pods: set[str] = set()
         self._replacements: dict[Key, tuple[int, datetime]] = {}
         self._enqueue = enqueue
@@ -114,6 +116,7 @@ class Cluster:
         """Drops what was remembered about an instance that is gone."""
         self.instances.drop(key, uid)
         self.write_refusals.pop(uid, None)
+        self.troubles.pop(uid, None)
         self._replacements.pop(key, None)
 
     def _pod_of(self, uid: str | None, now: datetime) -> Pod | None:

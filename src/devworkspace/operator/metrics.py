@@ -41,6 +41,12 @@ class Metrics:
             buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30),
             registry=self.registry,
         )
+        self._events = Counter(
+            "devworkspace_events",
+            "Kubernetes Events about environments: written, failed (given up) or dropped (too many at once).",
+            ("result",),
+            registry=self.registry,
+        )
         self.queue_length = Gauge(
             "devworkspace_queue_length", "Instances that wait for a worker.", registry=self.registry
         )
@@ -55,6 +61,10 @@ class Metrics:
         """One finished round; `result` is `ok`, `refused` or `error`."""
         self._reconciles.labels(result).inc()
         self._reconcile_seconds.observe(seconds)
+
+    def observe_event(self, result: str) -> None:
+        """One write of an Event, or one that will not be written."""
+        self._events.labels(result).inc()
 
     def watch(self, cluster: Cluster) -> None:
         """Adds the counts of environments by phase, read from the stores when asked."""

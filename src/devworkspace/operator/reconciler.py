@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from devworkspace.api import names
+from devworkspace.api import names, reasons
 from devworkspace.api.children import NetworkPolicy, PersistentVolumeClaim, Pod, Service
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
@@ -16,12 +16,14 @@ from devworkspace.core.deletion import is_held
 from devworkspace.core.plan import Apply, Delete, Kind, Plan, make_plan
 from devworkspace.core.refusals import explain_refusal, name_conflict
 from devworkspace.core.resolve import Refusal
+from devworkspace.core.transitions import Transition, find_trouble, runs, transition
 from devworkspace.core.volumestate import resize_refused
 from devworkspace.core.world import World
 from devworkspace.kube.client import Client
 from devworkspace.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, KubeError, NotFound
 from devworkspace.kube.resource import NETWORK_POLICIES, PODS, PVCS, SECRETS, SERVICES, Resource
 from devworkspace.operator.cluster import Cluster
+from devworkspace.operator.events import EventRecorder
 from devworkspace.operator.kinds import INSTANCES
 from devworkspace.operator.volumes import Volumes
 
@@ -54,10 +56,11 @@ class RefusedWriteError(KubeError):
 class Reconciler:
     """`reconcile` makes the cluster as one instance wants it and returns the seconds until it must look again."""
 
-    def __init__(self, *, client: Client, cluster: Cluster, now: Callable[[], datetime]) -> None:
+    def __init__(self, *, client: Client, cluster: Cluster, events: EventRecorder, now: Callable[[], datetime]) -> None:
         self._client = client
         self._cluster = cluster
-        self._volumes = Volumes(client, cluster)
+        self._events = events
+        self._volumes = Volumes(client=client, cluster=cluster, events=events)
         self._now = now
 
     async def reconcile(self, key: Key) -> float | None:
@@ -93,14 +96,14 @@ class Reconciler:
         if instance is not None and plan.hold and not await self._set_finalizer(instance, held=True):
             return
         for deletion in plan.delete:
-            await self._delete(key, deletion)
+            await self._delete(key, instance, deletion)
         if instance is not None and plan.adopt is not None:
             await self._volumes.adopt(instance, plan.adopt)
         refusals = [refusal for group in plan.apply for refusal in await self._apply_group(instance, group)]
         for retain in plan.retain:
             await self._volumes.retain(key.namespace, retain)
-        if plan.delete_volume is not None:
-            await self._volumes.delete(key.namespace, plan.delete_volume)
+        if instance is not None and plan.delete_volume is not None:
+            await self._volumes.delete(instance, plan.delete_volume)
         if instance is not None and plan.release:
             await self._set_finalizer(instance, held=False)
         if refusals:
@@ -152,7 +155,19 @@ class Reconciler:
         if status.phase != instance.status.phase:
             logger.info("%s: %s -> %s: %s", metadata.key, instance.status.phase, status.phase, status.message)
         self._cluster.instances.put(written)
+        self._tell_transition(instance, written.status)
         return True
+
+    def _tell_transition(self, instance: WorkspaceInstance, new: InstanceStatus) -> None:
+        """Records what a status that was written is worth as an Event."""
+        uid, troubles = instance.metadata.uid, self._cluster.troubles
+        told = transition(instance.status, new, trouble=troubles.get(uid))
+        if told is not None:
+            self._events.record(instance.metadata, told)
+        if runs(new):
+            troubles.pop(uid, None)
+        elif (trouble := find_trouble(new) or find_trouble(instance.status)) is not None:
+            troubles[uid] = trouble
 
     async def _apply_group(self, instance: WorkspaceInstance | None, group: tuple[Apply, ...]) -> tuple[Refusal, ...]:
         """Writes a group at once. Returns refusals that nothing else needs to wait for."""
@@ -196,7 +211,7 @@ class Reconciler:
         except NotFound:
             return None
 
-    async def _delete(self, key: Key, deletion: Delete) -> None:
+    async def _delete(self, key: Key, instance: WorkspaceInstance | None, deletion: Delete) -> None:
         resource, _ = _KINDS[deletion.kind]
         try:
             await self._client.delete(resource, Key(key.namespace, deletion.name), uid=deletion.uid)
@@ -210,6 +225,9 @@ class Reconciler:
         if deletion.failed:
             logger.info("%s: the failed pod is replaced", key)
             self._cluster.note_replacement(key, self._now())
+            if instance is not None:
+                message = f"Pod {deletion.name} had ended and was removed; a new one follows with the same volume."
+                self._events.record(instance.metadata, Transition("Normal", reasons.POD_REPLACED, message))
 
     async def _tell_refusal(self, key: Key, instance: WorkspaceInstance | None, refusal: Refusal) -> None:
         if instance is None or self._cluster.write_refusals.get(instance.metadata.uid) == refusal:

@@ -3,7 +3,7 @@
 import logging
 from typing import TypeVar
 
-from devworkspace.api import names
+from devworkspace.api import names, reasons
 from devworkspace.api.children import Namespace, PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
@@ -12,11 +12,13 @@ from devworkspace.core.deletion import DeletionFacts
 from devworkspace.core.plan import DeleteVolume, Retain
 from devworkspace.core.render.common import child_labels
 from devworkspace.core.render.volume import volume_annotations
+from devworkspace.core.transitions import Transition
 from devworkspace.core.world import World, own_volume
 from devworkspace.kube.client import Client
 from devworkspace.kube.errors import Conflict, NotFound
 from devworkspace.kube.resource import NAMESPACES, PODS, PVCS, Resource
 from devworkspace.operator.cluster import Cluster
+from devworkspace.operator.events import EventRecorder
 from devworkspace.operator.kinds import CRDS, INSTANCE_CRD, INSTANCES
 
 logger = logging.getLogger(__name__)
@@ -55,9 +57,10 @@ class _VolumeUser(Struct, frozen=True):
 class Volumes:
     """Carries out what a plan says about volumes. Methods raise `KubeError` where it is worth another try."""
 
-    def __init__(self, client: Client, cluster: Cluster) -> None:
+    def __init__(self, *, client: Client, cluster: Cluster, events: EventRecorder) -> None:
         self._client = client
         self._cluster = cluster
+        self._events = events
 
     async def deletion_facts(self, world: World, instance: WorkspaceInstance) -> DeletionFacts:
         """What a deletion is decided on, read from the API server now and not from a cache."""
@@ -70,15 +73,17 @@ class Volumes:
             users=await self._users(cached.metadata.key) if cached is not None else (),
         )
 
-    async def delete(self, namespace: str, volume: DeleteVolume) -> None:
+    async def delete(self, instance: WorkspaceInstance, volume: DeleteVolume) -> None:
         """The only call in this product that deletes a volume; `core.deletion` decides, the UID is a precondition."""
-        key = Key(namespace, volume.name)
+        key = Key(instance.metadata.namespace, volume.name)
         try:
             await self._client.delete(PVCS, key, uid=volume.uid)
         except (NotFound, Conflict):
             return
         logger.info("volume %s is deleted, as its owner asked", key)
         self._cluster.volumes.forget(key, volume.uid)
+        message = f"Volume {volume.name} was deleted with its environment, as dataPolicy asked."
+        self._events.record(instance.metadata, Transition("Normal", reasons.VOLUME_DELETED, message))
 
     async def adopt(self, instance: WorkspaceInstance, adopt: Adopt) -> None:
         """Makes a left volume the instance's own; `Conflict` when somebody was faster."""
@@ -93,6 +98,8 @@ class Volumes:
         key = Key(instance.metadata.namespace, adopt.name)
         self._cluster.remember(await self._client.merge_patch(PVCS, key, patch, PersistentVolumeClaim))
         logger.info("%s took over volume %s", instance.metadata.key, adopt.name)
+        message = f"Volume {adopt.name}, left by an earlier environment, was taken over with its data."
+        self._events.record(instance.metadata, Transition("Normal", reasons.VOLUME_ADOPTED, message))
 
     async def retain(self, namespace: str, retain: Retain) -> None:
         patch = {
