@@ -26,7 +26,7 @@ from tests.operator.running import (
     running_operator,
     status_of,
 )
-from tests.server.support import ADMIN, browsing, running_pod
+from tests.server.support import ADMIN, TYPED, browsing, running_pod
 from tests.server.test_process import put_environment, running_process
 from tests.support.fake_apiserver import INSTANCES, TEMPLATES, FakeApiServer
 from tests.support.fixtures import eventually
@@ -232,6 +232,10 @@ async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) ->
                 async with asyncio.timeout(5):
                     while (await browser.open("shared")).status != 404:
                         await asyncio.sleep(0.02)
+                server.set_status(INSTANCES, Key("team", "mine"), {"phase": "Stopped"})
+                async with asyncio.timeout(5):
+                    while server.writes == []:
+                        await browser.navigate(f"{origin}/-/open?env=mine--team", headers=TYPED)
             assert await process.end() == 0
         assert_exact(server, "devworkspace-server")
 

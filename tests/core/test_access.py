@@ -12,7 +12,7 @@ from devworkspace.core.access import (
     Verdict,
     decide,
     decide_socket,
-    may_connect,
+    has_right,
 )
 
 OWNER = Identity("li.wei", ("developers",))
@@ -112,6 +112,6 @@ def test_decide_socket(
 
 
 def test_a_name_must_match_whole() -> None:
-    assert may_connect(OWNER, owner="li.wei", granted=False)
-    assert not may_connect(OWNER, owner="li.wei2", granted=False)
-    assert not may_connect(Identity(""), owner=None, granted=False)
+    assert has_right(OWNER, owner="li.wei", granted=False)
+    assert not has_right(OWNER, owner="li.wei2", granted=False)
+    assert not has_right(Identity(""), owner=None, granted=False)

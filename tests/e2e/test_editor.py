@@ -1,6 +1,7 @@
 """A developer's first day: sign in, open the editor, run something, save a file, stop, start, delete."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from tests.support.environment import Surroundings
 from tests.support.live import Live
 
 pytestmark = pytest.mark.e2e
+
+# Enough for several rounds of the editor's reconnecting; DEVWORKSPACE_STAY_ASLEEP=180 for the whole grace time.
+STAY_ASLEEP_SECONDS = float(os.environ.get("DEVWORKSPACE_STAY_ASLEEP", "25"))
 
 
 async def sign_in(page: Page, url: str, password: str) -> None:
@@ -140,3 +144,33 @@ async def test_a_stranger_is_sent_to_sign_in_and_back(
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.locator(".monaco-workbench")).to_be_visible()
     assert page.url.startswith(url)
+
+
+async def test_an_open_tab_lets_a_stopped_environment_sleep_and_a_reload_wakes_it(
+    browser: BrowserContext, live: Live, surroundings: Surroundings, password: str, pictures: Path
+) -> None:
+    instance = await live.create(template="base")
+    await live.wait_phase("Running")
+    page = await browser.new_page()
+    await sign_in(page, surroundings.url, password)
+    editor = await open_editor(browser, page, instance.metadata.uid)
+    await live.patch(running=False)
+    await live.wait_phase("Stopped")
+    # The editor dials its sockets again every few seconds meanwhile.
+    await asyncio.sleep(STAY_ASLEEP_SECONDS)
+    assert (await live.get()).spec.running is False
+
+    await editor.reload(wait_until="commit")
+    await expect(editor.locator(".steps")).to_be_visible()
+    await editor.screenshot(path=pictures / "waiting.png")
+    await expect(editor.locator(".monaco-workbench")).to_be_visible()
+    assert (await live.get()).spec.running is True
+
+    await live.patch(running=False)
+    await live.wait_phase("Stopped")
+    await page.bring_to_front()
+    row = page.locator(f"tr[data-uid='{instance.metadata.uid}']")
+    async with browser.expect_page() as opened:
+        await row.get_by_role("link", name="Start and open").click()
+    again = await opened.value
+    await expect(again.locator(".monaco-workbench")).to_be_visible()

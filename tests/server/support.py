@@ -20,6 +20,8 @@ from devworkspace.api import names
 from devworkspace.api.instance import InstanceSpec, InstanceStatus, Phase, WorkspaceInstance
 from devworkspace.api.meta import Condition, Key, ObjectMeta
 from devworkspace.core.address import address_id
+from devworkspace.kube.errors import Unreachable
+from devworkspace.kube.resource import Resource
 from devworkspace.server.app import Rooms, listening, make_rooms
 from devworkspace.server.config import ServerConfig
 from devworkspace.server.environments import (
@@ -34,7 +36,9 @@ from devworkspace.server.environments import (
 MASTER_KEY = b"m" * 32
 PASSWORD = "correct horse battery staple"
 ADMIN = "admin"
+# A page that something opens, and one that a person opens by typing its address.
 NAVIGATION = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+TYPED = {**NAVIGATION, "Sec-Fetch-Site": "none", "Sec-Fetch-User": "?1"}
 FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
@@ -50,6 +54,7 @@ class Rbac:
 
     def __init__(self) -> None:
         self.grants: set[tuple[str, str, str]] = set()
+        self.may_manage: set[tuple[str, str, str]] = set()
         self.broken = False
         self.asked: list[dict[str, Any]] = []
 
@@ -69,7 +74,28 @@ class Rbac:
         self.asked.append({"user": user, "groups": tuple(groups), "verb": verb, "what": f"{resource}/{subresource}"})
         if self.broken:
             raise ConnectionError("no API server")
-        return (user, namespace, name) in self.grants
+        known = self.grants if subresource == names.CONNECT_SUBRESOURCE else self.may_manage
+        return (user, namespace, name) in known
+
+
+class Api:
+    """Where the server's writes go. `broken` makes it unreachable, `gate` lets writes wait."""
+
+    def __init__(self) -> None:
+        self.patches: list[tuple[Key, dict[str, Any]]] = []
+        self.broken = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def merge_patch(
+        self, resource: Resource, key: Key, patch: Mapping[str, Any], type: type[WorkspaceInstance]
+    ) -> WorkspaceInstance:
+        assert (resource.plural, type) == (names.INSTANCE_PLURAL, WorkspaceInstance)
+        await self.gate.wait()
+        if self.broken:
+            raise Unreachable("the API server does not answer")
+        self.patches.append((key, dict(patch)))
+        return make_instance(key.name, key.namespace)
 
 
 class Synced:
@@ -157,11 +183,12 @@ def environment_origin(origin: str, name: str, namespace: str) -> str:
 class Harness:
     """A running server. `port` is the public port, `table` what the watches would have filled."""
 
-    def __init__(self, config: ServerConfig, rooms: Rooms, *, table: EnvironmentTable, rbac: Rbac) -> None:
+    def __init__(self, config: ServerConfig, rooms: Rooms, *, table: EnvironmentTable, rbac: Rbac, api: "Api") -> None:
         self.config = config
         self.rooms = rooms
         self.table = table
         self.rbac = rbac
+        self.api = api
         self.port = config.listen_port
         self.origin = f"http://localhost:{self.port}"
 
@@ -300,13 +327,18 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         **settings,
     }
     config = ServerConfig(**options)
-    table, rbac = EnvironmentTable(), Rbac()
+    table, rbac, api = EnvironmentTable(), Rbac(), Api()
     extra = {"clock": clock} if clock is not None else {}
     rooms = make_rooms(
-        config, table=table, reviewer=rbac, watches=watches or (("workspaceinstances", Synced()),), **extra
+        config,
+        table=table,
+        reviewer=rbac,
+        patcher=api,
+        watches=watches or (("workspaceinstances", Synced()),),
+        **extra,
     )
     async with listening(config, rooms):
-        yield Harness(config, rooms, table=table, rbac=rbac)
+        yield Harness(config, rooms, table=table, rbac=rbac, api=api)
 
 
 class Pod:

@@ -1,16 +1,23 @@
 """The table that routes requests, and which pods it believes."""
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 import pytest
 
 from devworkspace.api import names
+from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.server.environments import (
     DoorPod,
     Environment,
     EnvironmentTable,
+    Progress,
     Upstream,
-    find_upstream,
+    find_pod,
+    find_progress,
+    make_environment,
     shown_phase,
 )
 from tests.server.support import make_instance, make_pod
@@ -45,6 +52,8 @@ FORGERIES = {
     "no uid": lambda pod: with_meta(pod, labels={}),
     "not the pod that the status names": lambda pod: with_meta(pod, name="intruder"),
     "on its way out": lambda pod: with_meta(pod, deletion_timestamp="2026-11-24T12:00:00Z"),
+}
+INCOMPLETE = {
     "no address yet": lambda pod: replace(pod, status=type(pod.status)()),
     "no editor port": lambda pod: replace(pod, spec=type(pod.spec)()),
     "the port of another container": lambda pod: replace(
@@ -53,13 +62,25 @@ FORGERIES = {
 }
 
 
+def upstream_of(instance: WorkspaceInstance, *pods: DoorPod) -> Upstream | None:
+    return make_environment(instance, find_pod(instance, pods)).upstream
+
+
+@pytest.mark.parametrize("take_away", INCOMPLETE.values(), ids=INCOMPLETE.keys())
+def test_a_pod_without_an_editor_to_talk_to_is_waited_for(take_away: Callable[[DoorPod], DoorPod]) -> None:
+    instance = make_instance()
+    good = make_pod(instance, 8080)
+    assert upstream_of(instance, take_away(good)) is None
+    assert upstream_of(instance, good) is not None, "positive control"
+
+
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES.keys())
 def test_no_other_pod_is_believed(forge: object) -> None:
     assert callable(forge)
     instance = make_instance()
     good = make_pod(instance, 8080)
-    assert find_upstream(instance, [forge(good)]) is None
-    assert find_upstream(instance, [forge(good), good]) is not None, "positive control"
+    assert upstream_of(instance, forge(good)) is None
+    assert upstream_of(instance, forge(good), good) is not None, "positive control"
 
 
 def test_a_pod_decoded_from_the_api_has_its_port() -> None:
@@ -73,7 +94,21 @@ def test_a_pod_decoded_from_the_api_has_its_port() -> None:
     pod = msgspec.convert(body, DoorPod)
     instance = make_instance(uid="i")
     instance = replace(instance, status=replace(instance.status, pod_name="p"))
-    assert find_upstream(instance, [pod]) == Upstream(pod_uid="u", host="10.1.2.3", port=8443)
+    assert upstream_of(instance, pod) == Upstream(pod_uid="u", host="10.1.2.3", port=8443)
+
+
+def test_the_progress_of_a_start_is_read_from_the_pod() -> None:
+    body: dict[str, Any] = {
+        "metadata": {"name": "p"},
+        "status": {
+            "conditions": [{"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-11-24T12:00:00Z"}],
+            "containerStatuses": [{"name": "workspace", "state": {"waiting": {"reason": "ContainerCreating"}}}],
+        },
+    }
+    assert find_progress(msgspec.convert({"metadata": {"name": "p"}}, DoorPod)) == Progress(made=True)
+    assert find_progress(msgspec.convert(body, DoorPod)) == Progress(made=True, placed=True)
+    body["status"]["containerStatuses"] = [{"state": {"running": {"startedAt": "2026-11-24T12:00:00Z"}}}]
+    assert find_progress(msgspec.convert(body, DoorPod)) == Progress(made=True, placed=True, started=True)
 
 
 def test_changes_and_ends_are_followed_and_announced() -> None:

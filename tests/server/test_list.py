@@ -42,6 +42,7 @@ async def test_an_environment_as_json(server: Harness, browser: Browser, pod: Po
             "message": "All good.",
             "template": "python",
             "url": "http://demo--team.localhost:1/",
+            "openPath": "/-/open?env=demo--team",
             "canOpen": True,
         }
     ]
@@ -74,16 +75,16 @@ async def test_who_may_open_everything_is_asked_about_once(server: Harness, brow
     assert len(server.rbac.asked) == 1
 
 
-async def test_the_page_links_only_what_runs(server: Harness, browser: Browser, pod: Pod) -> None:
+async def test_the_page_links_what_can_be_opened(server: Harness, browser: Browser, pod: Pod) -> None:
     server.add(pod.port, name="up")
     server.table.on_instance(None, make_instance("down", phase="Stopped"))
     server.table.on_instance(None, make_instance("lost"))
     await browser.sign_in()
     page = (await browser.navigate(server.origin + "/")).text
-    link = f'<a class="button" target="_blank" rel="noopener" href="{server.environment_origin("up")}/">Open'
-    assert link in page
-    assert page.count("<a class=") == 2, "one environment and the language switch"
-    assert html.escape("kubectl -n team patch workspaceinstances down") in page
+    start = '<a class="button" target="_blank" rel="noopener" href="/-/open?env='
+    assert f'{start}up--team">Open' in page
+    assert f'{start}down--team">Start and open' in page
+    assert page.count("<a class=") == 3, "two environments and the language switch"
     assert 'data-phase="Unreachable"' in page
 
 

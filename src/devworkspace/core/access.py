@@ -25,11 +25,13 @@ class Identity(NamedTuple):
 class Knock(NamedTuple):
     """How a request looks, as far as it matters for access.
 
-    `navigation`: a person opens a page at the top level. `same_origin`: the request provably comes from a page of the
-    very host it goes to; only asked of upgrades and of methods that change something.
+    `navigation`: a page is opened at the top level. `deliberate`: by a person who typed, reloaded or clicked on a page
+    of ours, so that it may cost something. `same_origin`: the request provably comes from a page of the very host it
+    goes to; only asked of upgrades and of methods that change something.
     """
 
     navigation: bool = False
+    deliberate: bool = False
     upgrade: bool = False
     safe_method: bool = True
     same_origin: bool = False
@@ -51,6 +53,7 @@ class Verdict(enum.Enum):
     UNAUTHORIZED = "unauthorized"
     NOT_FOUND = "not-found"
     WAIT = "wait"
+    START = "start"
     STOPPED = "stopped"
     FAILED = "failed"
 
@@ -61,24 +64,37 @@ class SocketVerdict(enum.Enum):
     GONE = "gone"
 
 
-def may_connect(identity: Identity, *, owner: str | None, granted: bool) -> bool:
-    """The owner always, others if RBAC grants `create workspaceinstances/connect` for this one environment."""
+def has_right(identity: Identity, *, owner: str | None, granted: bool) -> bool:
+    """The owner has every right, others have those that RBAC grants for this one environment."""
     return granted or (owner is not None and owner == identity.name)
 
 
-def decide(knock: Knock, *, identity: Identity | None, door: Door | None, granted: bool) -> Verdict:
+def decide(
+    knock: Knock, *, identity: Identity | None, door: Door | None, granted: bool, may_manage: bool = False
+) -> Verdict:
     """What to do with a request for an environment.
 
     `identity` is None for strangers, `door` is None when no such environment exists, `granted` is RBAC's answer (False
-    if it was not asked or could not answer).
+    if it was not asked or could not answer). `may_manage`: the person may start it, see `asks_to_start`.
     """
     if (knock.upgrade or not knock.safe_method) and not knock.same_origin:
         return Verdict.FORBIDDEN
     if identity is None:
         return Verdict.SIGN_IN if knock.navigation else Verdict.UNAUTHORIZED
-    if door is None or not may_connect(identity, owner=door.owner, granted=granted):
+    if door is None or not has_right(identity, owner=door.owner, granted=granted):
         return Verdict.NOT_FOUND
+    if may_manage and asks_to_start(knock, door):
+        return Verdict.START
     return _by_phase(door)
+
+
+def asks_to_start(knock: Knock, door: Door | None) -> bool:
+    """Whether a request would start a stopped environment, if its sender may.
+
+    Only a person's deliberate opening does: tabs that were left open, sockets that dial again, prefetching browsers and
+    pages of other sites would otherwise keep an environment running that nobody uses.
+    """
+    return door is not None and door.phase == "Stopped" and not door.deleting and knock.deliberate
 
 
 def _by_phase(door: Door) -> Verdict:
@@ -102,6 +118,6 @@ def decide_socket(identity: Identity | None, *, door: Door | None, granted: bool
         return SocketVerdict.REVOKED
     if door is None or not same_pod:
         return SocketVerdict.GONE
-    if not may_connect(identity, owner=door.owner, granted=granted):
+    if not has_right(identity, owner=door.owner, granted=granted):
         return SocketVerdict.REVOKED
     return SocketVerdict.KEEP

@@ -15,8 +15,9 @@ from devworkspace.api import names
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.kube import config as kube_config
 from devworkspace.kube.client import Client
+from devworkspace.kube.clock import now
 from devworkspace.kube.informer import Informer
-from devworkspace.kube.resource import PODS, Resource
+from devworkspace.kube.resource import PODS
 from devworkspace.kube.review import AccessReviewer
 from devworkspace.server.answers import Answers
 from devworkspace.server.authorizer import Authorizer, Reviewer
@@ -25,6 +26,7 @@ from devworkspace.server.config import ServerConfig, parse_public_url, read_mast
 from devworkspace.server.environments import DoorPod, EnvironmentTable
 from devworkspace.server.frontdoor import DoorServer, FrontDoor, PublicHandler
 from devworkspace.server.gateway.handler import Gateway
+from devworkspace.server.lifecycle import INSTANCES, Lifecycle, Patcher
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
 from devworkspace.server.rest.environments import EnvironmentList
 from devworkspace.server.sessions import Sessions
@@ -33,7 +35,6 @@ from devworkspace.server.signin.handler import SignIn
 
 log = structlog.get_logger("devworkspace.server")
 
-INSTANCES: Final = Resource(names.GROUP, names.VERSION, names.INSTANCE_PLURAL, names.INSTANCE_KIND)
 MANAGED_PODS: Final = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
 # Open sockets are closed over this time when the server goes, so that editors do not all reconnect at once.
 SOCKET_DRAIN_SECONDS: Final = 2.0
@@ -85,6 +86,7 @@ def make_rooms(
     *,
     table: EnvironmentTable,
     reviewer: Reviewer,
+    patcher: Patcher,
     watches: Iterable[tuple[str, Watch]],
     clock: Callable[[], float] = time.time,
 ) -> Rooms:
@@ -105,9 +107,18 @@ def make_rooms(
         clock=clock,
         count=metrics.count_sign_in,
     )
-    listing = EnvironmentList(public=public, table=table, authorizer=authorizer, session=sign_in.session)
+    lifecycle = Lifecycle(patcher, now=now)
+    listing = EnvironmentList(
+        public=public, table=table, authorizer=authorizer, session=sign_in.session, lifecycle=lifecycle
+    )
     gateway = Gateway(
-        public=public, master_key=master_key, table=table, sessions=sessions, codes=codes, authorizer=authorizer
+        public=public,
+        master_key=master_key,
+        table=table,
+        sessions=sessions,
+        codes=codes,
+        authorizer=authorizer,
+        lifecycle=lifecycle,
     )
 
     door = FrontDoor(
@@ -200,6 +211,7 @@ async def run(config: ServerConfig) -> None:
             config,
             table=table,
             reviewer=reviewer,
+            patcher=client,
             watches=((names.INSTANCE_PLURAL, instances), ("pods", pods)),
         )
         watches = [asyncio.create_task(instances.run()), asyncio.create_task(pods.run())]

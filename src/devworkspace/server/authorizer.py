@@ -2,19 +2,30 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
-from devworkspace.core.access import Identity, may_connect
+from devworkspace.core.access import Identity, has_right
 from devworkspace.server.environments import Environment
 
 log = structlog.get_logger("devworkspace.server")
 
 
 EVERYTHING: Final = Key("", "")
+
+
+class Right(NamedTuple):
+    """A verb on instances, or on a subresource of them."""
+
+    verb: str
+    subresource: str = ""
+
+
+CONNECT: Final = Right("create", names.CONNECT_SUBRESOURCE)
+MANAGE: Final = Right("update")
 
 
 class Reviewer(Protocol):
@@ -36,12 +47,12 @@ class Reviewer(Protocol):
 
 
 class Authorizer:
-    """Asks whether somebody may `create workspaceinstances/connect` for one environment."""
+    """Asks whether somebody may open an environment (`CONNECT`), or start and stop it (`MANAGE`)."""
 
     def __init__(self, reviewer: Reviewer) -> None:
         self._reviewer = reviewer
 
-    async def answer(self, identity: Identity, key: Key) -> bool | None:
+    async def answer(self, identity: Identity, key: Key, right: Right = CONNECT) -> bool | None:
         """RBAC's answer, or None if the API server could not give one.
 
         An empty name asks about all environments of a namespace, an empty namespace about all of the cluster.
@@ -51,10 +62,10 @@ class Authorizer:
                 identity.name,
                 identity.groups,
                 {},
-                verb="create",
+                verb=right.verb,
                 group=names.GROUP,
                 resource=names.INSTANCE_PLURAL,
-                subresource=names.CONNECT_SUBRESOURCE,
+                subresource=right.subresource,
                 namespace=key.namespace,
                 name=key.name,
             )
@@ -62,11 +73,16 @@ class Authorizer:
             log.warning("access review failed", user=identity.name, environment=str(key), error=repr(error))
             return None
 
-    async def granted(self, identity: Identity, environment: Environment) -> bool:
+    async def granted(self, identity: Identity, environment: Environment, right: Right = CONNECT) -> bool:
         """RBAC's answer as an input for the decision; not asked for the owner, who needs no grant."""
-        if may_connect(identity, owner=environment.owner, granted=False):
+        if has_right(identity, owner=environment.owner, granted=False):
             return False
-        return await self.answer(identity, environment.key) is True
+        return await self.answer(identity, environment.key, right) is True
+
+    async def has(self, identity: Identity, environment: Environment, right: Right) -> bool:
+        """Whether the person has the right, as owner or by RBAC."""
+        granted = await self.granted(identity, environment, right)
+        return has_right(identity, owner=environment.owner, granted=granted)
 
     async def allowed_of(self, identity: Identity, environments: Sequence[Environment]) -> list[Environment]:
         """Those that the person may open. One question is enough for somebody who may open all of them."""
@@ -76,5 +92,5 @@ class Authorizer:
         return [
             environment
             for environment, yes in zip(environments, granted, strict=True)
-            if may_connect(identity, owner=environment.owner, granted=yes)
+            if has_right(identity, owner=environment.owner, granted=yes)
         ]

@@ -33,8 +33,23 @@ class DoorPodSpec(Struct, frozen=True):
     containers: tuple[Container, ...] = ()
 
 
+class DoorCondition(Struct, frozen=True):
+    type: str
+    status: str
+
+
+class DoorContainerState(Struct, frozen=True):
+    running: dict[str, str] | None = None
+
+
+class DoorContainerStatus(Struct, frozen=True):
+    state: DoorContainerState = DoorContainerState()
+
+
 class DoorPodStatus(Struct, frozen=True):
     pod_ip: str | None = msgspec.field(default=None, name="podIP")
+    conditions: tuple[DoorCondition, ...] = ()
+    container_statuses: tuple[DoorContainerStatus, ...] = ()
 
 
 class DoorPod(Struct, frozen=True):
@@ -53,6 +68,14 @@ class Upstream(Struct, frozen=True):
     port: int
 
 
+class Progress(Struct, frozen=True):
+    """How far a start has come: a pod was made, it has a node, its container runs. The phase tells the rest."""
+
+    made: bool = False
+    placed: bool = False
+    started: bool = False
+
+
 class Environment(Struct, frozen=True):
     """One instance and, while it has one, its pod."""
 
@@ -68,6 +91,7 @@ class Environment(Struct, frozen=True):
     url: str | None
     deleting: bool
     upstream: Upstream | None
+    progress: Progress = Progress()
 
     @property
     def door(self) -> Door:
@@ -119,8 +143,8 @@ class EnvironmentTable:
                 self._refresh(instance)
 
     def _refresh(self, instance: WorkspaceInstance) -> None:
-        upstream = find_upstream(instance, self._pods.get(instance.metadata.uid, {}).values())
-        new = make_environment(instance, upstream)
+        pod = find_pod(instance, self._pods.get(instance.metadata.uid, {}).values())
+        new = make_environment(instance, pod)
         old = self._by_id.get(new.id)
         self._by_id[new.id] = new
         if new != old:
@@ -139,20 +163,33 @@ class EnvironmentTable:
             callback(old, new)
 
 
-def find_upstream(instance: WorkspaceInstance, pods: Iterable[DoorPod]) -> Upstream | None:
-    """The address of the pod that the instance's status names, or None while there is none to talk to."""
+def find_pod(instance: WorkspaceInstance, pods: Iterable[DoorPod]) -> DoorPod | None:
+    """The pod that the instance's status names, or None while there is none, or only one that is going."""
     for pod in pods:
         meta = pod.metadata
         named = meta.name == instance.status.pod_name and meta.namespace == instance.metadata.namespace
-        if not named or meta.deletion_timestamp is not None or _instance_uid(pod) != instance.metadata.uid:
-            continue
-        port = _editor_port(pod)
-        if port is not None and pod.status.pod_ip:
-            return Upstream(pod_uid=meta.uid, host=pod.status.pod_ip, port=port)
+        if named and meta.deletion_timestamp is None and _instance_uid(pod) == instance.metadata.uid:
+            return pod
     return None
 
 
-def make_environment(instance: WorkspaceInstance, upstream: Upstream | None) -> Environment:
+def find_upstream(pod: DoorPod) -> Upstream | None:
+    """Where the pod's editor listens, or None while it has no address."""
+    port = _editor_port(pod)
+    if port is None or not pod.status.pod_ip:
+        return None
+    return Upstream(pod_uid=pod.metadata.uid, host=pod.status.pod_ip, port=port)
+
+
+def find_progress(pod: DoorPod) -> Progress:
+    return Progress(
+        made=True,
+        placed=any(item.type == "PodScheduled" and item.status == "True" for item in pod.status.conditions),
+        started=any(status.state.running is not None for status in pod.status.container_statuses),
+    )
+
+
+def make_environment(instance: WorkspaceInstance, pod: DoorPod | None) -> Environment:
     meta, spec, status = instance.metadata, instance.spec, instance.status
     reason = next((condition.reason for condition in status.conditions if condition.type == READY), "")
     return Environment(
@@ -167,7 +204,8 @@ def make_environment(instance: WorkspaceInstance, upstream: Upstream | None) -> 
         template=spec.template_ref,
         url=status.url,
         deleting=meta.deletion_timestamp is not None,
-        upstream=upstream,
+        upstream=find_upstream(pod) if pod is not None else None,
+        progress=find_progress(pod) if pod is not None else Progress(),
     )
 
 

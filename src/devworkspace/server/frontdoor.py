@@ -16,8 +16,7 @@ from devworkspace.server.answers import Answers, language_of
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.heads import REFUSED_METHODS, Site, is_navigation, parse_host, target_is_strict
 from devworkspace.server.pages.assets import find_asset
-from devworkspace.server.pages.html import message_page
-from devworkspace.server.pages.texts import text
+from devworkspace.server.pages.html import missing_page
 
 log = structlog.get_logger("devworkspace.server")
 
@@ -98,14 +97,7 @@ class FrontDoor:
             return asset
         if not is_navigation(request.method, request.headers):
             return self._answers.problem(404, "There is no such page.")
-        language = language_of(request)
-        page = message_page(
-            text("missing.title", language),
-            text("missing.page", language),
-            link="/",
-            link_text=text("back", language),
-            language=language,
-        )
+        page = missing_page("missing.page", link="/", language=language_of(request))
         return self._answers.page(page, status=404)
 
 

@@ -71,6 +71,23 @@ def is_navigation(method: str, headers: Mapping[str, str]) -> bool:
     return "text/html" in headers.get("Accept", "")
 
 
+def is_deliberate(method: str, headers: Mapping[str, str]) -> bool:
+    """Whether a person opened this page on purpose: typed its address, reloaded it, or followed a link on its own host.
+
+    Seen in Chromium 156: a page's own reload or redirect without a click lacks `Sec-Fetch-User`; a reload of a page
+    that was reached from another site says `cross-site` and, unlike every link, `max-age=0`. Browsers that send none of
+    these headers are believed.
+    """
+    if not is_navigation(method, headers) or "prefetch" in headers.get("Sec-Purpose", headers.get("Purpose", "")):
+        return False
+    if "Sec-Fetch-Mode" not in headers:
+        return True
+    if headers.get("Sec-Fetch-Dest") != "document" or headers.get("Sec-Fetch-User") != "?1":
+        return False
+    ours = headers.get("Sec-Fetch-Site") in ("none", "same-origin")
+    return ours or headers.get("Cache-Control", "") in ("max-age=0", "no-cache")
+
+
 def is_same_origin(headers: Mapping[str, str], origin: str) -> bool:
     """Whether the browser vouches that a page of `origin` made this request; silence is no proof.
 
@@ -89,6 +106,7 @@ def make_knock(method: str, headers: Mapping[str, str], *, origin: str) -> Knock
     upgrade = "Upgrade" in headers
     return Knock(
         navigation=is_navigation(method, headers),
+        deliberate=is_deliberate(method, headers),
         upgrade=upgrade,
         safe_method=method in SAFE_METHODS,
         # A WebSocket is the one request for which browsers may leave `Sec-Fetch-Site` out, so there `Origin` is a must.

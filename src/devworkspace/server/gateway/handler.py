@@ -8,13 +8,14 @@ from urllib.parse import urlencode
 import structlog
 from aiohttp import web
 
-from devworkspace.core.access import Verdict, decide
+from devworkspace.core.access import Verdict, asks_to_start, decide
 from devworkspace.core.credential import COOKIE_NAME, environment_credential
 from devworkspace.server.answers import Answers, language_of
-from devworkspace.server.authorizer import Authorizer
+from devworkspace.server.authorizer import CONNECT, MANAGE, Authorizer
 from devworkspace.server.codes import NONCE_SECONDS, Codes
 from devworkspace.server.config import PublicAddress
-from devworkspace.server.environments import Environment, EnvironmentTable, shown_phase
+from devworkspace.server.environments import Environment, EnvironmentTable
+from devworkspace.server.gateway.doorstep import RESTART_PATH, START_PATH, STATE_PATH, Doorstep
 from devworkspace.server.gateway.head import request_headers
 from devworkspace.server.gateway.proxy import Proxy
 from devworkspace.server.gateway.sockets import Sockets
@@ -28,8 +29,9 @@ from devworkspace.server.heads import (
     make_knock,
     only_cookie,
 )
+from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.pages.assets import find_asset
-from devworkspace.server.pages.html import message_page, patch_line, phase_page, start_line
+from devworkspace.server.pages.html import message_page, missing_page
 from devworkspace.server.pages.texts import text
 from devworkspace.server.sessions import CookieNames, Session, Sessions
 
@@ -38,12 +40,9 @@ log = structlog.get_logger("devworkspace.server")
 CALLBACK_PATH: Final = "/-/callback"
 SWEEP_SECONDS: Final = 2.0
 MAX_CREDENTIALS: Final = 10_000
+_DOORSTEP: Final = frozenset({("GET", STATE_PATH), ("POST", START_PATH), ("POST", RESTART_PATH)})
+_REFUSALS: Final = frozenset({Verdict.FORBIDDEN, Verdict.UNAUTHORIZED, Verdict.SIGN_IN, Verdict.NOT_FOUND})
 _NO_ENVIRONMENT: Final = "This environment does not exist or is not shared with you."
-_NOT_THERE: Final = {
-    Verdict.WAIT: "The environment is not running yet; try again in a moment.",
-    Verdict.STOPPED: "The environment is stopped.",
-    Verdict.FAILED: "The environment has failed.",
-}
 
 
 class Gateway:
@@ -58,6 +57,7 @@ class Gateway:
         sessions: Sessions,
         codes: Codes,
         authorizer: Authorizer,
+        lifecycle: Lifecycle,
     ) -> None:
         self._public = public
         # Deriving costs a tenth of a request.
@@ -67,6 +67,7 @@ class Gateway:
         self._codes = codes
         self._authorizer = authorizer
         self._answers = Answers(public)
+        self._doorstep = Doorstep(public=public, lifecycle=lifecycle, authorizer=authorizer)
         self._cookies = CookieNames.for_scheme(secure=public.secure)
         self._pool = UpstreamPool()
         self._proxy = Proxy(self._pool)
@@ -80,21 +81,37 @@ class Gateway:
         if is_disguised_reserved(path):
             return self._answers.refusal(400, "This path is not allowed.")
         if path.startswith(RESERVED_PREFIX):
-            return self._reserved(request, path, environment_id)
+            return await self._reserved(request, path, environment_id)
         environment = self._table.find(environment_id)
         session = self._session(request, environment)
-        granted = False
+        verdict = await self._decide(request, environment_id, session=session, environment=environment)
+        if session is None or environment is None or verdict in _REFUSALS:
+            return self._refuse(request, verdict, environment_id=environment_id, target=target)
+        if verdict is Verdict.STREAM:
+            return await self._stream(request, target, session=session, environment=environment)
+        return await self._doorstep.receive(request, verdict, session=session, environment=environment)
+
+    async def _decide(
+        self,
+        request: web.BaseRequest,
+        environment_id: str,
+        *,
+        session: Session | None,
+        environment: Environment | None,
+    ) -> Verdict:
+        knock = make_knock(request.method, request.headers, origin=self._public.environment_origin(environment_id))
+        granted = may_manage = False
         if session is not None and environment is not None:
             granted = await self._authorizer.granted(session.identity, environment)
-        verdict = decide(
-            make_knock(request.method, request.headers, origin=self._public.environment_origin(environment_id)),
+            if asks_to_start(knock, environment.door):
+                may_manage = await self._authorizer.has(session.identity, environment, MANAGE)
+        return decide(
+            knock,
             identity=None if session is None else session.identity,
             door=None if environment is None else environment.door,
             granted=granted,
+            may_manage=may_manage,
         )
-        if verdict is Verdict.STREAM and session is not None and environment is not None:
-            return await self._stream(request, target, session=session, environment=environment)
-        return self._refuse(request, verdict, environment_id=environment_id, environment=environment, target=target)
 
     def _session(self, request: web.BaseRequest, environment: Environment | None) -> Session | None:
         if environment is None:
@@ -123,33 +140,21 @@ class Gateway:
             return self._answers.problem(504, "The environment took the request and did not answer.")
         except UpstreamError as error:
             log.info("environment not reachable", environment=str(environment.key), error=str(error))
-            return self._unreachable(request, environment)
+            return self._doorstep.unreachable(request, environment)
         if isinstance(opened, web.StreamResponse):
             return opened
         relay, response = opened
         await self.sockets.run(relay, session=session, environment=environment)
         return response
 
-    def _refuse(
-        self,
-        request: web.BaseRequest,
-        verdict: Verdict,
-        *,
-        environment_id: str,
-        environment: Environment | None,
-        target: str,
-    ) -> web.Response:
+    def _refuse(self, request: web.BaseRequest, verdict: Verdict, *, environment_id: str, target: str) -> web.Response:
         if verdict is Verdict.FORBIDDEN:
             return self._answers.problem(403, "Requests from pages of other sites are not accepted.")
         if verdict is Verdict.UNAUTHORIZED:
             return self._answers.problem(401, "Sign in first.")
         if verdict is Verdict.SIGN_IN:
             return self._to_sign_in(request, environment_id, target)
-        if verdict is Verdict.NOT_FOUND or environment is None:
-            return self._not_found(request)
-        if not is_navigation(request.method, request.headers):
-            return self._answers.problem(503, _NOT_THERE[verdict], retry_after=2)
-        return self._answers.page(_phase_page(request, verdict, environment), status=503, retry_after=2)
+        return self._not_found(request)
 
     def _to_sign_in(self, request: web.BaseRequest, environment_id: str, target: str) -> web.Response:
         cookie = only_cookie(request.headers.getall("Cookie", ()), self._cookies.nonce)
@@ -168,39 +173,29 @@ class Gateway:
     def _not_found(self, request: web.BaseRequest) -> web.Response:
         if not is_navigation(request.method, request.headers):
             return self._answers.problem(404, _NO_ENVIRONMENT)
-        language = language_of(request)
-        page = message_page(
-            text("missing.title", language),
-            text("missing.environment", language),
-            link=self._public.origin + "/",
-            link_text=text("back", language),
-            language=language,
-        )
+        page = missing_page("missing.environment", link=self._public.origin + "/", language=language_of(request))
         return self._answers.page(page, status=404)
 
-    def _unreachable(self, request: web.BaseRequest, environment: Environment) -> web.Response:
-        if not is_navigation(request.method, request.headers):
-            return self._answers.problem(502, "The environment's editor does not answer.", retry_after=2)
-        language = language_of(request)
-        page = phase_page(
-            name=environment.display_name,
-            phase="Unreachable",
-            reason="",
-            message="",
-            hint=text("wait.unreachable", language),
-            commands=(),
-            language=language,
-            refresh_seconds=2,
-        )
-        return self._answers.page(page, status=502, retry_after=2)
-
-    def _reserved(self, request: web.BaseRequest, path: str, environment_id: str) -> web.Response:
+    async def _reserved(self, request: web.BaseRequest, path: str, environment_id: str) -> web.Response:
         asset = find_asset(path)
         if asset is not None and request.method == "GET":
             return asset
         if path == CALLBACK_PATH and request.method == "GET":
             return self._callback(request, environment_id)
+        if (request.method, path) in _DOORSTEP:
+            return await self._at_doorstep(request, path, environment_id)
         return self._answers.problem(404, "There is no such page.")
+
+    async def _at_doorstep(self, request: web.BaseRequest, path: str, environment_id: str) -> web.Response:
+        environment = self._table.find(environment_id)
+        session = self._session(request, environment)
+        if session is None or environment is None:
+            return self._answers.problem(401, "Sign in first.")
+        if not await self._authorizer.has(session.identity, environment, CONNECT):
+            return self._answers.problem(404, _NO_ENVIRONMENT)
+        if path == STATE_PATH:
+            return await self._doorstep.state(request, session=session, environment=environment)
+        return await self._doorstep.press(request, path, session=session, environment=environment)
 
     def _callback(self, request: web.BaseRequest, environment_id: str) -> web.Response:
         """Turns a one-time code into the session cookie of this environment."""
@@ -244,22 +239,3 @@ class Gateway:
 
     def close(self) -> None:
         self._pool.close()
-
-
-def _phase_page(request: web.BaseRequest, verdict: Verdict, environment: Environment) -> str:
-    language = language_of(request)
-    stop, start = patch_line(environment.key, running=False), start_line(environment.key)
-    hint, commands, refresh = {
-        Verdict.STOPPED: ("stopped.hint", (start,), 2),
-        Verdict.FAILED: ("failed.retry", (stop, start), 5),
-    }.get(verdict, ("wait.hint", (), 1))
-    return phase_page(
-        name=environment.display_name,
-        phase=shown_phase(environment),
-        reason=environment.reason,
-        message=environment.message,
-        hint=text(hint, language),
-        commands=commands,
-        language=language,
-        refresh_seconds=refresh,
-    )

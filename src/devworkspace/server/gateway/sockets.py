@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from devworkspace.core.access import SocketVerdict, decide_socket, may_connect
+from devworkspace.core.access import SocketVerdict, decide_socket, has_right
 from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.environments import Environment
 from devworkspace.server.gateway.websocket import GOING_AWAY, POLICY_VIOLATION, Relay
@@ -92,7 +92,7 @@ class Sockets:
 
     async def _granted(self, socket: OpenSocket, environment: Environment) -> bool:
         identity = socket.session.identity
-        if may_connect(identity, owner=environment.owner, granted=False):
+        if has_right(identity, owner=environment.owner, granted=False):
             return False
         now = asyncio.get_running_loop().time()
         answer = await self._authorizer.answer(identity, environment.key)

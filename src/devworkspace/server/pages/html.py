@@ -1,19 +1,18 @@
 """HTML of the pages. Every value that comes from outside goes through `escape`; there is no inline script or style."""
 
-import json
 from collections.abc import Sequence
 from html import escape
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
 
-from devworkspace.api import names
-from devworkspace.api.meta import Key
+from devworkspace.server.environments import Progress
 from devworkspace.server.pages.texts import Language, reason_title, status_sentence, text
 
 STYLE_PATH: Final = "/-/static/style.css"
 SCRIPT_PATH: Final = "/-/static/list.js"
+WAIT_SCRIPT_PATH: Final = "/-/static/wait.js"
 
 # Phases in which something keeps an environment from running, so that its reason gets a title.
 _TROUBLED: Final = ("Pending", "Failed")
@@ -31,6 +30,13 @@ _SIGNS: Final = {
 }
 
 
+class Button(NamedTuple):
+    """A form that posts to `path`."""
+
+    path: str
+    label: str
+
+
 class EnvironmentView(msgspec.Struct, frozen=True, rename="camel"):
     """One environment as the list shows it and as JSON; `phase` is the word of the table, `Deleting` included."""
 
@@ -44,6 +50,7 @@ class EnvironmentView(msgspec.Struct, frozen=True, rename="camel"):
     message: str
     template: str
     url: str
+    open_path: str
     can_open: bool
 
 
@@ -127,12 +134,10 @@ def _row(environment: EnvironmentView, language: Language) -> str:
     if environment.can_open:
         label = escape(environment.display_name)
         action = (
-            f'<a class="button" target="_blank" rel="noopener" href="{escape(environment.url)}">'
-            f'{text("list.open", language)}<span class="unseen"> {label} {text("list.new-tab", language)}</span></a>'
+            f'<a class="button" target="_blank" rel="noopener" href="{escape(environment.open_path)}">'
+            f"{text('list.start' if environment.phase == 'Stopped' else 'list.open', language)}"
+            f'<span class="unseen"> {label} {text("list.new-tab", language)}</span></a>'
         )
-    elif environment.phase == "Stopped":
-        line = escape(start_line(Key(environment.namespace, environment.name)))
-        action = f"<details><summary>{text('list.start', language)}</summary><pre><code>{line}</code></pre></details>"
     second = reason_title(environment.reason, language) if environment.phase in _TROUBLED else None
     sentence = status_sentence(environment.reason, environment.message, language)
     details = " — ".join(part for part in (second, sentence) if part)
@@ -154,43 +159,66 @@ def phase_mark(phase: str, language: Language) -> str:
     return f'<span class="phase phase-{escape(phase)}"><span aria-hidden="true">{sign}</span> {word}</span>'
 
 
-def patch_line(key: Key, *, running: bool) -> str:
-    patch = json.dumps({"spec": {"running": running}}, separators=(",", ":"))
-    return f"kubectl -n {key.namespace} patch {names.INSTANCE_PLURAL} {key.name} --type merge -p '{patch}'"
+def phase_page(name: str, phase: str, main: str, *, language: Language, script: bool = True) -> str:
+    """What the gateway shows in place of an editor that is not there; keeps itself fresh."""
+    title = text("wait.title", language, name=name, phase=text(f"phase.{phase}", language))
+    refresh = '<meta http-equiv="refresh" content="2">'
+    head = f'<script src="{WAIT_SCRIPT_PATH}" defer></script>\n<noscript>{refresh}</noscript>\n' if script else refresh
+    return document(title, main, language=language, head=head)
 
 
-def start_line(key: Key) -> str:
-    return patch_line(key, running=True)
-
-
-def phase_page(
+def phase_main(
     *,
     name: str,
     phase: str,
-    reason: str,
-    message: str,
     hint: str,
-    commands: Sequence[str],
     language: Language,
-    refresh_seconds: int,
+    reason: str = "",
+    message: str = "",
+    alert: str | None = None,
+    progress: Progress | None = None,
+    button: Button | None = None,
 ) -> str:
-    """What the gateway shows in place of an editor that is not there; reloads itself."""
-    word = text(f"phase.{phase}", language)
-    title = text("wait.title", language, name=name, phase=word)
+    """The part of the page that changes with the environment."""
     lines = [f'<main class="narrow"><h1>{escape(name)}</h1><p>{phase_mark(phase, language)}</p>']
-    headline = reason_title(reason, language) if phase in _TROUBLED else None
-    role = "alert" if phase == "Failed" else "status"
-    if headline:
+    if alert:
+        lines.append(f'<p class="alert" role="alert">{escape(alert)}</p>')
+    if phase in _TROUBLED and (headline := reason_title(reason, language)):
         lines.append(f"<h2>{headline}</h2>")
     if message:
+        role = "alert" if phase == "Failed" else "status"
         lines.append(f'<p role="{role}">{escape(status_sentence(reason, message, language))}</p>')
+    if progress is not None:
+        lines.append(_steps(progress, language))
     lines.append(f'<p class="hint">{escape(hint)}</p>')
-    if commands:
-        block = "\n".join(escape(command) for command in commands)
-        lines.append(f"<pre><code>{block}</code></pre>")
+    if button is not None:
+        lines.append(
+            f'<form method="post" action="{escape(button.path)}"><button>{escape(button.label)}</button></form>'
+        )
     lines.append("</main>")
-    head = f'<meta http-equiv="refresh" content="{refresh_seconds}">\n'
-    return document(title, "\n".join(lines), language=language, head=head)
+    return "\n".join(lines)
+
+
+def _steps(progress: Progress, language: Language) -> str:
+    done = {"made": progress.made, "placed": progress.placed, "started": progress.started, "answers": False}
+    items = "".join(
+        f'<li class="{"done" if reached else "open"}"><span aria-hidden="true">{"✓" if reached else "○"}</span> '
+        f"{text(f'step.{step}', language)}"
+        f'<span class="unseen"> {text("step.done" if reached else "step.open", language)}</span></li>'
+        for step, reached in done.items()
+    )
+    return f'<ol class="steps">{items}</ol>'
+
+
+def missing_page(key: str, *, link: str, language: Language) -> str:
+    """The answer about something that does not exist, or not for this person; `key` names the sentence."""
+    return message_page(
+        text("missing.title", language),
+        text(key, language),
+        link=link,
+        link_text=text("back", language),
+        language=language,
+    )
 
 
 def message_page(title: str, sentence: str, *, link: str, link_text: str, language: Language) -> str:

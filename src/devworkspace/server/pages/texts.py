@@ -44,7 +44,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "云开发环境是集群中带独立磁盘的编辑器。您还没有云开发环境。",
     ),
     "list.create": ("Create one on the command line:", "在命令行中创建："),
-    "list.start": ("Start it on the command line:", "在命令行中启动："),
+    "list.start": ("Start and open", "启动并打开"),
     "missing.title": ("Not found", "未找到"),
     "missing.environment": (
         "This environment does not exist or is not shared with you.",
@@ -58,14 +58,28 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The editor does not answer at the moment. Trying again.",
         "编辑器暂时没有响应，正在重试。",
     ),
-    "stopped.hint": (
-        "It is stopped; its disk is kept. Start it on the command line, this page then opens the editor:",
-        "环境已停止，磁盘已保留。在命令行中启动后，本页将自动打开编辑器：",
+    "stopped.hint": ("It is stopped; its disk is kept.", "环境已停止，磁盘已保留。"),
+    "stopped.foreign": (
+        "It is stopped. Its owner can start it; this page then opens the editor.",
+        "环境已停止。所有者启动后，本页将自动打开编辑器。",
     ),
-    "failed.retry": (
-        "Once the cause is removed, stop and start it on the command line:",
-        "排除原因后，在命令行中停止并重新启动：",
+    "stopped.button": ("Start", "启动"),
+    "start.failed": (
+        "It could not be started because the cluster does not answer. Reload this page to try again.",
+        "集群没有响应，无法启动。请刷新本页重试。",
     ),
+    "failed.hint": ("Once the cause is removed, start it again.", "排除原因后，请重新启动。"),
+    "failed.foreign": (
+        "Once the cause is removed, its owner can start it again.",
+        "排除原因后，可由所有者重新启动。",
+    ),
+    "failed.button": ("Start again", "重新启动"),
+    "step.made": ("Requested", "已提交"),
+    "step.placed": ("A node is found, the disk is there", "已分配节点，磁盘已就绪"),
+    "step.started": ("The image is there, the container runs", "镜像已就绪，容器已启动"),
+    "step.answers": ("The editor answers", "编辑器已响应"),
+    "step.done": ("(done)", "（已完成）"),
+    "step.open": ("(not yet)", "（未完成）"),
     "code.title": ("This sign-in link has expired", "登录链接已失效"),
     "code.hint": (
         "It works once, for 30 seconds, in the browser that asked for it, and only with cookies allowed.",

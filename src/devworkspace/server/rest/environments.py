@@ -1,21 +1,28 @@
 """The environments that somebody may open, as values, as JSON and as a page."""
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
+import structlog
 from aiohttp import web
 
-from devworkspace.core.access import Identity
+from devworkspace.core.access import Identity, asks_to_start
 from devworkspace.core.address import environment_url
+from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import Answers, language_of
-from devworkspace.server.authorizer import Authorizer
+from devworkspace.server.authorizer import CONNECT, MANAGE, Authorizer
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import Environment, EnvironmentTable, shown_phase
-from devworkspace.server.pages.html import EnvironmentView, list_page
+from devworkspace.server.heads import make_knock
+from devworkspace.server.lifecycle import Actor, Lifecycle
+from devworkspace.server.pages.html import EnvironmentView, list_page, missing_page
 from devworkspace.server.pages.texts import LANGUAGE_COOKIE
 from devworkspace.server.sessions import Session
 
+log = structlog.get_logger("devworkspace.server")
+
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+OPEN_PATH = "/-/open"
 LANGUAGE_SECONDS = 365 * 24 * 3600
 
 
@@ -29,8 +36,10 @@ class EnvironmentList:
         table: EnvironmentTable,
         authorizer: Authorizer,
         session: Callable[[web.BaseRequest], Session | None],
+        lifecycle: Lifecycle,
     ) -> None:
         self._public = public
+        self._lifecycle = lifecycle
         self._table = table
         self._authorizer = authorizer
         self._session = session
@@ -38,7 +47,11 @@ class EnvironmentList:
 
     @property
     def routes(self) -> dict[tuple[str, str], Handler]:
-        return {("GET", "/"): self.show, ("GET", "/api/v1/environments"): self.read}
+        return {
+            ("GET", "/"): self.show,
+            ("GET", OPEN_PATH): self.open,
+            ("GET", "/api/v1/environments"): self.read,
+        }
 
     async def show(self, request: web.BaseRequest) -> web.StreamResponse:
         session = self._session(request)
@@ -56,11 +69,42 @@ class EnvironmentList:
             return self._answers.problem(401, "Sign in first.")
         return self._answers.json({"items": await self.visible_to(session.identity)})
 
+    async def open(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The way from our own pages into an environment, which starts a stopped one.
+
+        An environment's host cannot tell a link of ours from one of another site, because each host is a site.
+        """
+        session, environment_id = self._session(request), request.query.get("env", "")
+        if session is None:
+            return self._answers.redirect("/signin?next=" + quote(open_path(environment_id), safe=""))
+        environment = self._table.find(environment_id)
+        if environment is None or not await self._authorizer.has(session.identity, environment, CONNECT):
+            return self._not_found(request)
+        knock = make_knock(request.method, request.headers, origin=self._public.origin)
+        if asks_to_start(knock, environment.door) and await self._authorizer.has(session.identity, environment, MANAGE):
+            await self._start(request, session=session, environment=environment)
+        return self._answers.redirect(self._public.environment_origin(environment.id) + "/")
+
+    async def _start(self, request: web.BaseRequest, *, session: Session, environment: Environment) -> None:
+        try:
+            await self._lifecycle.start(environment, Actor(session.name, request.remote))
+        except KubeError as error:
+            # The page at the environment's address says that it is stopped, and has a button.
+            log.warning("environment not started", environment=str(environment.key), error=str(error))
+
+    def _not_found(self, request: web.BaseRequest) -> web.Response:
+        page = missing_page("missing.environment", link="/", language=language_of(request))
+        return self._answers.page(page, status=404)
+
     async def visible_to(self, identity: Identity) -> list[EnvironmentView]:
         """What the person may open, by project and name."""
         environments = sorted(self._table.values(), key=lambda environment: environment.key)
         allowed = await self._authorizer.allowed_of(identity, environments)
         return [make_view(environment, self._public) for environment in allowed]
+
+
+def open_path(environment_id: str) -> str:
+    return f"{OPEN_PATH}?{urlencode({'env': environment_id})}"
 
 
 def make_view(environment: Environment, public: PublicAddress) -> EnvironmentView:
@@ -80,5 +124,6 @@ def make_view(environment: Environment, public: PublicAddress) -> EnvironmentVie
         message=environment.message,
         template=environment.template,
         url=url,
-        can_open=phase == "Running",
+        open_path=open_path(environment.id),
+        can_open=phase in ("Running", "Stopped"),
     )

@@ -9,14 +9,14 @@ from urllib.parse import parse_qs, quote, urlencode
 import structlog
 from aiohttp import web
 
-from devworkspace.core.access import Identity, may_connect
+from devworkspace.core.access import Identity
 from devworkspace.server.answers import Answers, language_of
-from devworkspace.server.authorizer import Authorizer
+from devworkspace.server.authorizer import CONNECT, Authorizer
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import Environment
 from devworkspace.server.heads import is_safe_path, is_same_origin, only_cookie, printable, safe_next
-from devworkspace.server.pages.html import message_page, sign_in_page
+from devworkspace.server.pages.html import missing_page, sign_in_page
 from devworkspace.server.pages.texts import LANGUAGE_COOKIE, text
 from devworkspace.server.sessions import CookieNames, Session, Sessions
 from devworkspace.server.signin.accounts import AdminAccount, BusyError
@@ -159,7 +159,7 @@ class SignIn:
             parameters = urlencode({"env": environment_id, "nonce": nonce_hash, "next": path})
             return self._answers.redirect("/signin?next=" + quote(f"/-/authorize?{parameters}", safe=""))
         environment = self._find(environment_id)
-        if environment is None or not await self._may_open(session.identity, environment):
+        if environment is None or not await self._authorizer.has(session.identity, environment, CONNECT):
             log.info("environment refused", user=session.name, environment=printable(environment_id[:63]))
             return self._not_found(request)
         code = self._codes.issue(
@@ -168,19 +168,8 @@ class SignIn:
         origin = self._public.environment_origin(environment.id)
         return self._answers.redirect(f"{origin}/-/callback?{urlencode({'code': code})}")
 
-    async def _may_open(self, identity: Identity, environment: Environment) -> bool:
-        granted = await self._authorizer.granted(identity, environment)
-        return may_connect(identity, owner=environment.owner, granted=granted)
-
     def _not_found(self, request: web.BaseRequest) -> web.Response:
-        language = language_of(request)
-        page = message_page(
-            text("missing.title", language),
-            text("missing.environment", language),
-            link="/",
-            link_text=text("back", language),
-            language=language,
-        )
+        page = missing_page("missing.environment", link="/", language=language_of(request))
         return self._answers.page(page, status=404)
 
 

@@ -4,7 +4,7 @@
 // list, so that nothing moves under a finger.
 const live = document.getElementById("live");
 
-const inUse = () => live.contains(document.activeElement) || live.matches(":hover") || live.querySelector("details[open]");
+const inUse = () => live.contains(document.activeElement) || live.matches(":hover");
 
 const rowsByUid = (root) => new Map([...root.querySelectorAll("tr[data-uid]")].map((row) => [row.dataset.uid, row]));
 
@@ -12,7 +12,7 @@ function updateRow(row, fresh) {
   Object.assign(row.dataset, { ...fresh.dataset });
   [...row.cells].forEach((cell, index) => {
     const next = fresh.cells[index];
-    if (cell.innerHTML !== next.innerHTML && !cell.querySelector("details[open]")) {
+    if (cell.innerHTML !== next.innerHTML) {
       cell.replaceChildren(...next.childNodes);
     }
   });

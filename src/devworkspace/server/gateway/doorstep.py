@@ -1,0 +1,128 @@
+"""What stands at an environment's address while its editor is not there: a page, its news, and its buttons."""
+
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from devworkspace.core.access import Verdict
+from devworkspace.kube.errors import KubeError
+from devworkspace.server.answers import Answers, language_of
+from devworkspace.server.authorizer import MANAGE, Authorizer
+from devworkspace.server.config import PublicAddress
+from devworkspace.server.environments import Environment, shown_phase
+from devworkspace.server.heads import is_navigation, is_safe_path, is_same_origin
+from devworkspace.server.lifecycle import Actor, Lifecycle
+from devworkspace.server.pages.html import Button, phase_main, phase_page
+from devworkspace.server.pages.texts import Language, text
+from devworkspace.server.sessions import Session
+
+log = structlog.get_logger("devworkspace.server")
+
+STATE_PATH: Final = "/-/state"
+START_PATH: Final = "/-/start"
+RESTART_PATH: Final = "/-/restart"
+_NOT_THERE: Final = {
+    Verdict.WAIT: "The environment is not running yet; try again in a moment.",
+    Verdict.START: "The environment is not running yet; try again in a moment.",
+    Verdict.STOPPED: "The environment is stopped.",
+    Verdict.FAILED: "The environment has failed.",
+}
+
+
+class Doorstep:
+    """The caller has found out that the person may open the environment."""
+
+    def __init__(self, *, public: PublicAddress, lifecycle: Lifecycle, authorizer: Authorizer) -> None:
+        self._public = public
+        self._lifecycle = lifecycle
+        self._authorizer = authorizer
+        self._answers = Answers(public)
+
+    async def receive(
+        self, request: web.BaseRequest, verdict: Verdict, *, session: Session, environment: Environment
+    ) -> web.Response:
+        """Answers a request that the phase keeps from the editor; starts the environment on `Verdict.START`."""
+        failure = None
+        if verdict is Verdict.START:
+            failure = await self._start(request, session=session, environment=environment)
+        if not is_navigation(request.method, request.headers):
+            return self._answers.problem(503, _NOT_THERE[verdict], retry_after=2)
+        language = language_of(request)
+        main = await self._main(session, environment, language, alert=failure)
+        page = phase_page(environment.display_name, self._phase(environment), main, language=language)
+        return self._answers.page(page, status=503, retry_after=2)
+
+    def unreachable(self, request: web.BaseRequest, environment: Environment) -> web.Response:
+        """The pod is there and takes no connection."""
+        if not is_navigation(request.method, request.headers):
+            return self._answers.problem(502, "The environment's editor does not answer.", retry_after=2)
+        language = language_of(request)
+        main = phase_main(
+            name=environment.display_name,
+            phase="Unreachable",
+            hint=text("wait.unreachable", language),
+            language=language,
+        )
+        page = phase_page(environment.display_name, "Unreachable", main, language=language, script=False)
+        return self._answers.page(page, status=502, retry_after=2)
+
+    async def state(self, request: web.BaseRequest, *, session: Session, environment: Environment) -> web.Response:
+        """What the page shows now; `open` once there is an editor to go to."""
+        main = await self._main(session, environment, language_of(request))
+        opened = environment.phase == "Running" and environment.upstream is not None and not environment.deleting
+        return self._answers.json({"open": opened, "main": main})
+
+    async def press(
+        self, request: web.BaseRequest, path: str, *, session: Session, environment: Environment
+    ) -> web.Response:
+        """The buttons of the page. Returns to the page, which tells what became of it."""
+        if not is_same_origin(request.headers, self._public.environment_origin(environment.id)):
+            return self._answers.problem(403, "Requests from pages of other sites are not accepted.")
+        if not await self._authorizer.has(session.identity, environment, MANAGE):
+            return self._answers.problem(403, "You may open this environment, but not start it.")
+        try:
+            if path == START_PATH:
+                await self._lifecycle.start(environment, Actor(session.name, request.remote))
+            else:
+                await self._lifecycle.restart(environment, Actor(session.name, request.remote))
+        except KubeError as error:
+            log.warning("environment not started", environment=str(environment.key), error=str(error))
+            return self._answers.problem(503, "The cluster does not answer; try again in a moment.", retry_after=2)
+        target = request.query.get("next", "/")
+        return self._answers.redirect(target if is_safe_path(target) else "/", status=303)
+
+    async def _start(self, request: web.BaseRequest, *, session: Session, environment: Environment) -> str | None:
+        try:
+            await self._lifecycle.start(environment, Actor(session.name, request.remote))
+        except KubeError as error:
+            log.warning("environment not started", environment=str(environment.key), error=str(error))
+            return text("start.failed", language_of(request))
+        return None
+
+    def _phase(self, environment: Environment) -> str:
+        phase = shown_phase(environment)
+        return "Provisioning" if phase == "Stopped" and self._lifecycle.is_starting(environment) else phase
+
+    async def _main(
+        self, session: Session, environment: Environment, language: Language, *, alert: str | None = None
+    ) -> str:
+        phase, button, hint = self._phase(environment), None, text("wait.hint", language)
+        stale = phase != shown_phase(environment)
+        if phase in ("Stopped", "Failed"):
+            may = await self._authorizer.has(session.identity, environment, MANAGE)
+            hint = text(f"{phase.lower()}.{'hint' if may else 'foreign'}", language)
+            if may:
+                path = START_PATH if phase == "Stopped" else RESTART_PATH
+                button = Button(path, text(f"{phase.lower()}.button", language))
+        return phase_main(
+            name=environment.display_name,
+            phase=phase,
+            reason="" if stale else environment.reason,
+            message="" if stale else environment.message,
+            alert=alert,
+            hint=hint,
+            progress=environment.progress if phase == "Provisioning" else None,
+            button=button,
+            language=language,
+        )

@@ -1,0 +1,100 @@
+"""Starting, stopping and restarting environments: the server's only writes to the cluster.
+
+The caller has decided that the person may. Each write is a merge patch of one field that only holds for the instance
+with this UID; what follows is the operator's work.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple, Protocol
+
+import structlog
+
+from devworkspace.api import names
+from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.meta import Key
+from devworkspace.core.timestamps import format_timestamp
+from devworkspace.kube.resource import Resource
+from devworkspace.server.environments import Environment
+
+log = structlog.get_logger("devworkspace.server")
+
+INSTANCES: Final = Resource(names.GROUP, names.VERSION, names.INSTANCE_PLURAL, names.INSTANCE_KIND)
+# The watch tells of the new phase within milliseconds; an operator that is away keeps a start unanswered for longer.
+_REMEMBER_SECONDS: Final = 15.0
+
+
+class Patcher(Protocol):
+    """The part of the Kubernetes client that is used here."""
+
+    async def merge_patch(
+        self, resource: Resource, key: Key, patch: Mapping[str, Any], type: type[WorkspaceInstance]
+    ) -> WorkspaceInstance: ...
+
+
+class Actor(NamedTuple):
+    """Who asks, for the log: a user name, and the address that the request came from."""
+
+    user: str
+    source: str | None
+
+
+class Lifecycle:
+    """`now` is the wall clock, `monotonic` seconds of the process. Methods raise `KubeError`."""
+
+    def __init__(
+        self, client: Patcher, *, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._now = now
+        self._monotonic = monotonic
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._asked: dict[str, float] = {}
+
+    async def start(self, environment: Environment, by: Actor) -> None:
+        """Sets `spec.running`; many who ask at once, as after a link in a chat, cost one write."""
+        if self.is_starting(environment):
+            return
+        _audit("start", environment, by)
+        task = self._under_way.get(environment.uid)
+        if task is None:
+            task = asyncio.create_task(self._start(environment))
+            self._under_way[environment.uid] = task
+            task.add_done_callback(lambda _: self._under_way.pop(environment.uid, None))
+        # A browser that goes away must not take the start of the others along.
+        await asyncio.shield(task)
+
+    async def _start(self, environment: Environment) -> None:
+        await self._patch(environment, {"spec": {"running": True}})
+        now = self._monotonic()
+        self._asked = {uid: at for uid, at in self._asked.items() if now - at < _REMEMBER_SECONDS}
+        self._asked[environment.uid] = now
+
+    def is_starting(self, environment: Environment) -> bool:
+        """Whether a start was asked for a moment ago, so that `Stopped` is yesterday's news."""
+        at = self._asked.get(environment.uid)
+        return at is not None and self._monotonic() - at < _REMEMBER_SECONDS
+
+    async def stop(self, environment: Environment, by: Actor) -> None:
+        _audit("stop", environment, by)
+        self._asked.pop(environment.uid, None)
+        await self._patch(environment, {"spec": {"running": False}})
+
+    async def restart(self, environment: Environment, by: Actor) -> None:
+        """A new pod, also of one that has failed; of a stopped environment a start."""
+        _audit("restart", environment, by)
+        at = format_timestamp(self._now())
+        annotations = {names.ANNOTATION_RESTARTED_AT: at}
+        await self._patch(environment, {"metadata": {"annotations": annotations}, "spec": {"running": True}})
+
+    async def _patch(self, environment: Environment, patch: dict[str, Any]) -> None:
+        body = {**patch, "metadata": {**patch.get("metadata", {}), "uid": environment.uid}}
+        await self._client.merge_patch(INSTANCES, environment.key, body, WorkspaceInstance)
+
+
+def _audit(action: str, environment: Environment, by: Actor) -> None:
+    log.info(
+        "environment asked to change", action=action, environment=str(environment.key), user=by.user, source=by.source
+    )
