@@ -258,7 +258,8 @@ def forbidden(rights: Iterable[Right]) -> set[Right]:
         for right in rights
         if "*" in right.verb + right.group + right.resource
         or (right.resource == "secrets" and right.verb not in ("create", "patch"))
-        or right.resource.startswith(("pods/exec", "pods/attach", "pods/portforward", "serviceaccounts", "nodes"))
+        or right.resource.startswith(("pods/exec", "pods/attach", "pods/portforward", "serviceaccounts", "nodes/"))
+        or (right.resource == "nodes" and right.verb not in ("list", "watch"))
         or right.group == "rbac.authorization.k8s.io"
         or right.verb in ("impersonate", "escalate", "bind", "deletecollection")
     }
@@ -280,6 +281,8 @@ def forbidden(rights: Iterable[Right]) -> set[Right]:
         Right("impersonate", "", "users"),
         Right("escalate", "rbac.authorization.k8s.io", "clusterroles"),
         Right("bind", "rbac.authorization.k8s.io", "clusterroles"),
+        Right("get", "", "nodes/proxy"),
+        Right("patch", "", "nodes"),
         Right("deletecollection", "", "pods"),
         Right("deletecollection", "", "persistentvolumeclaims"),
     ],

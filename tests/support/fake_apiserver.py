@@ -45,6 +45,7 @@ KNOWN: Final = (
     kinds.SECRETS,
     kinds.NAMESPACES,
     kinds.EVENTS,
+    kinds.NODES,
     kinds.NETWORK_POLICIES,
     kinds.LEASES,
     CRDS,

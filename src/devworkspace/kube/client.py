@@ -110,8 +110,11 @@ class Client:
         field_selector: str | None = None,
         limit: int = 500,
         metadata_only: bool = False,
+        keep: Callable[[T], bool] | None = None,
     ) -> ListResult[T]:
         """List in pages of `limit`, all of one version; `namespace` None means all.
+
+        Of a list that no selector makes small enough, `keep` leaves out objects page by page.
 
         A continue token that expires restarts the list, three times at most, then raises `Gone`. `metadata_only` has
         the server send nothing but metadata, so that no content of a Secret reaches this process.
@@ -127,18 +130,18 @@ class Client:
         )
         for _ in range(_LIST_RESTARTS):
             try:
-                return await self._list_once(request, type)
+                return await self._list_once(request, type, keep)
             except Gone as error:
                 log.debug("%s: the list outlived its version, starting again: %s", request, error)
-        return await self._list_once(request, type)
+        return await self._list_once(request, type, keep)
 
-    async def _list_once(self, request: Request, type: type[T]) -> ListResult[T]:
+    async def _list_once(self, request: Request, type: type[T], keep: Callable[[T], bool] | None) -> ListResult[T]:
         items: list[T] = []
         unreadable: list[ObjectMeta] = []
         while True:
             body = await self._transport.send(request)
             page: Page[T] = decode_page(body, type, what=str(request))
-            items += page.items
+            items += page.items if keep is None else filter(keep, page.items)
             unreadable += page.unreadable
             if not page.metadata.continue_:
                 return ListResult(

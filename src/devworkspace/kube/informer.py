@@ -61,6 +61,9 @@ def is_newer(candidate: ObjectMeta, known: ObjectMeta) -> bool:
 class Informer(Generic[T]):
     """See the module. Reading methods never wait; objects are shared and must not be changed.
 
+    `keep` leaves objects out that no selector can tell apart, `limit` is how many are held at most; the others cost no
+    memory. `tried` is set once the first list has succeeded or failed, `synced` once it has succeeded.
+
     `indexers` name functions from an object to the values under which `by_index` finds it. `on_change` runs in the
     event loop after the store has changed, must not wait, and may be called by `remember` and `forget`, too. Its
     errors are logged and go no further. `metadata_only` keeps contents on the server (`Client.list`).
@@ -76,6 +79,8 @@ class Informer(Generic[T]):
         label_selector: str | None = None,
         field_selector: str | None = None,
         metadata_only: bool = False,
+        keep: Callable[[T], bool] | None = None,
+        limit: int | None = None,
         on_change: OnChange[T] | None = None,
         indexers: Mapping[str, Indexer[T]] | None = None,
         timing: Timing | None = None,
@@ -83,6 +88,7 @@ class Informer(Generic[T]):
     ) -> None:
         self.resource = resource
         self.synced = asyncio.Event()
+        self.tried = asyncio.Event()
         self.last_contact: float | None = None
         self._client = client
         self._type = type
@@ -90,6 +96,9 @@ class Informer(Generic[T]):
         self._label_selector = label_selector
         self._field_selector = field_selector
         self._metadata_only = metadata_only
+        self._keep = keep
+        self._limit = limit
+        self._is_full = False
         self._on_change = on_change
         self._timing = timing or Timing()
         self._monotonic = monotonic
@@ -163,6 +172,7 @@ class Informer(Generic[T]):
 
     async def _recover(self, error: KubeError) -> None:
         """Decide from where to go on, and wait."""
+        self.tried.set()
         self._failures += 1
         if isinstance(error, Gone) or self._failures >= _FAILURES_BEFORE_LIST:
             self._resource_version = ""
@@ -183,6 +193,7 @@ class Informer(Generic[T]):
                 label_selector=self._label_selector,
                 field_selector=self._field_selector,
                 metadata_only=self._metadata_only,
+                keep=self._keep,
             )
             written = self._remembered_during_list
         finally:
@@ -194,6 +205,7 @@ class Informer(Generic[T]):
         if not self.synced.is_set():
             log.info("%s: %d objects listed", self.resource.plural, len(self._store))
             self.synced.set()
+        self.tried.set()
 
     def _replace(self, result: ListResult[T], written: set[Key]) -> None:
         """Make the store what was listed, then report the differences.
@@ -209,7 +221,7 @@ class Informer(Generic[T]):
         for key in before.keys() - listed.keys() - keep:
             self._unset(key)
         for key, item in listed.items():
-            if key not in keep:
+            if key not in keep and self._has_room(key):
                 self._set(key, item)
         for key in before.keys() | self._store.keys():
             self._report(before.get(key), self._store.get(key))
@@ -247,8 +259,21 @@ class Informer(Generic[T]):
                 known.metadata.uid == event.metadata.uid or not is_newer(known.metadata, event.metadata)
             ):
                 self._remove(key)
-        elif event.object is not None:
+        elif event.object is None:
+            return
+        elif self._keep is not None and not self._keep(event.object):
+            if key in self._store:
+                self._remove(key)
+        elif self._has_room(key):
             self._put_if_newer(event.object)
+
+    def _has_room(self, key: Key) -> bool:
+        if self._limit is None or len(self._store) < self._limit or key in self._store:
+            return True
+        if not self._is_full:
+            log.warning("%s: more than %d, the others are left out", self.resource.plural, self._limit)
+            self._is_full = True
+        return False
 
     def _put_if_newer(self, obj: T) -> None:
         key = obj.metadata.key

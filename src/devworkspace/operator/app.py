@@ -45,6 +45,7 @@ class Operator:
         self._endpoint = endpoint
         self.metrics = Metrics()
         self.ready = asyncio.Event()
+        self._complete = asyncio.Event()
         self._stop = asyncio.Event()
         self._queue: WorkQueue[Key] = WorkQueue()
 
@@ -78,8 +79,11 @@ class Operator:
         parts: dict[str, Coroutine[Any, Any, Any]] = {
             f"informer of {informer.resource.plural}": informer.run() for informer in cluster.informers
         }
+        nodes, warnings = cluster.surroundings.informers
+        parts["informer of nodes"] = nodes.run()
+        parts["informer of events"] = _after(self._complete, warnings.run())
         parts["kopf"] = self._run_kopf(cluster)
-        parts["queue"] = self._run_queue(health, reconciler)
+        parts["queue"] = self._run_queue(cluster, health, reconciler)
         parts["sweep"] = _after(self.ready, health.run())
         parts["events"] = _after(self.ready, events.run())
         parts["stop"] = self._stop.wait()
@@ -97,8 +101,10 @@ class Operator:
         add_login(registry, self._endpoint)
         await kopf.operator(registry=registry, settings=make_settings(), clusterwide=True, standalone=True)
 
-    async def _run_queue(self, health: Health, reconciler: Reconciler) -> None:
+    async def _run_queue(self, cluster: Cluster, health: Health, reconciler: Reconciler) -> None:
         await health.wait_synced()
+        self._complete.set()
+        await cluster.surroundings.wait_tried()
         # The stores live as long as the process; without this every full collection walks all of them.
         gc.freeze()
         logger.info("all stores are complete, %d workers start", self.config.workers)

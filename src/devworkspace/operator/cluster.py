@@ -12,6 +12,7 @@ from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.adoption import wanted_volume
+from devworkspace.core.render.common import child_name
 from devworkspace.core.render.policy import POLICY_NAME
 from devworkspace.core.resolve import Refusal
 from devworkspace.core.timestamps import format_timestamp
@@ -20,6 +21,7 @@ from devworkspace.kube.client import Client
 from devworkspace.kube.informer import Informer
 from devworkspace.kube.resource import NAMESPACES, NETWORK_POLICIES, PODS, PVCS, SERVICES
 from devworkspace.operator.store import Store
+from devworkspace.operator.surroundings import Surroundings
 
 # A pod that ran this long without being replaced has earned a quick replacement again.
 _FORGET_REPLACEMENTS_AFTER: Final = timedelta(minutes=30)
@@ -28,6 +30,8 @@ _BY_UID = "instance-uid"
 _BY_INSTANCE = "instance"
 _BY_TEMPLATE = "template"
 _BY_WANTED_VOLUME = "wanted volume"
+_BY_CHILD = "child"
+_BY_NODE = "node"
 
 Child = Pod | PersistentVolumeClaim | Service | NetworkPolicy
 
@@ -38,7 +42,12 @@ class Cluster:
     def __init__(self, client: Client, installation: Installation, enqueue: Callable[[Key], None]) -> None:
         self.installation = installation
         self.instances: Store[WorkspaceInstance] = Store(
-            {_BY_UID: _own_uid, _BY_TEMPLATE: _template_name, _BY_WANTED_VOLUME: _wanted_volume}
+            {
+                _BY_UID: _own_uid,
+                _BY_TEMPLATE: _template_name,
+                _BY_WANTED_VOLUME: _wanted_volume,
+                _BY_CHILD: _child_name,
+            }
         )
         self.templates: Store[WorkspaceTemplate] = Store()
         self.write_refusals: dict[str, Refusal] = {}
@@ -48,7 +57,14 @@ class Cluster:
         self._replacements: dict[Key, tuple[int, datetime]] = {}
         self._enqueue = enqueue
         by_uid = {_BY_UID: _uid_label}
-        self.pods = Informer(client, PODS, Pod, label_selector=_OURS, indexers=by_uid, on_change=self._child_changed)
+        self.pods = Informer(
+            client,
+            PODS,
+            Pod,
+            label_selector=_OURS,
+            indexers={**by_uid, _BY_NODE: _node_name},
+            on_change=self._child_changed,
+        )
         self.volumes = Informer(
             client,
             PVCS,
@@ -64,9 +80,16 @@ class Cluster:
             client, NETWORK_POLICIES, NetworkPolicy, label_selector=_OURS, on_change=self._policy_changed
         )
         self.namespaces = Informer(client, NAMESPACES, Namespace, on_change=self._namespace_changed)
+        self.surroundings = Surroundings(
+            client,
+            owner_of=self._owner_of,
+            pods_on=lambda node: self.pods.by_index(_BY_NODE, node),
+            enqueue=enqueue,
+        )
 
     @property
     def informers(self) -> tuple[Informer, ...]:  # type: ignore[type-arg]
+        """Those without which there is no decision."""
         return (self.pods, self.volumes, self.services, self.policies, self.namespaces)
 
     def world(self, key: Key, now: datetime) -> World:
@@ -74,6 +97,8 @@ class Cluster:
         instance = self.instances.get(key)
         namespace = self.namespaces.get(Key("", key.namespace))
         uid = instance.metadata.uid if instance is not None else None
+        pod = self._pod_of(uid, now)
+        volumes = tuple(self.volumes.by_index(_BY_UID, uid)) if uid is not None else ()
         return World(
             key=key,
             now=now,
@@ -81,8 +106,8 @@ class Cluster:
             instance=instance,
             template=self.templates.get(Key("", instance.spec.template_ref)) if instance is not None else None,
             namespace_labels=namespace.metadata.labels if namespace is not None else {},
-            pod=self._pod_of(uid, now),
-            volumes=tuple(self.volumes.by_index(_BY_UID, uid)) if uid is not None else (),
+            pod=pod,
+            volumes=volumes,
             left_volumes=self._left_volumes(key, uid),
             service=next(iter(self.services.by_index(_BY_UID, uid)), None) if uid is not None else None,
             policy=self.policies.get(Key(key.namespace, POLICY_NAME)),
@@ -91,7 +116,15 @@ class Cluster:
             adoptable_in_use=self._adoptable_in_use(instance),
             write_refusal=self.write_refusals.get(uid) if uid is not None else None,
             replacements=self._count_replacements(key, now),
+            warnings=self.surroundings.about(child.metadata.uid for child in (pod, *volumes) if child is not None),
+            node=self.surroundings.node(pod.spec.node_name) if pod is not None else None,
         )
+
+    def _owner_of(self, child: Key) -> Key | None:
+        """The instance of a pod or volume; also of one that the watch has not told of yet."""
+        if (volume := self.volumes.get(child)) is not None:
+            return Key(child.namespace, volume.metadata.labels.get(names.LABEL_INSTANCE, ""))
+        return next((instance.metadata.key for instance in self.instances.by_index(_BY_CHILD, str(child))), None)
 
     def _adoptable(self, instance: WorkspaceInstance | None) -> PersistentVolumeClaim | None:
         name = wanted_volume(instance) if instance is not None else None
@@ -200,6 +233,15 @@ def _template_name(instance: WorkspaceInstance) -> Iterator[str]:
 def _wanted_volume(instance: WorkspaceInstance) -> Iterator[str]:
     if (name := wanted_volume(instance)) is not None:
         yield str(Key(instance.metadata.namespace, name))
+
+
+def _child_name(instance: WorkspaceInstance) -> Iterator[str]:
+    yield str(Key(instance.metadata.namespace, child_name(instance)))
+
+
+def _node_name(pod: Pod) -> Iterator[str]:
+    if pod.spec.node_name is not None:
+        yield pod.spec.node_name
 
 
 def _uid_label(child: Child) -> Iterator[str]:
