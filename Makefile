@@ -40,7 +40,11 @@ images: ## Build the images
 bench: venv ## Measure start latency against a bare pod (needs an installation)
 	$(PY)/python bench/start_latency.py
 
+bench-scale: venv ## Measure the operator with simulated nodes: 20 minutes, needs root
+	$(PY)/python -m bench.scale all
+	$(PY)/python -m bench.scale remove
+
 clean: ## Remove the installation, keep environments and volumes
 	./cleanup.sh
 
-.PHONY: help install test check venv unit format lock cluster images bench clean
+.PHONY: help install test check venv unit format lock cluster images bench bench-scale clean

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Build the programs of the embedded cluster.
 #
-#   build.sh OUTDIR [BINARY...]     build what is missing (default: all but toolbox) and link it into OUTDIR
+#   build.sh OUTDIR [BINARY...]     build what is missing (default: all but toolbox and kwok) and link it into OUTDIR
 #   build.sh --print-hash [BINARY]  print the hash of the inputs, of all binaries or of one
 #
 # Each binary has its own folder in the cache, named by the hash of what it is made from: a change of the supervisor does

@@ -96,6 +96,7 @@ func up(arguments []string) error {
 	audit := flags.Bool("audit", false, "write logs/audit.log (metadata of every request); kept until --audit=false")
 	noFsync := flags.Bool("unsafe-no-fsync", false, "etcd does not wait for the disk: faster, but a power cut can lose data; kept until =false")
 	controlPlane := flags.Bool("control-plane-only", false, "only etcd, API server and controller manager: no node, no pods; kept until =false")
+	simulation := flags.String("simulate", "", "FILE with KWOK's configuration: nodes and pods are objects only, for benchmarks; kept until =\"\"")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
@@ -107,6 +108,8 @@ func up(arguments []string) error {
 			options.UnsafeNoFsync = noFsync
 		case "control-plane-only":
 			options.ControlPlaneOnly = controlPlane
+		case "simulate":
+			options.Simulation = simulation
 		}
 	})
 	if err := noArguments(flags); err != nil {
@@ -117,6 +120,12 @@ func up(arguments []string) error {
 		return err
 	}
 	options.BinDir = binDir
+	if *simulation != "" {
+		// The components start elsewhere.
+		if *simulation, err = filepath.Abs(*simulation); err != nil {
+			return err
+		}
+	}
 	return lifecycle.Up(*stateDir, options, os.Stdout)
 }
 
@@ -197,8 +206,8 @@ func loadImage(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	if c.ControlPlaneOnly {
-		return errors.New("this cluster has no node to load images into: it was started with --control-plane-only")
+	if c.ControlPlaneOnly || c.Simulation != "" {
+		return errors.New("this cluster has no node to load images into: it was started with --control-plane-only or --simulate")
 	}
 	for _, file := range flags.Args() {
 		if err := image.Load(c, file, os.Stdout); err != nil {

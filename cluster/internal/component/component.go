@@ -45,6 +45,9 @@ type Component struct {
 
 // All lists the components in the order of their start: each needs some before it and none after it.
 func All(c *state.Cluster) []*Component {
+	if c.Simulation != "" {
+		return []*Component{etcd(c), apiServer(c), controllerManager(c), scheduler(c), kwok(c)}
+	}
 	if c.ControlPlaneOnly {
 		return []*Component{etcd(c), apiServer(c), controllerManager(c)}
 	}
@@ -125,8 +128,8 @@ func (c *Component) Stop() error {
 // StopAll ends the components: all at once, then etcd, so that the last writes of the others arrive.
 func StopAll(c *state.Cluster) error {
 	full := *c
-	full.ControlPlaneOnly = false // it may have been started with a node
-	components := All(&full)
+	full.ControlPlaneOnly, full.Simulation = false, "" // it may have been started as something else
+	components := append(All(&full), kwok(&full))
 	failures := make([]error, len(components))
 	var group sync.WaitGroup
 	last := slices.IndexFunc(components, func(each *Component) bool { return each.Name == "etcd" })

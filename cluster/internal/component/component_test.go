@@ -100,6 +100,31 @@ func TestOptionsReachTheComponents(t *testing.T) {
 	}
 }
 
+func TestASimulationHasNoNodeAndNobodyElseBindsItsClaims(t *testing.T) {
+	c := cluster(t)
+	c.Simulation = "/bench/kwok.yaml"
+	prepareAll(t, c)
+	var names []string
+	for _, each := range All(c) {
+		names = append(names, each.Name)
+	}
+	if want := []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"}; !slices.Equal(names, want) {
+		t.Errorf("components %v, expected %v", names, want)
+	}
+	if !slices.Contains(kwok(c).Args, "--config=/bench/kwok.yaml") {
+		t.Errorf("KWOK does not get its configuration: %v", kwok(c).Args)
+	}
+	if !slices.ContainsFunc(controllerManager(c).Args, func(argument string) bool {
+		return strings.HasPrefix(argument, "--controllers=") && strings.Contains(argument, "-persistentvolume-binder-controller")
+	}) {
+		t.Error("the controller manager binds claims too")
+	}
+	content, err := os.ReadFile(c.Path("config", "kube-scheduler.yaml"))
+	if err != nil || !strings.Contains(string(content), "VolumeBinding") {
+		t.Errorf("the scheduler waits for volumes: %s %v", content, err)
+	}
+}
+
 func TestNameserversThatAnotherNetworkNamespaceCanReach(t *testing.T) {
 	file := "# nameserver 1.1.1.1\nnameserver 127.0.0.53\nnameserver ::1\nnameserver 192.0.2.53\nsearch example.com\nnameserver 192.0.2.54\n"
 	if got := parseNameservers(file); !slices.Equal(got, []string{"192.0.2.53", "192.0.2.54"}) {

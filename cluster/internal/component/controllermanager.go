@@ -32,6 +32,10 @@ func controllerManager(c *state.Cluster) *Component {
 		"--kube-api-burst=400",
 		"--profiling=false",
 	)
+	if c.Simulation != "" {
+		// KWOK binds the claims: there are no volumes. Its nodes need no pod network either.
+		component.Args = append(component.Args, "--controllers=*,-persistentvolume-binder-controller,-node-ipam-controller")
+	}
 	component.check = httpCheck(c, "ca", "admin", fmt.Sprintf("https://%s:10257/healthz", c.NodeIP()))
 	return component
 }

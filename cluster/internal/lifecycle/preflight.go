@@ -29,8 +29,13 @@ var required = []struct{ file, pkg string }{
 	{"ip", "iproute2"},
 }
 
-// ownPrograms are built by cluster/build.sh.
-var ownPrograms = []string{"kubernetes", "kube-router", "coredns", "metrics-server", "pause", "devcluster"}
+// ownPrograms are what this cluster needs of those that cluster/build.sh builds.
+func ownPrograms(c *state.Cluster) []string {
+	if c.Simulation != "" {
+		return []string{"kubernetes", "kwok", "devcluster"}
+	}
+	return []string{"kubernetes", "kube-router", "coredns", "metrics-server", "pause", "devcluster"}
+}
 
 // preflight refuses a start that cannot succeed, with all reasons at once, and decides about the snapshotter.
 func preflight(c *state.Cluster) (warnings []string, err error) {
@@ -77,7 +82,7 @@ func missingPackages() error {
 
 func missingPrograms(c *state.Cluster) error {
 	var missing []string
-	for _, program := range ownPrograms {
+	for _, program := range ownPrograms(c) {
 		if _, err := exec.LookPath(c.Bin(program)); err != nil {
 			missing = append(missing, program)
 		}
@@ -85,7 +90,8 @@ func missingPrograms(c *state.Cluster) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("missing in %s: %s; build them with cluster/build.sh %s", c.BinDir, strings.Join(missing, ", "), c.BinDir)
+	return fmt.Errorf("missing in %s: %s; build them with cluster/build.sh %s %s",
+		c.BinDir, strings.Join(missing, ", "), c.BinDir, strings.Join(missing, " "))
 }
 
 // otherNode refuses a machine that is a Kubernetes node: the kubelet has its device plugins at one fixed place.

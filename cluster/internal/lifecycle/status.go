@@ -121,6 +121,7 @@ func versions(ctx context.Context, c *state.Cluster) map[string]string {
 	for name, module := range map[string]string{
 		"kubernetes": "k8s.io/kubernetes", "kube-router": "github.com/cloudnativelabs/kube-router/v2",
 		"coredns": "github.com/coredns/coredns", "metrics-server": "sigs.k8s.io/metrics-server",
+		"kwok": "sigs.k8s.io/kwok",
 	} {
 		info, err := buildinfo.ReadFile(c.Bin(name))
 		if err != nil {

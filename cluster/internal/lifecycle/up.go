@@ -40,6 +40,7 @@ type UpOptions struct {
 	Audit                    *bool
 	UnsafeNoFsync            *bool
 	ControlPlaneOnly         *bool
+	Simulation               *string
 }
 
 // Up brings the cluster of a state directory to run as the options say. It can be repeated: on a healthy cluster it only
@@ -106,6 +107,12 @@ func merge(c *state.Cluster, exists bool, options UpOptions) error {
 			*flag.kept = *flag.given
 		}
 	}
+	if options.Simulation != nil {
+		c.Simulation = *options.Simulation
+	}
+	if c.Simulation != "" && c.ControlPlaneOnly {
+		return errors.New("--simulate needs a scheduler, which --control-plane-only leaves out: choose one of them")
+	}
 	return nil
 }
 
@@ -121,7 +128,7 @@ func mustRestart(c *state.Cluster, before state.Config, running []proc.Process) 
 	for _, process := range running {
 		// containerd and the like are the system's; ours come from the folder that --bin-dir names.
 		own, err := filepath.EvalSymlinks(c.Bin(filepath.Base(process.Program)))
-		if process.Replaced || (err == nil && slices.Contains(ownPrograms, filepath.Base(process.Program)) && own != process.Program) {
+		if process.Replaced || (err == nil && slices.Contains(ownPrograms(c), filepath.Base(process.Program)) && own != process.Program) {
 			return process.Component + " has a new program"
 		}
 	}

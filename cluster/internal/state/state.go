@@ -38,7 +38,9 @@ type Config struct {
 	Audit            bool     `json:"audit"`
 	UnsafeNoFsync    bool     `json:"unsafeNoFsync"`
 	ControlPlaneOnly bool     `json:"controlPlaneOnly"`
-	Snapshotter      string   `json:"snapshotter"`
+	// Simulation is KWOK's configuration file: nodes and pods are objects then, and nothing runs in them. "" is a real node.
+	Simulation  string `json:"simulation"`
+	Snapshotter string `json:"snapshotter"`
 	// BootID tells a reboot: what the run directory holds is then left over from another life of the machine.
 	BootID string `json:"bootID"`
 }
