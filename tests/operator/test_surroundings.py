@@ -39,6 +39,11 @@ def reason_of(server: FakeApiServer) -> str | None:
     return next((condition["reason"] for condition in conditions if condition["type"] == "Ready"), None)
 
 
+async def told(server: FakeApiServer, reason: str) -> None:
+    """Waits for the operator's own Event, the last of its writes about a problem or its end."""
+    await eventually(lambda: reason in [event["reason"] for event in server.objects(EVENTS)])
+
+
 async def start(server: FakeApiServer, status: dict[str, Any] = CREATING) -> dict[str, Any]:
     """An environment whose pod is on a node and has this status; returns the pod."""
     put_template(server)
@@ -78,12 +83,13 @@ async def test_a_warning_about_the_pod_is_told_and_goes_with_its_state(tmp_path:
         pod = await start(server)
         put_event(server, pod, "FailedMount")
         await eventually(lambda: reason_of(server) == reasons.VOLUME_MOUNT_FAILED)
+        await told(server, reasons.VOLUME_MOUNT_FAILED)
         assert (phase_of(server), "no such device" in status_of(server)["message"]) == ("Pending", True)
         server.remove(EVENTS, Key("team", "e"))
         assert await silence(server) == []
         await let_pod_answer(server)
         # The operator's own Event about the end of the problem is the last of its writes.
-        await eventually(lambda: reasons.RECOVERED in [event["reason"] for event in server.objects(EVENTS)])
+        await told(server, reasons.RECOVERED)
         assert phase_of(server) == "Running"
         put_event(server, pod, "FailedMount", name="late")
         assert await silence(server) == []
@@ -101,7 +107,7 @@ async def test_a_restarted_operator_knows_the_warnings_and_writes_nothing(tmp_pa
     async with FakeApiServer() as server:
         async with running_operator(server, tmp_path):
             put_event(server, await start(server), "FailedMount")
-            await eventually(lambda: reason_of(server) == reasons.VOLUME_MOUNT_FAILED)
+            await told(server, reasons.VOLUME_MOUNT_FAILED)
         async with running_operator(server, tmp_path):
             assert await silence(server) == []
 
@@ -124,7 +130,7 @@ async def test_a_restarted_operator_knows_the_nodes_and_writes_nothing(tmp_path:
         put_node(server, ready="False")
         async with running_operator(server, tmp_path):
             await start(server, running_status())
-            await eventually(lambda: reason_of(server) == reasons.NODE_LOST)
+            await told(server, reasons.NODE_LOST)
         async with running_operator(server, tmp_path):
             assert await silence(server) == []
 
