@@ -34,7 +34,7 @@ from tests.support.fixtures import eventually
 from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.render.policy import POLICY_NAME
-from devworkspace.kube.resource import NETWORK_POLICIES, PVCS, SERVICES
+from devworkspace.kube.resource import EVENTS, NETWORK_POLICIES, PVCS, SERVICES
 from devworkspace.server.signin.accounts import ADMIN_GROUPS
 
 MANIFEST: Final = Path(__file__).parents[2] / "deploy" / "rbac.yaml"
@@ -160,6 +160,8 @@ async def live_through(server: FakeApiServer) -> None:
     await eventually(lambda: phase_of(server) == "Running")
 
     await meet_a_taken_name(server)
+    await eventually(lambda: server.objects(EVENTS))
+    await eventually(lambda: (server.get(TEMPLATES, Key("", "python")) or {}).get("status"))
     await delete_with_its_volume(server)
     server.remove(INSTANCES, DEMO)
     await eventually(lambda: server.get(NETWORK_POLICIES, Key("team", POLICY_NAME)) is None)

@@ -6,6 +6,7 @@ from devworkspace.operator.store import Store
 from tests.support.builders import UID, make_instance
 
 KEY = Key("team", "demo")
+UNREAD = ObjectMeta(name="demo", namespace="team", uid=UID, resource_version="7")
 
 
 def at_version(version: int, uid: str = UID) -> WorkspaceInstance:
@@ -42,11 +43,44 @@ def test_a_late_deletion_does_not_take_the_successor() -> None:
 def test_a_missed_deletion_is_found_by_a_complete_list() -> None:
     store = store_with(at_version(10))
     assert store.absent_from([(KEY, UID)]) == ()
-    assert [known.metadata.key for known in store.absent_from([])] == [KEY]
-    assert [known.metadata.key for known in store.absent_from([(KEY, "successor")])] == [KEY]
+    assert [known.key for known in store.absent_from([])] == [KEY]
+    assert [known.key for known in store.absent_from([(KEY, "successor")])] == [KEY]
 
 
 def test_an_unreadable_object_counts_as_seen() -> None:
     store = store_with()
-    store.skip(ObjectMeta(name="demo", namespace="team", resource_version="7"))
+    store.skip(UNREAD)
     assert (store.version(KEY), store.get(KEY)) == (7, None)
+
+
+def test_an_object_is_unreadable_until_it_is_read_or_gone() -> None:
+    store = store_with(at_version(6))
+    store.skip(UNREAD, template="python")
+    assert store.unreadable == {KEY: (UNREAD, "python")}
+    store.put(at_version(6))
+    assert store.unreadable != {}, "an older answer of our own says nothing about it"
+    store.put(at_version(8))
+    assert store.unreadable == {}
+    store.skip(replace(UNREAD, resource_version="9"))
+    store.drop(KEY, "predecessor")
+    assert store.unreadable != {}
+    store.drop(KEY, UID)
+    assert (store.unreadable, len(store)) == ({}, 0)
+
+
+def test_a_missed_deletion_of_an_unreadable_object_is_found() -> None:
+    store = store_with()
+    store.skip(UNREAD)
+    assert store.absent_from([(KEY, UID)]) == ()
+    assert store.absent_from([]) == (UNREAD,)
+
+
+def test_each_change_is_told_and_an_outdated_one_is_not() -> None:
+    told: list[tuple[WorkspaceInstance | None, WorkspaceInstance | None]] = []
+    store: Store[WorkspaceInstance] = Store(on_change=lambda _, old, new: told.append((old, new)))
+    first, second = at_version(10), at_version(11)
+    for instance in (first, second, first):
+        store.put(instance)
+    store.skip(UNREAD)
+    store.drop(KEY, UID)
+    assert told == [(None, first), (first, second), (second, None), (second, None)]

@@ -85,6 +85,8 @@ async def test_a_warning_about_the_pod_is_told_and_goes_with_its_state(tmp_path:
         await eventually(lambda: reason_of(server) == reasons.VOLUME_MOUNT_FAILED)
         await told(server, reasons.VOLUME_MOUNT_FAILED)
         assert (phase_of(server), "no such device" in status_of(server)["message"]) == ("Pending", True)
+        # The kubelet's and, told beside the status, the operator's own.
+        await eventually(lambda: len(server.objects(EVENTS)) == 2)
         server.remove(EVENTS, Key("team", "e"))
         assert await silence(server) == []
         await let_pod_answer(server)

@@ -176,13 +176,15 @@ def test_every_phase_and_every_reason_of_a_failure_has_words() -> None:
         reasons.UP_TO_DATE,
         reasons.TEMPLATE_CHANGED,
     }
-    # No condition carries these, so no page shows them.
+    # No condition of an environment carries these, so no page shows them.
     fine |= {
         reasons.RECOVERED,
         reasons.POD_REPLACED,
         reasons.VOLUME_ADOPTED,
         reasons.VOLUME_DELETED,
         reasons.VOLUME_RESIZED,
+        reasons.ACCEPTED,
+        reasons.COUNTED,
     }
     everything = {value for name, value in vars(reasons).items() if name.isupper()}
     assert {f"reason.{reason}" for reason in everything - fine} <= set(TEXTS)

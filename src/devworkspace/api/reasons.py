@@ -67,3 +67,9 @@ POD_REPLACED: Final = "PodReplaced"
 VOLUME_ADOPTED: Final = "VolumeAdopted"
 VOLUME_DELETED: Final = "VolumeDeleted"
 VOLUME_RESIZED: Final = "VolumeResized"
+
+# Conditions of a template.
+ACCEPTED: Final = "Accepted"
+TEMPLATE_UNREADABLE: Final = "TemplateUnreadable"
+COUNTED: Final = "Counted"
+INSTANCES_UNREADABLE: Final = "InstancesUnreadable"

@@ -122,7 +122,9 @@ class TemplateSpec(Struct, frozen=True):
     access: Access = Access()
 
 
-class TemplateStatus(Struct, frozen=True):
+class TemplateStatus(Struct, frozen=True, omit_defaults=False):
+    """Zeros are written out: a count that is absent would be one that nobody has made yet."""
+
     instances: int = 0
     running: int = 0
     outdated: int = 0

@@ -31,6 +31,7 @@ from devworkspace.operator.login import add_login
 from devworkspace.operator.metrics import Metrics
 from devworkspace.operator.probes import make_probe_app
 from devworkspace.operator.reconciler import Reconciler, RefusedWriteError
+from devworkspace.operator.template_status import TemplateStatusWriter
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class Operator:
         parts["queue"] = self._run_queue(cluster, health, reconciler)
         parts["sweep"] = _after(self.ready, health.run())
         parts["events"] = _after(self.ready, events.run())
+        parts["template status"] = _after(self.ready, TemplateStatusWriter(client, cluster, now=clock.now).run())
         parts["stop"] = self._stop.wait()
         tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
         try:

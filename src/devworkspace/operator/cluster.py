@@ -1,5 +1,6 @@
 """Everything that the operator knows of the cluster, and the World of one instance cut out of it."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,6 +16,7 @@ from devworkspace.core.adoption import wanted_volume
 from devworkspace.core.render.common import child_name
 from devworkspace.core.render.policy import POLICY_NAME
 from devworkspace.core.resolve import Refusal
+from devworkspace.core.template_status import use_of
 from devworkspace.core.timestamps import format_timestamp
 from devworkspace.core.world import Installation, World
 from devworkspace.kube.client import Client
@@ -47,9 +49,12 @@ class Cluster:
                 _BY_TEMPLATE: _template_name,
                 _BY_WANTED_VOLUME: _wanted_volume,
                 _BY_CHILD: _child_name,
-            }
+            },
+            on_change=self._instance_stored,
         )
-        self.templates: Store[WorkspaceTemplate] = Store()
+        self.templates: Store[WorkspaceTemplate] = Store(on_change=self._template_stored)
+        # Set when the status of a template may have to be written; who writes them clears it.
+        self.uses_changed = asyncio.Event()
         self.write_refusals: dict[str, Refusal] = {}
         # The problem that an instance's Events told last, until they told its end.
         self.troubles: dict[str, str] = {}
@@ -172,9 +177,16 @@ class Cluster:
     def instance_changed(self, key: Key) -> None:
         self._enqueue(key)
 
-    def template_changed(self, name: str) -> None:
-        for instance in self.instances.by_index(_BY_TEMPLATE, name):
-            self._enqueue(instance.metadata.key)
+    def _instance_stored(self, _: Key, old: WorkspaceInstance | None, new: WorkspaceInstance | None) -> None:
+        if old is None or new is None or use_of(old) != use_of(new):
+            self.uses_changed.set()
+
+    def _template_stored(self, key: Key, old: WorkspaceTemplate | None, new: WorkspaceTemplate | None) -> None:
+        self.uses_changed.set()
+        # Our own write of a template's status must not wake everybody who uses it.
+        if old is None or new is None or old.spec != new.spec:
+            for instance in self.instances.by_index(_BY_TEMPLATE, key.name):
+                self._enqueue(instance.metadata.key)
 
     def _child_changed(self, old: Child | None, new: Child | None) -> None:
         child = new if new is not None else old

@@ -4,6 +4,7 @@
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import kopf
@@ -76,7 +77,6 @@ def make_registry(cluster: Cluster) -> kopf.OperatorRegistry:
             cluster.templates.drop(Key("", template.metadata.name), template.metadata.uid)
         else:
             cluster.templates.put(template)
-        cluster.template_changed(template.metadata.name)
 
     return registry
 
@@ -90,9 +90,19 @@ def _decode(event: kopf.RawEvent, type_: type[T], store: Store[T]) -> T | None:
     except msgspec.ValidationError as error:
         # The CRD's schema admits only what the structs can hold; an object stored under an older schema might differ.
         metadata = msgspec.convert(event["object"]["metadata"], ObjectMeta)
+        if event["type"] == "DELETED":
+            store.drop(metadata.key, metadata.uid)
+            return None
         logger.error("%s %s is not readable and is left alone: %s", type_.__name__, metadata.key, error)
-        store.skip(metadata)
+        store.skip(metadata, template=_template_ref(event["object"]))
         return None
+
+
+def _template_ref(body: Mapping[str, Any]) -> str | None:
+    """The template that an unreadable instance names: it counts as a use, whatever else is wrong with it."""
+    spec = body.get("spec")
+    name = spec.get("templateRef") if isinstance(spec, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def make_settings() -> kopf.OperatorSettings:

@@ -64,10 +64,10 @@ class Sweep:
         self.synced = self.synced or not behind
         missed = self._store.absent_from((item.metadata.key, item.metadata.uid) for item in listing.items)
         # An object that is newer than the list was made after it.
-        gone = [known for known in missed if int(known.metadata.resource_version) <= int(listing.resource_version)]
+        gone = [known for known in missed if int(known.resource_version) <= int(listing.resource_version)]
         for known in gone:
-            self._store.drop(known.metadata.key, known.metadata.uid)
-        return tuple(known.metadata.key for known in gone)
+            self._store.drop(known.key, known.uid)
+        return tuple(known.key for known in gone)
 
     def _behind(self, items: Iterable[Listed]) -> list[Listed]:
         return [item for item in items if self._store.version(item.metadata.key) < int(item.metadata.resource_version)]

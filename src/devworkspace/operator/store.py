@@ -1,7 +1,7 @@
 """Objects of one of our own kinds, as Kopf's watch reports them."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final, Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from devworkspace.api.meta import Key, ObjectMeta
 from devworkspace.kube.index import Index, Indexer
@@ -16,14 +16,29 @@ class Named(Protocol):
 
 T = TypeVar("T", bound=Named)
 
+OnChange = Callable[[Key, T | None, T | None], None]
+
+
+class Unreadable(NamedTuple):
+    """What is known of an object that does not fit its type; `template` is the one that it names, if any."""
+
+    metadata: ObjectMeta
+    template: str | None = None
+
 
 class Store(Generic[T]):
-    """A dictionary by key that never lets an older version replace a newer one of the same object."""
+    """A dictionary by key that never lets an older version replace a newer one of the same object.
 
-    def __init__(self, indexers: Mapping[str, Indexer[T]] | None = None) -> None:
+    `on_change(key, old, new)` is called after each change; `new` is None for what is gone or cannot be read any more.
+    """
+
+    def __init__(
+        self, indexers: Mapping[str, Indexer[T]] | None = None, *, on_change: OnChange[T] | None = None
+    ) -> None:
         self._objects: dict[Key, T] = {}
+        self._on_change = on_change
         self._index: Index[T] = Index({**(indexers or {}), _BY_NAMESPACE: lambda known: (known.metadata.namespace,)})
-        self._unreadable: dict[Key, int] = {}
+        self._unreadable: dict[Key, Unreadable] = {}
 
     def get(self, key: Key) -> T | None:
         return self._objects.get(key)
@@ -49,26 +64,43 @@ class Store(Generic[T]):
         if old is None or old.metadata.uid != new.metadata.uid or _version(new) >= _version(old):
             self._index.replace(key, old, new)
             self._objects[key] = new
+            if (unread := self._unreadable.get(key)) is not None and _version(new) >= _version(unread):
+                del self._unreadable[key]
+            self._changed(key, old, new)
 
     def version(self, key: Key) -> int:
         """The newest version that the watch reported under this name, 0 for none."""
-        known = self._objects.get(key)
-        return max(self._unreadable.get(key, 0), _version(known) if known is not None else 0)
+        seen: tuple[Named | None, ...] = (self._unreadable.get(key), self._objects.get(key))
+        return max((_version(known) for known in seen if known is not None), default=0)
 
-    def skip(self, metadata: ObjectMeta) -> None:
-        """Notes that the watch reported an object that could not be read: it was seen, and is not served."""
-        self._unreadable[metadata.key] = int(metadata.resource_version or 0)
+    def skip(self, metadata: ObjectMeta, *, template: str | None = None) -> None:
+        """Notes that the watch reported an object that could not be read: what was known before is served on."""
+        self._unreadable[metadata.key] = Unreadable(metadata, template)
+        self._changed(metadata.key, self._objects.get(metadata.key), None)
+
+    @property
+    def unreadable(self) -> Mapping[Key, Unreadable]:
+        """The objects whose present state could not be read."""
+        return self._unreadable
 
     def drop(self, key: Key, uid: str) -> None:
         """Forgets an object; a successor of the same name stays."""
-        self._unreadable.pop(key, None)
-        if (known := self._objects.get(key)) is not None and known.metadata.uid == uid:
+        unread, known = self._unreadable.get(key), self._objects.get(key)
+        if unread is not None and unread.metadata.uid == uid:
+            del self._unreadable[key]
+        if known is not None and known.metadata.uid == uid:
             self._index.replace(key, self._objects.pop(key), None)
+        self._changed(key, known, None)
 
-    def absent_from(self, present: Iterable[tuple[Key, str]]) -> tuple[T, ...]:
+    def _changed(self, key: Key, old: T | None, new: T | None) -> None:
+        if self._on_change is not None:
+            self._on_change(key, old, new)
+
+    def absent_from(self, present: Iterable[tuple[Key, str]]) -> tuple[ObjectMeta, ...]:
         """Known objects that a complete list (key, UID) does not have: their deletion was missed."""
         listed = set(present)
-        return tuple(known for key, known in self._objects.items() if (key, known.metadata.uid) not in listed)
+        known: tuple[Named, ...] = (*self._objects.values(), *self._unreadable.values())
+        return tuple(found.metadata for found in known if (found.metadata.key, found.metadata.uid) not in listed)
 
 
 def _version(object_: Named) -> int:
