@@ -146,7 +146,10 @@ async def test_without_the_rights_it_works_and_complains_once(tmp_path: Path, ca
             await start(server, running_status())
             await eventually(lambda: phase_of(server) == "Running")
             attempts = [request for request in server.requests if request.resource == "nodes"]
-            await eventually(lambda: len([r for r in server.requests if r.resource == "nodes"]) > len(attempts) + 3)
+            # The pauses between attempts double, so a busy machine may see few of them in this time.
+            await eventually(
+                lambda: len([r for r in server.requests if r.resource == "nodes"]) > len(attempts) + 1, within=15
+            )
             warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
             assert sorted(warning.partition(" cannot")[0] for warning in warnings) == ["events", "nodes"]
             for fault in refused:
