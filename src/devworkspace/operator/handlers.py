@@ -58,27 +58,37 @@ def make_registry(cluster: Cluster) -> kopf.OperatorRegistry:
 
     @kopf.on.event(names.GROUP, names.VERSION, names.INSTANCE_PLURAL, registry=registry)
     async def on_instance(event: kopf.RawEvent, **_: Any) -> None:
-        instance = _decode(event, WorkspaceInstance, cluster.instances)
-        if instance is None:
-            return
-        key = instance.metadata.key
-        if event["type"] == "DELETED":
-            cluster.forget_instance(key, instance.metadata.uid)
-        else:
-            cluster.instances.put(instance)
-        cluster.instance_changed(key)
+        take_instance(cluster, event)
 
     @kopf.on.event(names.GROUP, names.VERSION, names.TEMPLATE_PLURAL, registry=registry)
     async def on_template(event: kopf.RawEvent, **_: Any) -> None:
-        template = _decode(event, WorkspaceTemplate, cluster.templates)
-        if template is None:
-            return
-        if event["type"] == "DELETED":
-            cluster.templates.drop(Key("", template.metadata.name), template.metadata.uid)
-        else:
-            cluster.templates.put(template)
+        take_template(cluster, event)
 
     return registry
+
+
+def take_instance(cluster: Cluster, event: kopf.RawEvent) -> None:
+    """Stores what a watch or a list reported of an instance, and queues it."""
+    instance = _decode(event, WorkspaceInstance, cluster.instances)
+    if instance is None:
+        return
+    key = instance.metadata.key
+    if event["type"] == "DELETED":
+        cluster.forget_instance(key, instance.metadata.uid)
+    else:
+        cluster.instances.put(instance)
+    cluster.instance_changed(key)
+
+
+def take_template(cluster: Cluster, event: kopf.RawEvent) -> None:
+    """Stores what a watch or a list reported of a template; the store tells whom it concerns."""
+    template = _decode(event, WorkspaceTemplate, cluster.templates)
+    if template is None:
+        return
+    if event["type"] == "DELETED":
+        cluster.templates.drop(Key("", template.metadata.name), template.metadata.uid)
+    else:
+        cluster.templates.put(template)
 
 
 T = TypeVar("T", WorkspaceInstance, WorkspaceTemplate)
