@@ -11,6 +11,7 @@ from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.core.adoption import Adopt, plan_adoption
 from devworkspace.core.conditions import find_condition
 from devworkspace.core.plan import make_plan
+from devworkspace.core.render.common import child_labels
 from devworkspace.core.resolve import Refusal
 from devworkspace.core.world import World
 from tests.support.builders import applied, make_instance, make_volume, make_world
@@ -44,13 +45,18 @@ def test_a_left_volume_is_taken_before_anything_is_made() -> None:
 
 def test_the_environment_then_lives_on_it() -> None:
     volume = left()
-    labels = {names.LABEL_INSTANCE_UID: make_instance().metadata.uid}
-    taken = replace(volume, metadata=replace(volume.metadata, labels=labels))
+    taken = replace(volume, metadata=replace(volume.metadata, labels=child_labels(make_instance())))
     world = world_of(volumes=(taken,), adoptable=taken, adoptable_in_use=True)
     assert make_plan(world).adopt is None
     assert applied(world, "PersistentVolumeClaim")["metadata"]["name"] == OLD_NAME
     (home,) = applied(world, "Pod")["spec"]["volumes"]
     assert home["persistentVolumeClaim"] == {"claimName": OLD_NAME}
+
+
+def test_a_copied_label_is_no_volume_and_does_not_stand_in_the_way_of_one() -> None:
+    copy = make_volume()
+    copy = replace(copy, metadata=replace(copy.metadata, name="copy", annotations={}))
+    assert isinstance(plan_adoption(world_of(volumes=(copy,)), asking()), Adopt)
 
 
 def test_without_an_owner_only_a_volume_of_nobody_is_taken() -> None:

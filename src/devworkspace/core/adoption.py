@@ -4,7 +4,7 @@ from devworkspace.api import names, reasons
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Struct
 from devworkspace.core.resolve import Refusal
-from devworkspace.core.world import World
+from devworkspace.core.world import World, own_volume
 
 _LIST = f"kubectl get pvc -l {names.LABEL_RETAINED}=true lists those that can be taken over."
 
@@ -25,7 +25,7 @@ def wanted_volume(instance: WorkspaceInstance) -> str | None:
 def plan_adoption(world: World, instance: WorkspaceInstance) -> Adopt | Refusal | None:
     """None where nothing is asked for, or the instance has its volume already."""
     name = wanted_volume(instance)
-    if name is None or world.volumes:
+    if name is None or own_volume(world, instance) is not None:
         return None
     volume = world.adoptable
     if volume is None:

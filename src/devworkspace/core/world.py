@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from devworkspace.api import names
 from devworkspace.api.children import NetworkPolicy, PersistentVolumeClaim, Pod, Service
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, Struct
@@ -10,6 +11,7 @@ from devworkspace.api.surroundings import Event
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.deletion import DeletionFacts
 from devworkspace.core.nodestate import NodeVerdict
+from devworkspace.core.ownership import is_own_volume
 from devworkspace.core.render.common import child_name
 from devworkspace.core.resolve import Refusal
 
@@ -58,9 +60,13 @@ class World(Struct, frozen=True):
 
 
 def own_volume(world: World, instance: WorkspaceInstance) -> PersistentVolumeClaim | None:
-    """The instance's volume: of several with its UID (a copied label) the one that status names, or the one made."""
-    by_name = {volume.metadata.name: volume for volume in world.volumes}
-    for name in (instance.status.pvc_name, child_name(instance)):
-        if name is not None and name in by_name:
-            return by_name[name]
-    return world.volumes[0] if world.volumes else None
+    """The instance's volume: the one that status names, that it asked to take over, or that was made for it.
+
+    No other one is taken, whatever its labels and annotations say: a copy of a volume's manifest has all of them.
+    """
+    own = {volume.metadata.name: volume for volume in world.volumes if is_own_volume(volume.metadata, instance)}
+    wanted = instance.metadata.annotations.get(names.ANNOTATION_ADOPT_VOLUME)
+    for name in (instance.status.pvc_name, wanted, child_name(instance)):
+        if name is not None and name in own:
+            return own[name]
+    return None

@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
 from devworkspace.api import names
 from devworkspace.api.children import Namespace, NetworkPolicy, PersistentVolumeClaim, Pod, Service
 from devworkspace.api.instance import WorkspaceInstance
-from devworkspace.api.meta import Key, ObjectMeta
+from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.adoption import wanted_volume
+from devworkspace.core.ownership import is_own_child
 from devworkspace.core.render.common import child_name
 from devworkspace.core.render.policy import POLICY_NAME
 from devworkspace.core.resolve import Refusal
@@ -36,6 +37,7 @@ _BY_CHILD = "child"
 _BY_NODE = "node"
 
 Child = Pod | PersistentVolumeClaim | Service | NetworkPolicy
+C = TypeVar("C", Pod, Service)
 
 
 class Cluster:
@@ -102,7 +104,7 @@ class Cluster:
         instance = self.instances.get(key)
         namespace = self.namespaces.get(Key("", key.namespace))
         uid = instance.metadata.uid if instance is not None else None
-        pod = self._pod_of(uid, now)
+        pod = self._pod_of(instance, now)
         volumes = tuple(self.volumes.by_index(_BY_UID, uid)) if uid is not None else ()
         return World(
             key=key,
@@ -114,7 +116,7 @@ class Cluster:
             pod=pod,
             volumes=volumes,
             left_volumes=self._left_volumes(key, uid),
-            service=next(iter(self.services.by_index(_BY_UID, uid)), None) if uid is not None else None,
+            service=_own(self.services, instance) if instance is not None else None,
             policy=self.policies.get(Key(key.namespace, POLICY_NAME)),
             namespace_in_use=self.instances.count(key.namespace) > 0,
             adoptable=self._adoptable(instance),
@@ -157,11 +159,8 @@ class Cluster:
         self.troubles.pop(uid, None)
         self._replacements.pop(key, None)
 
-    def _pod_of(self, uid: str | None, now: datetime) -> Pod | None:
-        """The instance's pod; of several (a forged label) the one that the instance owns."""
-        if uid is None:
-            return None
-        pod = next((pod for pod in self.pods.by_index(_BY_UID, uid) if _is_owned_by(pod.metadata, uid)), None)
+    def _pod_of(self, instance: WorkspaceInstance | None, now: datetime) -> Pod | None:
+        pod = _own(self.pods, instance) if instance is not None else None
         if pod is None or pod.metadata.uid not in self._deleted_pods or pod.metadata.deletion_timestamp is not None:
             return pod
         return replace(pod, metadata=replace(pod.metadata, deletion_timestamp=format_timestamp(now)))
@@ -261,8 +260,10 @@ def _uid_label(child: Child) -> Iterator[str]:
         yield uid
 
 
-def _is_owned_by(metadata: ObjectMeta, uid: str) -> bool:
-    return any(reference.uid == uid for reference in metadata.owner_references)
+def _own(informer: Informer[C], instance: WorkspaceInstance) -> C | None:
+    """The child under the name that the instance gives its children; labels alone can be copied to anything."""
+    child = informer.get(Key(instance.metadata.namespace, child_name(instance)))
+    return child if child is not None and is_own_child(child.metadata, instance) else None
 
 
 def _instance_annotation(volume: PersistentVolumeClaim) -> Iterator[str]:

@@ -13,6 +13,7 @@ from devworkspace.api.children import NetworkPolicy, PersistentVolumeClaim, Pod,
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
 from devworkspace.core.deletion import is_held
+from devworkspace.core.ownership import is_own_child, is_own_volume
 from devworkspace.core.plan import Apply, Delete, Kind, Plan, make_plan
 from devworkspace.core.refusals import explain_refusal, name_conflict
 from devworkspace.core.resolve import Refusal
@@ -184,7 +185,7 @@ class Reconciler:
         metadata = action.body["metadata"]
         key = Key(metadata["namespace"], metadata["name"])
         if action.expect_new and (existing := await self._find(resource, key, type_)) is not None:
-            if not _is_ours(existing.metadata, instance):
+            if not _is_ours(action.kind, existing.metadata, instance):
                 raise RefusedWriteError(name_conflict(kind=action.kind, name=key.name))
             self._cluster.remember(existing)
             if action.kind == "Pod":
@@ -238,11 +239,11 @@ class Reconciler:
             await self._write_status(instance, plan.status)
 
 
-def _is_ours(metadata: ObjectMeta, instance: WorkspaceInstance | None) -> bool:
+def _is_ours(kind: Kind, metadata: ObjectMeta, instance: WorkspaceInstance | None) -> bool:
+    if kind == "NetworkPolicy":
+        # It belongs to the namespace, to no single instance.
+        return metadata.labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
     if instance is None:
         return False
-    if metadata.labels.get(names.LABEL_MANAGED_BY) != names.MANAGED_BY:
-        return False
-    uid = metadata.labels.get(names.LABEL_INSTANCE_UID)
-    # The namespace's policy belongs to no single instance.
-    return uid is None or uid == instance.metadata.uid
+    is_own = is_own_volume if kind == "PersistentVolumeClaim" else is_own_child
+    return is_own(metadata, instance)

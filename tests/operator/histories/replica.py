@@ -16,6 +16,7 @@ from devworkspace.operator.handlers import take_instance, take_template
 from devworkspace.operator.health import Health
 from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 from devworkspace.operator.reconciler import Reconciler
+from devworkspace.operator.template_status import TemplateStatusWriter
 from tests.operator.histories.clock import VirtualLoop
 from tests.operator.histories.server import ROUND, MemoryClient, MemoryServer, Round, Stream, Waiting
 from tests.support.builders import INSTALLATION
@@ -40,6 +41,7 @@ class Replica:
     ) -> None:
         self._loop = loop
         self._server = server
+        self._now = now
         self.client = MemoryClient(server)
         self.queue: WorkQueue[Key] = WorkQueue(jitter=lambda: 1.0)
         self.cluster = Cluster(self.client, INSTALLATION, self.queue.add)
@@ -71,8 +73,9 @@ class Replica:
 
     def lead(self) -> None:
         self.leads = True
-        self._tasks.append(self._loop.create_task(self.queue.run_workers(WORKERS, self._handle)))
-        self._tasks.append(self._loop.create_task(self._events.run()))
+        counts = TemplateStatusWriter(self.client, self.cluster, now=self._now)
+        for part in (self.queue.run_workers(WORKERS, self._handle), self._events.run(), counts.run()):
+            self._tasks.append(self._loop.create_task(part))
 
     async def _handle(self, key: Key) -> float | None:
         ROUND.set(Round(key, self.cluster.instances.get(key)))
