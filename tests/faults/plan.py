@@ -26,7 +26,7 @@ Action = Literal[
 ]
 
 
-class Match(msgspec.Struct, frozen=True, kw_only=True):
+class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Requests by verb and resource (`pods`, `workspaceinstances/status`) and name pattern.
 
     `nth` is the first of them that is hit, `count` how many in a row, 0 for all that follow.
@@ -47,7 +47,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
+class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`action` is done to the request that `match` finds, `when` it comes, is committed, or is answered.
 
     Actions on watches (`cut` and what follows it) hit the open watches of `target`; with `on_watch_line` the watch
@@ -65,7 +65,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One run. `slow` where it mostly waits for a timeout, so that many of them can share a processor."""
 
     id: str

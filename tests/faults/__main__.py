@@ -1,0 +1,116 @@
+"""`python -m tests.faults`: learns the undisturbed run, makes the plans, carries them out, compares, reports."""
+
+import argparse
+import asyncio
+import contextlib
+import fnmatch
+import logging
+import shutil
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+from tests.faults.catalogue import make_fast_plans, make_plans
+from tests.faults.cluster import ROOT, control_plane, new_seed, simulated_stage
+from tests.faults.oracles import Reference
+from tests.faults.plan import Plan, load_plan
+from tests.faults.report import explain, print_report, write_junit
+from tests.faults.run import Outcome, Run, Stage
+from tests.faults.snapshot import differences
+
+CORPUS: Final = Path(__file__).with_name("corpus")
+FAST_PLANS: Final = 40
+PATIENCE_SECONDS: Final = 60.0
+# A silent watch is given up after 70 s, one of Kopf's after the sweep and three failed probes.
+SLOW_PATIENCE_SECONDS: Final = 300.0
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--all", action="store_true", help="every plan; without it a part of each family")
+    parser.add_argument("--only", metavar="PATTERN", help="only plans whose id fits, e.g. 'crash-*/* pods *'")
+    parser.add_argument("--plan", type=Path, action="append", default=[], help="a plan from a file, repeatable")
+    parser.add_argument("--seed", type=int, help="of the random plans and of the choice; printed, default: a new one")
+    parser.add_argument("--jobs", type=int, default=6, help="plans at the same time (default 6)")
+    parser.add_argument("--kubeconfig", type=Path, help="a control plane that runs already; default: one of our own")
+    parser.add_argument("--keep", action="store_true", help="leave the control plane running")
+    parser.add_argument("--list", action="store_true", help="print the plans and end")
+    parser.add_argument("--junit", type=Path, help="write a JUnit report to this file")
+    return parser.parse_args(arguments)
+
+
+async def learn(stage: Stage) -> tuple[Reference, Outcome]:
+    """Two undisturbed runs. They must not differ: what does could not be compared in the others."""
+    plans = [Plan(id=f"undisturbed/{number}") for number in (1, 2)]
+    first, second = await asyncio.gather(
+        *(Run(stage, plan, None, patience=PATIENCE_SECONDS).carry_out() for plan in plans)
+    )
+    for outcome in (first, second):
+        if outcome.problems:
+            raise SystemExit("the undisturbed run fails:\n" + "\n".join(outcome.problems))
+    if lines := differences(first.evidence.snapshots, second.evidence.snapshots):
+        raise SystemExit("two undisturbed runs differ:\n" + "\n".join(lines))
+    return Reference(snapshots=first.evidence.snapshots, changes=first.evidence.changes), first
+
+
+def choose(arguments: argparse.Namespace, plans: list[Plan], seed: int) -> list[Plan]:
+    kept = [load_plan(file.read_bytes()) for file in sorted(CORPUS.glob("*.json"))]
+    if arguments.plan:
+        return [load_plan(file.read_bytes()) for file in arguments.plan]
+    if arguments.only:
+        return [plan for plan in [*kept, *plans] if fnmatch.fnmatchcase(plan.id, arguments.only)]
+    return [*kept, *(plans if arguments.all else make_fast_plans(plans, seed=seed, count=FAST_PLANS))]
+
+
+async def carry_out(stage: Stage, plans: list[Plan], reference: Reference, *, jobs: int) -> list[Outcome]:
+    """Slow plans wait nearly all of their time, so they run beside the others and do not count as jobs."""
+    busy, waiting = asyncio.Semaphore(jobs), asyncio.Semaphore(4 * jobs)
+
+    async def one(plan: Plan) -> Outcome:
+        async with waiting if plan.slow else busy:
+            patience = SLOW_PATIENCE_SECONDS if plan.slow else PATIENCE_SECONDS
+            outcome = await Run(stage, plan, reference, patience=patience).carry_out()
+        verdict = "FAILED" if outcome.problems else "passed"
+        print("\n".join([f"{verdict} {outcome.seconds:6.1f} s  {plan.id}", *explain(outcome)]), flush=True)
+        return outcome
+
+    return list(await asyncio.gather(*(one(plan) for plan in sorted(plans, key=lambda plan: not plan.slow))))
+
+
+@contextlib.asynccontextmanager
+async def open_stage(arguments: argparse.Namespace, folder: Path) -> AsyncIterator[Stage]:
+    async with contextlib.AsyncExitStack() as stack:
+        kubeconfig = arguments.kubeconfig or await stack.enter_async_context(
+            control_plane(ROOT / ".local" / "faults-cluster", keep=arguments.keep)
+        )
+        yield await stack.enter_async_context(simulated_stage(kubeconfig, folder))
+
+
+async def main(arguments: argparse.Namespace) -> int:
+    seed = arguments.seed if arguments.seed is not None else new_seed()
+    print(f"seed {seed}", flush=True)
+    folder = ROOT / ".local" / "faults"
+    shutil.rmtree(folder, ignore_errors=True)
+    started = time.monotonic()
+    async with open_stage(arguments, folder) as stage:
+        reference, learned = await learn(stage)
+        plans = make_plans(learned.writes, learned.requests, seed=seed)
+        chosen = choose(arguments, plans, seed)
+        print(f"{len(plans)} plans, {len(chosen)} of them chosen", flush=True)
+        if arguments.list:
+            print("\n".join(str(plan) for plan in chosen))
+            return 0
+        outcomes = await carry_out(stage, chosen, reference, jobs=arguments.jobs)
+    print_report(outcomes, seed=seed, seconds=time.monotonic() - started)
+    if arguments.junit:
+        write_junit(outcomes, arguments.junit)
+    return int(not outcomes or any(outcome.problems for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
+    # The proxy's clients are killed in the middle of requests; its server would tell each of them as an error.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    sys.exit(asyncio.run(main(parse_arguments(sys.argv[1:]))))

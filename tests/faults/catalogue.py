@@ -1,0 +1,205 @@
+"""From the undisturbed run to the plans: one for each write and crash, one for each kind of request and failure."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tests.faults.plan import Action, Fault, Match, Plan, When
+from tests.faults.proxy import Write
+from tests.faults.request import ApiRequest
+
+# Leases are renewed for ever, Events are told with counts that depend on the order of retries, and a template's counts
+# are written whenever the number of its instances has changed, by whoever finds it so.
+NOT_COUNTED: Final = ("leases", "events", "ideworkspacetemplates")
+# What one kind of request is answered with, one after the other. The client itself tries four times after 5xx and 429;
+# the fifth failure, a conflict and a refusal reach the queue with its back-off. 401 twice: the client asks once more.
+_REFUSALS: Final = {
+    "get": (500, 503, 429, 500, 503, 403, 401, 401),
+    "list": (500, 503, 429, 500, 503, 410, 403, 401, 401),
+    "watch": (500, 503, 429, 410, 403, 401, 401),
+    "write": (500, 503, 429, 500, 503, 409, 403, 401, 401),
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A write of the undisturbed run, found again in others by what it is and by how many like it came before."""
+
+    verb: str
+    resource: str
+    name: str
+    nth: int
+
+    def match(self, **changes: int) -> Match:
+        return Match(verb=self.verb, resource=self.resource, name=self.name, nth=self.nth, **changes)
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource} {self.name} #{self.nth}"
+
+
+def find_moments(writes: Iterable[tuple[Write, str]]) -> list[Moment]:
+    """The writes that were done, in their order; names without UIDs come with them."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    moments = []
+    for write, general_name in writes:
+        request = write.request
+        if request.resource in NOT_COUNTED or not 200 <= write.status < 300:
+            continue
+        name = general_name.partition("<")[0] + "*" if "<" in general_name else general_name
+        key = (request.verb, _resource(request), name)
+        seen[key] += 1
+        moments.append(Moment(*key, seen[key]))
+    return moments
+
+
+def make_plans(writes: list[tuple[Write, str]], requests: list[ApiRequest], *, seed: int) -> list[Plan]:
+    """All plans, in a fixed order; the random ones follow from `seed`."""
+    moments = find_moments(writes)
+    kinds = sorted({(request.verb, _resource(request)) for request in requests})
+    watched = sorted(resource for verb, resource in kinds if verb == "watch")
+    return [
+        *_crashes(moments),
+        *_refusals(kinds),
+        *_hangs(kinds),
+        *_broken_answers(kinds),
+        *_watches(watched),
+        *_stale_lists(watched),
+        *_random_plans(moments, kinds, seed=seed),
+    ]
+
+
+def make_fast_plans(plans: list[Plan], *, seed: int, count: int) -> list[Plan]:
+    """Some of each family, none that waits for a timeout; which ones follows from `seed`."""
+    families: dict[str, list[Plan]] = {}
+    for plan in plans:
+        if not plan.slow:
+            families.setdefault(plan.id.partition("/")[0], []).append(plan)
+    chosen: list[Plan] = []
+    choice = random.Random(seed)
+    for family in families.values():
+        choice.shuffle(family)
+    while len(chosen) < count and any(families.values()):
+        chosen += [family.pop() for family in families.values() if family]
+    return sorted(chosen[:count], key=plans.index)
+
+
+def _crashes(moments: list[Moment]) -> Iterator[Plan]:
+    kinds: tuple[tuple[str, When, Action], ...] = (
+        ("crash-before", "before_commit", "kill"),
+        ("crash-after", "after_commit", "kill"),
+        ("lost-reply", "after_commit", "drop"),
+    )
+    for moment in moments:
+        for family, when, action in kinds:
+            yield Plan(id=f"{family}/{moment}", faults=(Fault(match=moment.match(), when=when, action=action),))
+
+
+def _refusals(kinds: list[tuple[str, str]]) -> Iterator[Plan]:
+    for verb, resource in kinds:
+        faults = tuple(
+            Fault(
+                match=Match(verb=verb, resource=resource, nth=number),
+                when="before_commit",
+                action="status",
+                status=status,
+                retry_after=1 if status == 429 else None,
+            )
+            for number, status in enumerate(_REFUSALS.get(verb, _REFUSALS["write"]), 1)
+        )
+        yield Plan(id=f"refused/{verb} {resource}", faults=faults)
+
+
+def _hangs(kinds: list[tuple[str, str]]) -> Iterator[Plan]:
+    for verb, resource in kinds:
+        fault = Fault(match=Match(verb=verb, resource=resource), when="before_commit", action="hang")
+        yield Plan(id=f"hang/{verb} {resource}", faults=(fault,), slow=True)
+
+
+def _broken_answers(kinds: list[tuple[str, str]]) -> Iterator[Plan]:
+    """Half an answer, no answer, and a connection that closes before the API server was asked."""
+    for verb, resource in kinds:
+        if verb == "watch":
+            continue
+        first, second, third = (Match(verb=verb, resource=resource, nth=number) for number in (1, 2, 3))
+        faults = (
+            Fault(match=first, when="on_reply", action="truncate"),
+            Fault(match=second, when="on_reply", action="drop"),
+            Fault(match=third, when="before_commit", action="drop"),
+        )
+        yield Plan(id=f"broken/{verb} {resource}", faults=faults)
+
+
+_DURING_START: Final = Moment("apply", "pods", "first-*", 1)
+_DURING_STOP: Final = Moment("delete", "pods", "first-*", 1)
+_DURING_SECOND_START: Final = Moment("apply", "pods", "first-*", 2)
+_DURING_RESTART: Final = Moment("delete", "pods", "first-*", 2)
+_AFTER_RESTART: Final = Moment("apply", "pods", "first-*", 3)
+_DURING_ADOPTION: Final = Moment("apply", "pods", "second-*", 1)
+
+
+def _watches(watched: list[str]) -> Iterator[Plan]:
+    for resource in [*watched, "*"]:
+        name = "all" if resource == "*" else resource
+        ends = (
+            _on_watch(resource, _DURING_START, "gone", status=410),
+            _on_watch(resource, _DURING_STOP, "cut"),
+            _on_watch(resource, _DURING_SECOND_START, "hold", seconds=1.5),
+            _on_watch(resource, _DURING_RESTART, "gone", status=500),
+            _on_watch(resource, _DURING_ADOPTION, "cut"),
+        )
+        yield Plan(id=f"watch-ends/{name}", faults=ends)
+        yield Plan(id=f"watch-silent/{name}", faults=(_on_watch(resource, _DURING_START, "freeze"),), slow=True)
+    for resource in watched:
+        match = Match(verb="watch", resource=resource)
+        again = Fault(match=match, when="on_watch_line", action="replay_line", line=1)
+        half = Fault(match=match, when="on_watch_line", action="truncate", line=2)
+        yield Plan(id=f"watch-lines/{resource}", faults=(again, half))
+
+
+def _on_watch(resource: str, moment: Moment, action: Action, *, status: int = 0, seconds: float = 0.0) -> Fault:
+    return Fault(
+        match=moment.match(), when="after_commit", action=action, target=resource, status=status, seconds=seconds
+    )
+
+
+def _stale_lists(watched: list[str]) -> Iterator[Plan]:
+    """Each list is older than the last writes, at its worst from before the pod that the restart has deleted."""
+    moments = ((_DURING_START, 1), (_DURING_STOP, 2), (_AFTER_RESTART, 3), (_DURING_ADOPTION, 4))
+    for resource in watched:
+        faults = tuple(
+            Fault(match=moment.match(), when="after_commit", action="stale", target=resource, lag=lag)
+            for moment, lag in moments
+        )
+        yield Plan(id=f"stale/{resource}", faults=faults)
+
+
+def _random_plans(moments: list[Moment], kinds: list[tuple[str, str]], *, seed: int) -> Iterator[Plan]:
+    """Several things in one run: crashes during the recovery from crashes, crashes in bad weather."""
+    choice = random.Random(seed)
+    for number in range(6):
+        chosen = choice.sample(moments, min(5, len(moments)))
+        crashes = tuple(
+            Fault(match=moment.match(), when=choice.choice(("before_commit", "after_commit")), action="kill")
+            for moment in chosen
+        )
+        yield Plan(id=f"random/{seed}-crashes-{number}", faults=crashes)
+    for number in range(6):
+        weather = tuple(
+            Fault(
+                match=Match(verb=verb, resource=resource, nth=1, count=2),
+                when="before_commit",
+                action="status",
+                status=choice.choice((429, 500, 503)),
+                retry_after=1,
+            )
+            for verb, resource in choice.sample(kinds, min(5, len(kinds)))
+        )
+        moment = choice.choice(moments)
+        crash = Fault(match=moment.match(), when="after_commit", action="kill")
+        yield Plan(id=f"random/{seed}-weather-{number}", faults=(*weather, crash))
+
+
+def _resource(request: ApiRequest) -> str:
+    return f"{request.resource}/{request.subresource}" if request.subresource else request.resource

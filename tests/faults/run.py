@@ -1,0 +1,200 @@
+"""One plan, carried out: a namespace, a proxy, an operator, and the lifecycle."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from devworkspace.core.credential import environment_credential
+from tests.faults.catalogue import NOT_COUNTED
+from tests.faults.direct import Direct
+from tests.faults.oracles import Evidence, Reference, judge
+from tests.faults.pki import Authority
+from tests.faults.plan import Plan
+from tests.faults.process import OperatorProcess, OperatorSetup
+from tests.faults.proxy import FaultProxy, Write
+from tests.faults.request import ApiRequest
+from tests.faults.scenario import LIFECYCLE, SIZE, Actor, Step
+from tests.faults.snapshot import Snapshot, count_changes, renamer, take_snapshot
+from tests.faults.truth import GROUP_PATH, Ledger, Truth
+
+RESYNC_SECONDS: Final = 1.0
+SETTLE_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What all runs share."""
+
+    direct: Direct
+    truth: Truth
+    authority: Authority
+    token: str
+    folder: Path
+    template: dict[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """`problems` is empty for a run that passed."""
+
+    plan: Plan
+    log_file: Path
+    problems: list[str]
+    seconds: float
+    evidence: Evidence
+    requests: list[ApiRequest] = field(default_factory=list)
+    writes: list[tuple[Write, str]] = field(default_factory=list)
+
+
+class Run:
+    """One namespace and everything in it. `reference` is None for the run that the others are compared with."""
+
+    def __init__(self, stage: Stage, plan: Plan, reference: Reference | None, *, patience: float) -> None:
+        name = f"faults-{secrets.token_hex(4)}"
+        self._stage = stage
+        self._plan = plan
+        self._reference = reference
+        self._patience = patience
+        self._ledger = Ledger(namespace=name, template=name)
+        self._master_key = secrets.token_hex(32).encode()
+        self._snapshots: dict[str, Snapshot] = {}
+        self._late_writes: list[ApiRequest] = []
+        self._proxy: FaultProxy
+        self._operator: OperatorProcess
+
+    async def carry_out(self) -> Outcome:
+        """Goes through the lifecycle and judges it."""
+        started = time.monotonic()
+        async with self._operating():
+            actor = Actor(self._stage.direct, self._ledger)
+            disturbed = False
+            for step in LIFECYCLE:
+                await step.act(actor)
+                if not await self._wait(step):
+                    self._snapshots[step.name] = take_snapshot(self._ledger)
+                    break
+                self._snapshots[step.name] = take_snapshot(self._ledger)
+                if not disturbed and not self._proxy.trigger.missing and self._plan.faults:
+                    disturbed = True
+                    await self._listen_for_silence()
+            await self._listen_for_silence()
+            evidence = self._evidence()
+        rename = renamer(self._ledger)
+        return Outcome(
+            plan=self._plan,
+            log_file=self._stage.folder / self._ledger.namespace / "operator.log",
+            problems=judge(evidence, self._reference or Reference(snapshots={}, changes=evidence.changes)),
+            seconds=time.monotonic() - started,
+            evidence=evidence,
+            requests=self._proxy.requests,
+            writes=[(write, rename(write.request.name)) for write in self._proxy.writes],
+        )
+
+    @contextlib.asynccontextmanager
+    async def _operating(self) -> AsyncIterator[None]:
+        stage, name = self._stage, self._ledger.namespace
+        stage.truth.listen(self._ledger)
+        await stage.direct.create("/api/v1/namespaces", {"metadata": {"name": name}})
+        await stage.direct.create(f"{GROUP_PATH}/ideworkspacetemplates", self._template())
+        try:
+            async with FaultProxy(
+                stage.direct.endpoint,
+                authority=stage.authority,
+                plan=self._plan,
+                namespace=name,
+                template=name,
+                kill=lambda: self._operator.kill(),
+            ) as self._proxy:
+                setup = OperatorSetup(
+                    folder=stage.folder / name,
+                    server=self._proxy.url,
+                    authority=stage.authority.certificate,
+                    token=stage.token,
+                    master_key=self._master_key,
+                )
+                async with OperatorProcess(setup) as self._operator:
+                    yield
+        finally:
+            stage.truth.forget(self._ledger)
+            await stage.direct.delete(f"{GROUP_PATH}/ideworkspacetemplates/{name}")
+            await stage.direct.delete(f"/api/v1/namespaces/{name}")
+
+    def _template(self) -> dict[str, object]:
+        return {
+            "apiVersion": "devworkspace.kubesphere.io/v1alpha1",
+            "kind": "WorkspaceTemplate",
+            "metadata": {"name": self._ledger.template},
+            "spec": self._stage.template,
+        }
+
+    async def _wait(self, step: Step) -> bool:
+        """Whether the step's state came: in the undisturbed run by its own rule, in others the same state."""
+        deadline = time.monotonic() + self._patience
+        while time.monotonic() < deadline:
+            if self._reference is None:
+                if step.reached(self._ledger) and not await self._ledger.wait(SETTLE_SECONDS):
+                    return True
+            elif take_snapshot(self._ledger) == self._reference.snapshots[step.name]:
+                return True
+            await self._ledger.wait(min(1.0, deadline - time.monotonic()))
+        return False
+
+    async def _listen_for_silence(self) -> None:
+        """Lets what is under way end, then counts for two resync periods."""
+        deadline = time.monotonic() + self._patience
+        while time.monotonic() < deadline:
+            before = len(self._proxy.writes)
+            await asyncio.sleep(SETTLE_SECONDS)
+            if len(self._proxy.writes) == before:
+                break
+        before = len(self._proxy.writes)
+        await asyncio.sleep(2 * RESYNC_SECONDS)
+        late = [write.request for write in self._proxy.writes[before:]]
+        self._late_writes += [request for request in late if request.resource not in NOT_COUNTED]
+
+    def _evidence(self) -> Evidence:
+        ledger = self._ledger
+        return Evidence(
+            plan=self._plan,
+            snapshots=self._snapshots,
+            changes=count_changes(ledger),
+            volume_uids=dict(ledger.volume_uids),
+            shared_volumes=ledger.shared_volumes,
+            left_over=[
+                {"kind": _KINDS.get(resource, resource), **item} for (resource, _), item in ledger.objects.items()
+            ],
+            writes_in_silence=self._late_writes,
+            missing=self._proxy.trigger.missing,
+            exits=self._operator.unexpected,
+            log=self._operator.log(),
+            visible_texts={"Events": json.dumps(ledger.events), "status": "\n".join(ledger.statuses)},
+            hidden_texts=self._hidden_texts(),
+        )
+
+    def _hidden_texts(self) -> dict[str, str]:
+        credentials = {
+            f"the credential of {name}": environment_credential(self._master_key, uid)
+            for uid, name in self._ledger.instance_uids.items()
+        }
+        return {"the master key": self._master_key.decode(), "the operator's token": self._stage.token, **credentials}
+
+
+_KINDS: Final = {"workspaceinstances": "WorkspaceInstance", "networkpolicies": "NetworkPolicy"}
+
+
+def make_template(*, image: str, storage_class: str | None) -> dict[str, object]:
+    """The spec of the template that the lifecycle uses."""
+    storage = {"size": SIZE} | ({"storageClassName": storage_class} if storage_class is not None else {})
+    return {
+        "displayName": "Fault harness",
+        "environment": {"image": image},
+        "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
+        "storage": storage,
+        "overrides": {"maxStorage": "10Gi"},
+    }

@@ -1,0 +1,117 @@
+"""The lifecycle that every run goes through, step by step."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tests.faults.direct import Direct, Object
+from tests.faults.truth import GROUP_PATH, Ledger
+
+PREFIX: Final = "devworkspace.kubesphere.io"
+FIRST: Final = "first"
+SECOND: Final = "second"
+SIZE: Final = "1Gi"
+LARGER: Final = "2Gi"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """The owner's hands: changes of instances, past the proxy."""
+
+    direct: Direct
+    ledger: Ledger
+
+    async def create(self, name: str, *, annotations: dict[str, str] | None = None, **spec: Any) -> None:
+        metadata: Object = {"name": name, "annotations": annotations or {}}
+        body = {"templateRef": self.ledger.template, "owner": "ada", **spec}
+        await self.direct.create(
+            self._path(),
+            {
+                "apiVersion": f"{PREFIX}/v1alpha1",
+                "kind": "WorkspaceInstance",
+                "metadata": metadata,
+                "spec": body,
+            },
+        )
+
+    async def change(self, name: str, **spec: Any) -> None:
+        await self.direct.merge(self._path(name), {"spec": spec})
+
+    async def annotate(self, name: str, annotation: str, value: str) -> None:
+        await self.direct.merge(self._path(name), {"metadata": {"annotations": {f"{PREFIX}/{annotation}": value}}})
+
+    async def delete(self, name: str) -> None:
+        await self.direct.delete(self._path(name))
+
+    def _path(self, name: str = "") -> str:
+        return f"{GROUP_PATH}/namespaces/{self.ledger.namespace}/workspaceinstances" + (f"/{name}" if name else "")
+
+
+@dataclass(frozen=True)
+class Step:
+    """`act` is what the owner does; `reached` tells, in the undisturbed run, whether its effect is there."""
+
+    name: str
+    act: Callable[[Actor], Awaitable[None]]
+    reached: Callable[[Ledger], bool]
+
+
+def _instance(ledger: Ledger, name: str) -> Object | None:
+    return ledger.objects.get(("workspaceinstances", name))
+
+
+def _in_phase(name: str, phase: str) -> Callable[[Ledger], bool]:
+    def reached(ledger: Ledger) -> bool:
+        if (instance := _instance(ledger, name)) is None:
+            return False
+        status, metadata = instance.get("status", {}), instance["metadata"]
+        return bool(status.get("phase") == phase and status.get("observedGeneration") == metadata["generation"])
+
+    return reached
+
+
+def _enlarged(ledger: Ledger) -> bool:
+    claims = ledger.of("persistentvolumeclaims")
+    return (
+        _in_phase(FIRST, "Running")(ledger)
+        and bool(claims)
+        and all(claim["status"].get("capacity", {}).get("storage") == LARGER for claim in claims)
+    )
+
+
+def _restarted(ledger: Ledger) -> bool:
+    pods = ledger.of("pods")
+    return _in_phase(FIRST, "Running")(ledger) and [
+        pod["metadata"]["annotations"].get(f"{PREFIX}/restartedAt") for pod in pods
+    ] == ["once"]
+
+
+def _left(*resources: str) -> Callable[[Ledger], bool]:
+    """Whether the namespace holds objects of these kinds and no others."""
+    return lambda ledger: {resource for resource, _ in ledger.objects} == set(resources)
+
+
+def _retained(ledger: Ledger) -> bool:
+    claims = ledger.of("persistentvolumeclaims")
+    return _left("persistentvolumeclaims")(ledger) and all(
+        claim["metadata"]["labels"].get(f"{PREFIX}/retained") == "true" for claim in claims
+    )
+
+
+async def _adopt(actor: Actor) -> None:
+    """The second instance takes over the volume that the first has left, and is to take it along when it goes."""
+    volume = actor.ledger.of("persistentvolumeclaims")[0]["metadata"]["name"]
+    storage = {"storage": {"size": LARGER}}
+    await actor.create(SECOND, annotations={f"{PREFIX}/adopt-volume": volume}, dataPolicy="Delete", overrides=storage)
+
+
+LIFECYCLE: Final = (
+    Step("create", lambda actor: actor.create(FIRST), _in_phase(FIRST, "Running")),
+    Step("stop", lambda actor: actor.change(FIRST, running=False), _in_phase(FIRST, "Stopped")),
+    Step("start", lambda actor: actor.change(FIRST, running=True), _in_phase(FIRST, "Running")),
+    Step("grow", lambda actor: actor.change(FIRST, overrides={"storage": {"size": LARGER}}), _enlarged),
+    Step("restart", lambda actor: actor.annotate(FIRST, "restartedAt", "once"), _restarted),
+    Step("delete and retain", lambda actor: actor.delete(FIRST), _retained),
+    Step("adopt", _adopt, _in_phase(SECOND, "Running")),
+    Step("delete with volume", lambda actor: actor.delete(SECOND), _left()),
+)

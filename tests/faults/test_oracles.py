@@ -1,0 +1,116 @@
+"""Every oracle passes a good run and fails a bad one: an oracle that cannot fail proves nothing."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.faults import oracles
+from tests.faults.oracles import ORACLES, Evidence, Oracle, Reference, judge
+from tests.faults.plan import Fault, Match, Plan
+from tests.faults.request import ApiRequest
+
+FAULT = Fault(match=Match(verb="apply"), when="before_commit", action="kill")
+STATES = {"create": {"pods first": {"status": {"phase": "Running"}}, "secrets first": {"data": {"key": "<secret>"}}}}
+CHANGES = {"pods first": (2, 2)}
+REFERENCE = Reference(snapshots=STATES, changes=CHANGES)
+
+
+def owned(kind: str, *, uid: str, name: str = "child", **labels: str) -> dict[str, Any]:
+    ours = {"app.kubernetes.io/managed-by": "devworkspace-operator", oracles.UID_LABEL: uid}
+    return {"kind": kind, "metadata": {"name": name, "uid": "x", "labels": ours | labels}}
+
+
+INSTANCE: dict[str, Any] = {"kind": "WorkspaceInstance", "metadata": {"name": "first", "uid": "u1"}}
+GOOD = Evidence(
+    plan=Plan(id="test", faults=(FAULT,)),
+    snapshots=STATES,
+    changes=CHANGES,
+    volume_uids={"first": ["v1"]},
+    left_over=[INSTANCE, owned("pods", uid="u1"), owned("claims", uid="u2", **{oracles.RETAINED: "true"})],
+    file_hashes={"create": "abc", "start": "abc"},
+    log=json.dumps({"level": "warning", "event": "cannot process team/first, will retry", "logger": "kube"}) + "\n",
+    visible_texts={"Events": "the pod was evicted"},
+    hidden_texts={"the master key": "s3cr3t"},
+)
+
+
+def log(**record: str) -> str:
+    return json.dumps({"logger": "kube"} | record) + "\n"
+
+
+BAD: list[tuple[Oracle, dict[str, Any], str]] = [
+    (oracles.same_states, {"snapshots": {}}, "step 'create' was not reached"),
+    (
+        oracles.same_states,
+        {"snapshots": {"create": STATES["create"] | {"pods first": {"status": {"phase": "Pending"}}}}},
+        """after 'create': pods first.status.phase is "Pending", expected "Running\"""",
+    ),
+    (
+        oracles.same_states,
+        {"snapshots": {"create": STATES["create"] | {"secrets first": {"data": {}}}}},
+        """after 'create': secrets first.data.key is missing, expected "<secret>\"""",
+    ),
+    (
+        oracles.same_changes,
+        {"changes": {"pods first": (3, 2)}},
+        "pods first: created 3 and deleted 2 times, expected 2, 2",
+    ),
+    (
+        oracles.same_changes,
+        {"changes": CHANGES | {"services other": (1, 0)}},
+        "services other: created 1 and deleted 0 times, expected 0, 0",
+    ),
+    (oracles.one_volume, {"volume_uids": {"first": ["v1", "v2"]}}, "first was 2 volumes: ['v1', 'v2']"),
+    (
+        oracles.one_volume,
+        {"file_hashes": {"create": "abc", "start": "def"}},
+        "the file in the volume changed: {'create': 'abc', 'start': 'def'}",
+    ),
+    (oracles.one_pod_for_a_volume, {"shared_volumes": ["first: a, b"]}, "two live pods on one volume: first: a, b"),
+    (oracles.no_orphan, {"left_over": [INSTANCE, owned("pods", uid="u2")]}, "pods child belongs to nobody"),
+    (oracles.no_orphan, {"left_over": [owned("NetworkPolicy", uid="")]}, "NetworkPolicy child belongs to nobody"),
+    (
+        oracles.silence,
+        {"writes_in_silence": [ApiRequest(verb="apply", resource="pods", name="first-1")]},
+        "written at rest: apply pods first-1",
+    ),
+    (oracles.faults_happened, {"missing": [FAULT]}, f"never happened: kill at {FAULT.match}"),
+    (oracles.quiet_log, {"log": log(level="error", event="it broke")}, "log: kube: it broke"),
+    (
+        oracles.quiet_log,
+        {"log": log(level="warning", event="odd", exception="Traceback: KeyError")},
+        "log: kube: odd Traceback: KeyError",
+    ),
+    (oracles.quiet_log, {"log": "Traceback (most recent call last):\n"}, "log: Traceback (most recent call last):"),
+    (
+        oracles.quiet_log,
+        {"exits": ["the operator ended by itself with code 1"]},
+        "the operator ended by itself with code 1",
+    ),
+    (oracles.no_secret, {"log": log(level="info", event="key is s3cr3t")}, "the master key stands in log"),
+    (oracles.no_secret, {"visible_texts": {"status": "see s3cr3t"}}, "the master key stands in status"),
+]
+
+
+def test_a_good_run_passes() -> None:
+    assert judge(GOOD, REFERENCE) == []
+
+
+@pytest.mark.parametrize(
+    ("oracle", "changes", "problem"), BAD, ids=[f"{bad[0].__name__}: {bad[2][:40]}" for bad in BAD]
+)
+def test_a_bad_run_fails_with_its_reason(oracle: Oracle, changes: dict[str, Any], problem: str) -> None:
+    evidence = replace(GOOD, **changes)
+    assert problem in oracle(evidence, REFERENCE)
+    assert judge(evidence, REFERENCE)
+
+
+def test_every_oracle_is_seen_to_fail() -> None:
+    assert {oracle for oracle, _, _ in BAD} == set(ORACLES)
+
+
+def test_half_a_line_of_a_killed_operator_is_no_error() -> None:
+    cut = replace(GOOD, log=GOOD.log + '{"level": "info", "eve')
+    assert judge(cut, REFERENCE) == []

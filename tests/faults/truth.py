@@ -1,0 +1,160 @@
+"""What really happens: watches on the API server itself, written down for each namespace."""
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Final
+
+import aiohttp
+
+from tests.faults.direct import Direct, Object, RefusedError
+
+log: Final = logging.getLogger(__name__)
+
+GROUP_PATH: Final = "/apis/devworkspace.kubesphere.io/v1alpha1"
+COLLECTIONS: Final = {
+    "workspaceinstances": f"{GROUP_PATH}/workspaceinstances",
+    "ideworkspacetemplates": f"{GROUP_PATH}/ideworkspacetemplates",
+    "pods": "/api/v1/pods",
+    "persistentvolumeclaims": "/api/v1/persistentvolumeclaims",
+    "persistentvolumes": "/api/v1/persistentvolumes",
+    "services": "/api/v1/services",
+    "secrets": "/api/v1/secrets",
+    "serviceaccounts": "/api/v1/serviceaccounts",
+    "networkpolicies": "/apis/networking.k8s.io/v1/networkpolicies",
+    "events": "/api/v1/events",
+}
+
+OnEvent = Callable[[str, str, Object], None]
+"""Called with resource, `ADDED`, `MODIFIED` or `DELETED`, and the object."""
+
+
+class Truth:
+    """Follows all collections from one moment on and tells the listeners; run it as a task."""
+
+    def __init__(self, direct: Direct) -> None:
+        self.synced = asyncio.Event()
+        self._direct = direct
+        self._listeners: list[OnEvent] = []
+
+    def listen(self, listener: OnEvent) -> None:
+        self._listeners.append(listener)
+
+    def forget(self, listener: OnEvent) -> None:
+        self._listeners.remove(listener)
+
+    async def run(self) -> None:
+        """Never returns. A gap in a watch is resumed; one that cannot be is an error, for nothing may be missed."""
+        versions = {resource: await self._list(resource) for resource in COLLECTIONS}
+        self.synced.set()
+        async with asyncio.TaskGroup() as group:
+            for resource, version in versions.items():
+                group.create_task(self._follow(resource, version))
+
+    async def _list(self, resource: str) -> str:
+        listing = await self._direct.get(COLLECTIONS[resource])
+        for item in listing["items"]:
+            self._tell(resource, "ADDED", item)
+        version: str = listing["metadata"]["resourceVersion"]
+        return version
+
+    async def _follow(self, resource: str, version: str) -> None:
+        while True:
+            try:
+                async for event in self._direct.watch(COLLECTIONS[resource], resource_version=version):
+                    if event["type"] == "ERROR":
+                        raise RefusedError(event["object"].get("code", 0), event["object"].get("message", ""))
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    if event["type"] != "BOOKMARK":
+                        self._tell(resource, event["type"], event["object"])
+            except aiohttp.ClientError as error:
+                log.info("the watch of %s goes on after: %s", resource, error)
+                await asyncio.sleep(0.1)
+
+    def _tell(self, resource: str, kind: str, item: Object) -> None:
+        for listener in tuple(self._listeners):
+            listener(resource, kind, item)
+
+
+class Ledger:
+    """One namespace: its objects, what was made and deleted in it, and who used its volumes.
+
+    `namespace` and `template` are those of one run; of other objects it takes no note.
+    """
+
+    def __init__(self, *, namespace: str, template: str) -> None:
+        self.namespace = namespace
+        self.template = template
+        self.objects: dict[tuple[str, str], Object] = {}
+        self.created: Counter[tuple[str, str]] = Counter()
+        self.deleted: Counter[tuple[str, str]] = Counter()
+        self.volume_uids: defaultdict[str, list[str]] = defaultdict(list)
+        self.instance_uids: dict[str, str] = {}
+        self.shared_volumes: list[str] = []
+        self.events: list[Object] = []
+        self.statuses: set[str] = set()
+        self.changed = asyncio.Event()
+
+    def __call__(self, resource: str, kind: str, item: Object) -> None:
+        metadata = item["metadata"]
+        if metadata.get("namespace") != self.namespace:
+            return
+        if resource == "events":
+            self.events.append(item)
+            return
+        if resource == "serviceaccounts" or metadata["name"] == "kube-root-ca.crt":
+            return
+        key = (resource, metadata["name"])
+        if kind == "DELETED":
+            self.deleted[key] += 1
+            self.objects.pop(key, None)
+        else:
+            self.created[key] += kind == "ADDED"
+            self.objects[key] = item
+        self._note(resource, kind, item)
+        self.changed.set()
+
+    def _note(self, resource: str, kind: str, item: Object) -> None:
+        metadata = item["metadata"]
+        match resource:
+            case "workspaceinstances":
+                self.instance_uids[metadata["uid"]] = metadata["name"]
+                self.statuses.add(str(item.get("status", {})))
+            case "persistentvolumeclaims" if kind == "ADDED":
+                self.volume_uids[metadata["name"]].append(metadata["uid"])
+            case "pods":
+                self._check_volumes()
+
+    def _check_volumes(self) -> None:
+        users: defaultdict[str, list[str]] = defaultdict(list)
+        for (resource, name), item in self.objects.items():
+            if resource == "pods" and is_live(item):
+                for claim in claims_of(item):
+                    users[claim].append(f"{name} ({item['metadata']['uid']})")
+        for claim, pods in users.items():
+            if len(pods) > 1:
+                self.shared_volumes.append(f"{claim}: {', '.join(sorted(pods))}")
+
+    def of(self, resource: str) -> list[Object]:
+        return [item for (kind, _), item in sorted(self.objects.items()) if kind == resource]
+
+    async def wait(self, seconds: float) -> bool:
+        """Waits for a change; False if none came in time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.changed.wait()
+                self.changed.clear()
+                return True
+        return False
+
+
+def is_live(pod: Object) -> bool:
+    """A pod may write to its volume until it has ended or is gone."""
+    return pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+
+
+def claims_of(pod: Object) -> list[str]:
+    volumes = pod["spec"].get("volumes", [])
+    return [volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume]
