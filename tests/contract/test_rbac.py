@@ -238,6 +238,11 @@ async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) ->
                 async with asyncio.timeout(5):
                     while server.writes == []:
                         await browser.navigate(f"{origin}/-/open?env=mine--team", headers=TYPED)
+                csrf = {"Origin": origin, "X-DevWorkspace-CSRF": "1"}
+                environments = f"{origin}/api/v1/namespaces/team/environments"
+                body = {"name": "new", "template": "python"}
+                assert (await browser.post(environments, json=body, headers=csrf)).status == 201
+                assert (await browser.request("DELETE", f"{environments}/mine", headers=csrf)).status == 204
             assert await process.end() == 0
         assert_exact(server, "devworkspace-server")
 

@@ -19,8 +19,9 @@ from yarl import URL
 from devworkspace.api import names
 from devworkspace.api.instance import InstanceSpec, InstanceStatus, Phase, WorkspaceInstance
 from devworkspace.api.meta import Condition, Key, ObjectMeta
+from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.address import address_id
-from devworkspace.kube.errors import Unreachable
+from devworkspace.kube.errors import ApiError, Unreachable
 from devworkspace.kube.resource import Resource
 from devworkspace.server.app import Rooms, listening, make_rooms
 from devworkspace.server.config import ServerConfig
@@ -54,7 +55,7 @@ class Rbac:
 
     def __init__(self) -> None:
         self.grants: set[tuple[str, str, str]] = set()
-        self.may_manage: set[tuple[str, str, str]] = set()
+        self.rights: set[tuple[str, str, str, str, str]] = set()
         self.broken = False
         self.asked: list[dict[str, Any]] = []
 
@@ -71,18 +72,25 @@ class Rbac:
         namespace: str,
         name: str,
     ) -> bool:
-        self.asked.append({"user": user, "groups": tuple(groups), "verb": verb, "what": f"{resource}/{subresource}"})
+        what = f"{resource}/{subresource}"
+        place = f"{namespace}/{name}"
+        self.asked.append({"user": user, "groups": tuple(groups), "verb": verb, "what": what, "place": place})
         if self.broken:
             raise ConnectionError("no API server")
-        known = self.grants if subresource == names.CONNECT_SUBRESOURCE else self.may_manage
-        return (user, namespace, name) in known
+        if (verb, subresource) == ("create", names.CONNECT_SUBRESOURCE):
+            return (user, namespace, name) in self.grants
+        return (user, verb, subresource, namespace, name) in self.rights
 
 
 class Api:
-    """Where the server's writes go. `broken` makes it unreachable, `gate` lets writes wait."""
+    """Where the server's writes go. `broken` makes it unreachable, `gate` lets writes wait, `refusal` is its answer."""
 
     def __init__(self) -> None:
         self.patches: list[tuple[Key, dict[str, Any]]] = []
+        self.created: list[tuple[dict[str, Any], bool]] = []
+        self.deleted: list[tuple[Key, str]] = []
+        self.refusal: ApiError | None = None
+        self.on_patch: Callable[[Key, dict[str, Any]], None] = lambda *_: None
         self.broken = False
         self.gate = asyncio.Event()
         self.gate.set()
@@ -95,7 +103,45 @@ class Api:
         if self.broken:
             raise Unreachable("the API server does not answer")
         self.patches.append((key, dict(patch)))
+        self.on_patch(key, dict(patch))
         return make_instance(key.name, key.namespace)
+
+    async def create(
+        self, resource: Resource, body: Mapping[str, Any], type: type[WorkspaceInstance], *, dry_run: bool = False
+    ) -> WorkspaceInstance:
+        assert resource.plural == names.INSTANCE_PLURAL
+        if self.refusal is not None:
+            raise self.refusal
+        self.created.append((dict(body), dry_run))
+        return msgspec.convert({**body, "metadata": {**body["metadata"], "uid": "uid-new"}}, type)
+
+    async def delete(self, resource: Resource, key: Key, *, uid: str, grace_period_seconds: int | None = None) -> None:
+        assert (resource.plural, grace_period_seconds) == (names.INSTANCE_PLURAL, None)
+        self.deleted.append((key, uid))
+
+
+class Catalogue:
+    """Templates and namespaces of a test; `labels` by namespace."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, WorkspaceTemplate] = {}
+        self.labels: dict[str, dict[str, str]] = {"team": {}}
+
+    def add(self, name: str, **spec: Any) -> None:
+        body = {"displayName": name.title(), "environment": {"image": f"{name}:1"}, **spec}
+        self.known[name] = msgspec.convert({"metadata": {"name": name}, "spec": body}, WorkspaceTemplate)
+
+    def templates(self) -> Iterable[WorkspaceTemplate]:
+        return self.known.values()
+
+    def template(self, name: str) -> WorkspaceTemplate | None:
+        return self.known.get(name)
+
+    def namespaces(self) -> Iterable[str]:
+        return self.labels
+
+    def namespace_labels(self, name: str) -> Mapping[str, str] | None:
+        return self.labels.get(name)
 
 
 class Synced:
@@ -183,12 +229,22 @@ def environment_origin(origin: str, name: str, namespace: str) -> str:
 class Harness:
     """A running server. `port` is the public port, `table` what the watches would have filled."""
 
-    def __init__(self, config: ServerConfig, rooms: Rooms, *, table: EnvironmentTable, rbac: Rbac, api: "Api") -> None:
+    def __init__(
+        self,
+        config: ServerConfig,
+        rooms: Rooms,
+        *,
+        table: EnvironmentTable,
+        rbac: Rbac,
+        api: "Api",
+        catalogue: "Catalogue",
+    ) -> None:
         self.config = config
         self.rooms = rooms
         self.table = table
         self.rbac = rbac
         self.api = api
+        self.catalogue = catalogue
         self.port = config.listen_port
         self.origin = f"http://localhost:{self.port}"
 
@@ -327,18 +383,19 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         **settings,
     }
     config = ServerConfig(**options)
-    table, rbac, api = EnvironmentTable(), Rbac(), Api()
+    table, rbac, api, catalogue = EnvironmentTable(), Rbac(), Api(), Catalogue()
     extra = {"clock": clock} if clock is not None else {}
     rooms = make_rooms(
         config,
         table=table,
         reviewer=rbac,
-        patcher=api,
+        writer=api,
+        catalogue=catalogue,
         watches=watches or (("workspaceinstances", Synced()),),
         **extra,
     )
     async with listening(config, rooms):
-        yield Harness(config, rooms, table=table, rbac=rbac, api=api)
+        yield Harness(config, rooms, table=table, rbac=rbac, api=api, catalogue=catalogue)
 
 
 class Pod:

@@ -185,6 +185,10 @@ async def test_from_the_watch_to_the_editor_and_out_by_signal(tmp_path: Path, ap
             ("watch", "workspaceinstances"),
             ("list", "pods"),
             ("watch", "pods"),
+            ("list", "ideworkspacetemplates"),
+            ("watch", "ideworkspacetemplates"),
+            ("list", "namespaces"),
+            ("watch", "namespaces"),
         }, "the rights that docs/SERVER.md asks for"
         assert api.writes == []
         assert await process.end() == 0

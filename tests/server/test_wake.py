@@ -123,7 +123,7 @@ class TestRights:
         assert (await press(server, browser, "/-/start")).status == 403
         assert server.api.patches == []
 
-        server.rbac.may_manage.add((ADMIN, "team", "demo"))
+        server.rbac.rights.add((ADMIN, "update", "", "team", "demo"))
         await browser.navigate(url, headers=TYPED)
         assert server.api.patches == [START], "positive control"
         assert server.rbac.asked[-1]["verb"] == "update"
@@ -139,7 +139,7 @@ class TestRights:
         self, server: Harness, browser: Browser, pod: Pod
     ) -> None:
         server.rbac.grants.add((ADMIN, "team", "demo"))
-        server.rbac.may_manage.add((ADMIN, "team", "demo"))
+        server.rbac.rights.add((ADMIN, "update", "", "team", "demo"))
         await stopped(server, browser, pod, owner="li.wei")
         assert (await browser.get(server.environment_origin() + "/-/state")).status == 200, "positive control"
         server.rbac.grants.clear()

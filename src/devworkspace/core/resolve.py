@@ -66,6 +66,12 @@ def resolve(
     return refusal or _combine(instance, template)
 
 
+def is_offered(template: WorkspaceTemplate, namespace_labels: Mapping[str, str]) -> bool:
+    """Whether a new environment may be made from the template in a namespace with these labels."""
+    selector = template.spec.access.namespace_selector
+    return template.spec.state != "Hidden" and (selector is None or matches(selector, namespace_labels))
+
+
 def _check_catalogue(
     instance: WorkspaceInstance, template: WorkspaceTemplate, namespace_labels: Mapping[str, str]
 ) -> Refusal | None:

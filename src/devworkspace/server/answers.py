@@ -1,6 +1,7 @@
 """Answers of our own, as opposed to those of pods: pages, problems, redirects, cookies; all with the same safe head."""
 
 import http
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -42,17 +43,32 @@ class Answers:
             headers["Retry-After"] = str(retry_after)
         return web.Response(text=html, status=status, content_type="text/html", charset="utf-8", headers=headers)
 
-    def problem(self, status: int, detail: str, *, retry_after: int | None = None) -> web.Response:
-        """An error for programs (RFC 9457)."""
+    def problem(
+        self,
+        status: int,
+        detail: str,
+        *,
+        reason: str = "",
+        errors: Sequence[msgspec.Struct] = (),
+        retry_after: int | None = None,
+    ) -> web.Response:
+        """An error for programs (RFC 9457); `reason` is one of our own, `errors` are about fields of the request."""
         headers = {**_COMMON, "Content-Type": "application/problem+json"}
         if retry_after is not None:
             headers["Retry-After"] = str(retry_after)
-        body = {"title": http.HTTPStatus(status).phrase, "status": status, "detail": detail}
+        body: dict[str, object] = {"title": http.HTTPStatus(status).phrase, "status": status, "detail": detail}
+        if reason:
+            body["reason"] = reason
+        if errors:
+            body["errors"] = errors
         return web.Response(body=msgspec.json.encode(body), status=status, headers=headers)
 
-    def json(self, value: object) -> web.Response:
+    def json(self, value: object, *, status: int = 200) -> web.Response:
         headers = {**_COMMON, "Content-Type": "application/json"}
-        return web.Response(body=msgspec.json.encode(value), headers=headers)
+        return web.Response(body=msgspec.json.encode(value), status=status, headers=headers)
+
+    def empty(self) -> web.Response:
+        return web.Response(status=204, headers=dict(_COMMON))
 
     def plain(self, status: int, sentence: str) -> web.Response:
         return web.Response(text=sentence + "\n", status=status, headers=dict(_COMMON))
@@ -79,6 +95,16 @@ class Answers:
             httponly=http_only,
             samesite="Lax",
         )
+
+
+def stream_headers() -> dict[str, str]:
+    """The head of a stream of events; proxies that compress or collect would hold events back."""
+    return {
+        **_COMMON,
+        "Content-Type": "text/event-stream",
+        "Cache-Control": "no-store, no-transform",
+        "X-Accel-Buffering": "no",
+    }
 
 
 def language_of(request: web.BaseRequest) -> Language:

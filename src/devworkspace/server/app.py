@@ -6,27 +6,30 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import structlog
 from aiohttp import web
 
 from devworkspace.api import names
+from devworkspace.api.children import Namespace
 from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.kube import config as kube_config
 from devworkspace.kube.client import Client
 from devworkspace.kube.clock import now
 from devworkspace.kube.informer import Informer
-from devworkspace.kube.resource import PODS
+from devworkspace.kube.resource import NAMESPACES, PODS, Resource
 from devworkspace.kube.review import AccessReviewer
 from devworkspace.server.answers import Answers
+from devworkspace.server.api.rooms import Catalogue, InformedCatalogue, Writer, make_api
 from devworkspace.server.authorizer import Authorizer, Reviewer
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import ServerConfig, parse_public_url, read_master_key
 from devworkspace.server.environments import DoorPod, EnvironmentTable
 from devworkspace.server.frontdoor import DoorServer, FrontDoor, PublicHandler
 from devworkspace.server.gateway.handler import Gateway
-from devworkspace.server.lifecycle import INSTANCES, Lifecycle, Patcher
+from devworkspace.server.lifecycle import INSTANCES, Lifecycle
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
 from devworkspace.server.rest.environments import EnvironmentList
 from devworkspace.server.sessions import Sessions
@@ -35,6 +38,7 @@ from devworkspace.server.signin.handler import SignIn
 
 log = structlog.get_logger("devworkspace.server")
 
+TEMPLATES: Final = Resource(names.GROUP, names.VERSION, names.TEMPLATE_PLURAL, names.TEMPLATE_KIND, namespaced=False)
 MANAGED_PODS: Final = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
 # Open sockets are closed over this time when the server goes, so that editors do not all reconnect at once.
 SOCKET_DRAIN_SECONDS: Final = 2.0
@@ -86,7 +90,8 @@ def make_rooms(
     *,
     table: EnvironmentTable,
     reviewer: Reviewer,
-    patcher: Patcher,
+    writer: Writer,
+    catalogue: Catalogue,
     watches: Iterable[tuple[str, Watch]],
     clock: Callable[[], float] = time.time,
 ) -> Rooms:
@@ -107,7 +112,7 @@ def make_rooms(
         clock=clock,
         count=metrics.count_sign_in,
     )
-    lifecycle = Lifecycle(patcher, now=now)
+    lifecycle = Lifecycle(writer, now=now)
     listing = EnvironmentList(
         public=public, table=table, authorizer=authorizer, session=sign_in.session, lifecycle=lifecycle
     )
@@ -121,8 +126,18 @@ def make_rooms(
         lifecycle=lifecycle,
     )
 
+    api = make_api(
+        public=public,
+        table=table,
+        catalogue=catalogue,
+        authorizer=authorizer,
+        lifecycle=lifecycle,
+        writer=writer,
+        session=sign_in.session,
+    )
     door = FrontDoor(
         public=public,
+        api=api.handle,
         routes={**sign_in.routes, **listing.routes, **probe_routes(readiness, answers)},
         environment=gateway.handle,
         observe=metrics.count_request,
@@ -206,15 +221,19 @@ async def run(config: ServerConfig) -> None:
     async with Client(endpoint, field_manager="devworkspace-server", user_agent="devworkspace-server") as client:
         instances = Informer(client, INSTANCES, WorkspaceInstance, on_change=table.on_instance)
         pods = Informer(client, PODS, DoorPod, label_selector=MANAGED_PODS, on_change=table.on_pod)
+        templates = Informer(client, TEMPLATES, WorkspaceTemplate)
+        namespaces = Informer(client, NAMESPACES, Namespace)
+        informers: tuple[Informer[Any], ...] = (instances, pods, templates, namespaces)
         reviewer = AccessReviewer(client)
         rooms = make_rooms(
             config,
             table=table,
             reviewer=reviewer,
-            patcher=client,
-            watches=((names.INSTANCE_PLURAL, instances), ("pods", pods)),
+            writer=client,
+            catalogue=InformedCatalogue(templates, namespaces),
+            watches=tuple((informer.resource.plural, informer) for informer in informers),
         )
-        watches = [asyncio.create_task(instances.run()), asyncio.create_task(pods.run())]
+        watches = [asyncio.create_task(informer.run()) for informer in informers]
         try:
             async with listening(config, rooms):
                 log.info("listening", url=config.public_url, port=config.listen_port, internal=config.internal_port)

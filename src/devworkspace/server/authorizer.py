@@ -9,6 +9,7 @@ import structlog
 from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.access import Identity, has_right
+from devworkspace.core.actions import Rights
 from devworkspace.server.environments import Environment
 
 log = structlog.get_logger("devworkspace.server")
@@ -26,6 +27,9 @@ class Right(NamedTuple):
 
 CONNECT: Final = Right("create", names.CONNECT_SUBRESOURCE)
 MANAGE: Final = Right("update")
+CREATE: Final = Right("create")
+DELETE: Final = Right("delete")
+SET_OWNER: Final = Right("create", "owner")
 
 
 class Reviewer(Protocol):
@@ -83,6 +87,18 @@ class Authorizer:
         """Whether the person has the right, as owner or by RBAC."""
         granted = await self.granted(identity, environment, right)
         return has_right(identity, owner=environment.owner, granted=granted)
+
+    async def rights(self, identity: Identity, environment: Environment) -> Rights:
+        """What the person may do with it. Who may do something everywhere is not asked about each environment."""
+        connect, manage, delete = await asyncio.gather(
+            *(self._has_somehow(identity, environment, right) for right in (CONNECT, MANAGE, DELETE))
+        )
+        return Rights(connect=connect, manage=manage, delete=delete)
+
+    async def _has_somehow(self, identity: Identity, environment: Environment, right: Right) -> bool:
+        if has_right(identity, owner=environment.owner, granted=False):
+            return True
+        return await self.answer(identity, EVERYTHING, right) is True or await self.has(identity, environment, right)
 
     async def allowed_of(self, identity: Identity, environments: Sequence[Environment]) -> list[Environment]:
         """Those that the person may open. One question is enough for somebody who may open all of them."""

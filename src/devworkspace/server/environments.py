@@ -6,7 +6,7 @@ instance's status (people write pods, only the operator writes that status).
 """
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -17,6 +17,8 @@ from devworkspace.core.access import Door
 from devworkspace.core.address import address_id
 
 READY: Final = "Ready"
+
+ShownPhase = Literal["Pending", "Provisioning", "Running", "Unreachable", "Stopping", "Stopped", "Failed", "Deleting"]
 
 
 class ContainerPort(Struct, frozen=True):
@@ -91,6 +93,7 @@ class Environment(Struct, frozen=True):
     url: str | None
     deleting: bool
     upstream: Upstream | None
+    instance: WorkspaceInstance
     progress: Progress = Progress()
 
     @property
@@ -205,11 +208,12 @@ def make_environment(instance: WorkspaceInstance, pod: DoorPod | None) -> Enviro
         url=status.url,
         deleting=meta.deletion_timestamp is not None,
         upstream=find_upstream(pod) if pod is not None else None,
+        instance=instance,
         progress=find_progress(pod) if pod is not None else Progress(),
     )
 
 
-def shown_phase(environment: Environment) -> str:
+def shown_phase(environment: Environment) -> ShownPhase:
     """The phase as people see it: a deletion under way and a pod that is not to be found have words of their own."""
     if environment.deleting:
         return "Deleting"

@@ -23,6 +23,7 @@ log = structlog.get_logger("devworkspace.server")
 MAX_LINE_BYTES: Final = 8 * 1024
 MAX_FIELD_BYTES: Final = 16 * 1024
 MAX_HEADERS: Final = 100
+API_PREFIX: Final = "/api/"
 LINGER_SECONDS: Final = 2.0
 
 PublicHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -37,11 +38,13 @@ class FrontDoor:
         *,
         public: PublicAddress,
         routes: Mapping[tuple[str, str], PublicHandler],
+        api: PublicHandler,
         environment: EnvironmentHandler,
         observe: Callable[[str, int], None],
     ) -> None:
         self._public = public
         self._routes = routes
+        self._api = api
         self._environment = environment
         self._observe = observe
         self._answers = Answers(public)
@@ -92,6 +95,8 @@ class FrontDoor:
         handler = self._routes.get((method, path))
         if handler is not None and "Upgrade" not in request.headers:
             return await handler(request)
+        if path.startswith(API_PREFIX):
+            return await self._api(request)
         asset = find_asset(path)
         if asset is not None and method == "GET":
             return asset

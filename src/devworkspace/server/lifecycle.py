@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import structlog
 
 from devworkspace.api import names
-from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.instance import DataPolicy, WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.core.timestamps import format_timestamp
 from devworkspace.kube.resource import Resource
@@ -88,6 +88,9 @@ class Lifecycle:
         at = format_timestamp(self._now())
         annotations = {names.ANNOTATION_RESTARTED_AT: at}
         await self._patch(environment, {"metadata": {"annotations": annotations}, "spec": {"running": True}})
+
+    async def set_data_policy(self, environment: Environment, policy: DataPolicy) -> None:
+        await self._patch(environment, {"spec": {"dataPolicy": policy}})
 
     async def _patch(self, environment: Environment, patch: dict[str, Any]) -> None:
         body = {**patch, "metadata": {**patch.get("metadata", {}), "uid": environment.uid}}

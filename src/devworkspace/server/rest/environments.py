@@ -1,4 +1,4 @@
-"""The environments that somebody may open, as values, as JSON and as a page."""
+"""The environments that somebody may open, as a page, and the way into one."""
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote, urlencode
@@ -50,7 +50,6 @@ class EnvironmentList:
         return {
             ("GET", "/"): self.show,
             ("GET", OPEN_PATH): self.open,
-            ("GET", "/api/v1/environments"): self.read,
         }
 
     async def show(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -62,12 +61,6 @@ class EnvironmentList:
         if request.query.get("lang") in ("en", "zh"):
             self._answers.set_cookie(response, LANGUAGE_COOKIE, request.query["lang"], seconds=LANGUAGE_SECONDS)
         return response
-
-    async def read(self, request: web.BaseRequest) -> web.StreamResponse:
-        session = self._session(request)
-        if session is None:
-            return self._answers.problem(401, "Sign in first.")
-        return self._answers.json({"items": await self.visible_to(session.identity)})
 
     async def open(self, request: web.BaseRequest) -> web.StreamResponse:
         """The way from our own pages into an environment, which starts a stopped one.

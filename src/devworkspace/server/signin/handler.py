@@ -1,6 +1,5 @@
 """Sign-in page, sign-out, and the public half of the way into an environment."""
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -12,6 +11,7 @@ from aiohttp import web
 from devworkspace.core.access import Identity
 from devworkspace.server.answers import Answers, language_of
 from devworkspace.server.authorizer import CONNECT, Authorizer
+from devworkspace.server.bodies import read_body
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import Environment
@@ -177,16 +177,11 @@ async def _read_form(request: web.BaseRequest) -> dict[str, str] | None:
     """The fields of a small form, or None if it is not one."""
     if request.content_type != "application/x-www-form-urlencoded":
         return None
-    if (request.content_length or 0) > MAX_FORM_BYTES:
+    data = await read_body(request, max_bytes=MAX_FORM_BYTES, seconds=FORM_SECONDS)
+    if data is None:
         return None
-    data = bytearray()
     try:
-        async with asyncio.timeout(FORM_SECONDS):
-            async for chunk in request.content.iter_any():
-                data += chunk
-                if len(data) > MAX_FORM_BYTES:
-                    return None
         fields = parse_qs(data.decode("ascii"), keep_blank_values=True, max_num_fields=10, strict_parsing=bool(data))
-    except (TimeoutError, ValueError):
+    except ValueError:
         return None
     return {name: values[0] for name, values in fields.items() if len(values) == 1}

@@ -1,0 +1,33 @@
+"""What may be done with an environment now: one matrix of phase and right for API and pages."""
+
+from typing import Final, Literal, NamedTuple
+
+Action = Literal["open", "start", "stop", "restart", "delete"]
+
+# Words of the phase as people see it (`Deleting` and `Unreachable` included) in which an action makes sense.
+_FITTING: Final[dict[Action, frozenset[str]]] = {
+    # A stopped one is started by opening it, see `core.access.asks_to_start`.
+    "open": frozenset({"Running", "Stopped", "Provisioning", "Pending", "Failed", "Unreachable", "Stopping"}),
+    "start": frozenset({"Stopped", "Stopping"}),
+    "stop": frozenset({"Running", "Provisioning", "Pending", "Failed", "Unreachable"}),
+    "restart": frozenset({"Running", "Failed", "Unreachable", "Provisioning"}),
+    "delete": frozenset({"Running", "Stopped", "Provisioning", "Pending", "Failed", "Unreachable", "Stopping"}),
+}
+
+Obstacle = Literal["phase", "right"]
+
+
+class Rights(NamedTuple):
+    """What RBAC or ownership gives a person for one environment."""
+
+    connect: bool
+    manage: bool
+    delete: bool
+
+
+def find_obstacle(action: Action, *, phase: str, rights: Rights) -> Obstacle | None:
+    """What is against an action, or None. A missing right is told first: waiting does not help there."""
+    needed = {"open": rights.connect, "delete": rights.delete}.get(action, rights.manage)
+    if not needed:
+        return "right"
+    return None if phase in _FITTING[action] else "phase"

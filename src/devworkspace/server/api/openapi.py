@@ -1,0 +1,106 @@
+"""The OpenAPI 3.1 document, from the table of routes and the types that they name."""
+
+import http
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from devworkspace.server.api.problems import ProblemBody
+from devworkspace.server.api.route import CSRF_HEADER, Route
+
+_REFERENCE: Final = "#/components/schemas/{name}"
+# What any request may be answered with; 400 only where there is something to misspell.
+_ALWAYS: Final = (401, 503)
+
+
+def make_document(routes: Sequence[Route], *, version: str) -> dict[str, Any]:
+    """The document as a value; `version` is the product's."""
+    types = [type_ for route in routes for type_ in (route.returns, route.body) if type_ is not None]
+    _, components = msgspec.json.schema_components([*types, ProblemBody], ref_template=_REFERENCE)
+    paths: dict[str, Any] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "DevWorkspace",
+            "version": version,
+            "description": (
+                "Development environments and the templates that they are made from. Signing in with the browser gives "
+                f"the cookie that authenticates; requests that change something carry the header {CSRF_HEADER} as well."
+            ),
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "dw-session"}},
+        },
+        "security": [{"session": []}],
+    }
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": route.summary,
+        "operationId": _identifier(route),
+        "parameters": [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)],
+        "responses": {str(route.status): _success(route), **_problems(route)},
+    }
+    if route.body is not None:
+        schema = {"$ref": _REFERENCE.format(name=route.body.__name__)}
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return operation
+
+
+def _identifier(route: Route) -> str:
+    words = re.findall(r"[a-z]+", route.path.replace("/api/v1/", "/"))
+    return route.method.lower() + "".join(word.capitalize() for word in words)
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 253}}
+        for name in re.findall(r"\{(\w+)\}", route.path)
+    ]
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    if route.query is None:
+        return []
+    (_,), components = msgspec.json.schema_components([route.query], ref_template=_REFERENCE)
+    properties = components[route.query.__name__]["properties"]
+    return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in properties.items()]
+
+
+def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    if route.method == "GET":
+        return []
+    return [{"name": CSRF_HEADER, "in": "header", "required": True, "schema": {"type": "string", "enum": ["1"]}}]
+
+
+def _success(route: Route) -> dict[str, Any]:
+    description = http.HTTPStatus(route.status).phrase
+    if route.returns is None and route.media_type == "application/json":
+        return {"description": description}
+    schema = {"$ref": _REFERENCE.format(name=route.returns.__name__)} if route.returns else {"type": "string"}
+    return {"description": description, "content": {route.media_type: {"schema": schema}}}
+
+
+def _problems(route: Route) -> dict[str, Any]:
+    statuses = {*_ALWAYS, *route.problems}
+    if route.method != "GET":
+        statuses.add(403)
+    if route.query is not None:
+        statuses |= {400, 422}
+    if route.body is not None:
+        statuses |= {400, 413, 415, 422}
+    schema = {"$ref": _REFERENCE.format(name=ProblemBody.__name__)}
+    return {
+        str(status): {
+            "description": http.HTTPStatus(status).phrase,
+            "content": {"application/problem+json": {"schema": schema}},
+        }
+        for status in sorted(statuses)
+    }

@@ -1,0 +1,86 @@
+"""Errors of the API (RFC 9457), and what the API server's refusals become."""
+
+from typing import Final
+
+import msgspec
+
+from devworkspace.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, KubeError, NotFound
+
+RETRY_SECONDS: Final = 2
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong with a field of a request; `field` is its path in the instance, as `spec.overrides.image`."""
+
+    field: str
+    message: str
+
+
+class ProblemBody(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """The body of every answer above 399. `reason` is a reason of docs/CRD_SPEC.md where there is one."""
+
+    title: str
+    status: int
+    detail: str
+    reason: str = ""
+    errors: tuple[FieldError, ...] = ()
+
+
+class Problem(Exception):  # noqa: N818
+    """Ends the handling of a request with an answer. `retry_after` in seconds."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        reason: str = "",
+        errors: tuple[FieldError, ...] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.reason = reason
+        self.errors = errors
+        self.retry_after = retry_after
+
+
+def absent() -> Problem:
+    """The answer about what does not exist, and about what this person may not know of."""
+    return Problem(404, "This environment does not exist or is not shared with you.")
+
+
+def from_cluster(error: KubeError) -> Problem:
+    """What a person is told of an error of the API server; its own words where they are about the request."""
+    match error:
+        case Invalid():
+            return Problem(422, _sentence(error.message), errors=_field_errors(error))
+        case AlreadyExists():
+            return Problem(409, "An environment with this name exists already; choose another name.")
+        case Conflict():
+            return Problem(409, "It was changed meanwhile; read it again and decide anew.")
+        case NotFound():
+            return absent()
+        case Forbidden():
+            return Problem(403, f"The cluster refuses this: {_sentence(error.message)}")
+        case _:
+            return Problem(503, "The cluster does not answer; try again in a moment.", retry_after=RETRY_SECONDS)
+
+
+def _field_errors(error: ApiError) -> tuple[FieldError, ...]:
+    causes = error.details.get("causes") or ()
+    return tuple(
+        FieldError(field=str(cause.get("field", "")), message=_sentence(str(cause.get("message", ""))))
+        for cause in causes
+        if isinstance(cause, dict)
+    )
+
+
+def _sentence(text: str) -> str:
+    """The API server's words without its prefix `Invalid value: "x":`."""
+    _, separator, rest = text.partition("Invalid value: ")
+    if not separator:
+        return text
+    quoted, colon, words = rest.partition('": ')
+    return words if colon and quoted.startswith('"') else rest

@@ -1,0 +1,168 @@
+"""The table of the API's addresses, and the one way of every request through it.
+
+Known address, known person, not another site's doing, readable body: in this order, before a handler sees anything.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from devworkspace.core.access import Identity
+from devworkspace.kube.errors import KubeError
+from devworkspace.server.answers import Answers
+from devworkspace.server.api.problems import FieldError, Problem, from_cluster
+from devworkspace.server.bodies import read_body
+from devworkspace.server.config import PublicAddress
+from devworkspace.server.heads import SAFE_METHODS, is_same_origin
+from devworkspace.server.sessions import Session
+
+log = structlog.get_logger("devworkspace.server")
+
+# Scripts of other origins cannot set it without asking first, which is always refused.
+CSRF_HEADER: Final = "X-DevWorkspace-CSRF"
+MAX_BODY_BYTES: Final = 64 * 1024
+BODY_SECONDS: Final = 10.0
+# Kubernetes names and nothing else: what stands in a path becomes part of a request to the API server.
+_SEGMENT: Final = r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?"
+
+
+class Call(NamedTuple):
+    """One request of a known person. `path` has the address's parameters, `query` and `body` the declared types."""
+
+    identity: Identity
+    request: web.BaseRequest
+    path: Mapping[str, str]
+    query: Any
+    body: Any
+
+
+class Route(NamedTuple):
+    """One address. `query`, `body` and `returns` are structs, from which the OpenAPI document is made as well.
+
+    A handler returns a value of type `returns`, None for 204, or a response of its own (a stream). `problems` are the
+    statuses above 399 that are particular to it.
+    """
+
+    method: str
+    path: str
+    handle: Callable[[Call], Awaitable[Any]]
+    summary: str
+    returns: type[msgspec.Struct] | None
+    status: int = 200
+    query: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | None = None
+    problems: tuple[int, ...] = ()
+    media_type: str = "application/json"
+
+
+class Router:
+    """Finds and calls the handler. `session` tells who asks."""
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        *,
+        public: PublicAddress,
+        session: Callable[[web.BaseRequest], Session | None],
+    ) -> None:
+        self.routes = tuple(routes)
+        self._patterns = [(re.compile(_pattern(route.path)), route) for route in self.routes]
+        self._public = public
+        self._session = session
+        self._answers = Answers(public)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._dispatch(request)
+        except Problem as problem:
+            return self._problem(problem)
+        except KubeError as error:
+            log.info("refused by the cluster", path=request.raw_path.partition("?")[0], error=str(error))
+            return self._problem(from_cluster(error))
+
+    async def _dispatch(self, request: web.BaseRequest) -> web.StreamResponse:
+        route, path = self._find(request)
+        session = self._session(request)
+        if session is None:
+            raise Problem(401, "Sign in first.")
+        if request.method not in SAFE_METHODS:
+            self._check_origin(request)
+        call = Call(
+            identity=session.identity,
+            request=request,
+            path=path,
+            query=_read_query(request, route.query),
+            body=await _read_json(request, route.body),
+        )
+        result = await route.handle(call)
+        if isinstance(result, web.StreamResponse):
+            return result
+        return self._answers.empty() if result is None else self._answers.json(result, status=route.status)
+
+    def _find(self, request: web.BaseRequest) -> tuple[Route, Mapping[str, str]]:
+        path = request.raw_path.partition("?")[0]
+        method = "GET" if request.method == "HEAD" else request.method
+        known = [(route, match) for pattern, route in self._patterns if (match := pattern.fullmatch(path))]
+        for route, match in known:
+            if route.method == method:
+                return route, match.groupdict()
+        if known:
+            raise Problem(405, f"This address takes {', '.join(sorted(route.method for route, _ in known))}.")
+        raise Problem(404, "There is no such address; /api/v1/openapi.json lists them.")
+
+    def _check_origin(self, request: web.BaseRequest) -> None:
+        if CSRF_HEADER not in request.headers or not is_same_origin(request.headers, self._public.origin):
+            raise Problem(403, f"Requests that change something need the header {CSRF_HEADER} and this site's Origin.")
+
+    def _problem(self, problem: Problem) -> web.Response:
+        return self._answers.problem(
+            problem.status,
+            problem.detail,
+            reason=problem.reason,
+            errors=problem.errors,
+            retry_after=problem.retry_after,
+        )
+
+
+def _pattern(path: str) -> str:
+    return re.sub(r"\\\{(\w+)\\\}", lambda match: f"(?P<{match[1]}>{_SEGMENT})", re.escape(path))
+
+
+def _read_query(request: web.BaseRequest, type_: type[msgspec.Struct] | None) -> Any:
+    if type_ is None:
+        return None
+    known = {field.encode_name for field in msgspec.structs.fields(type_)}
+    unknown = sorted(set(request.query) - known)
+    if unknown:
+        raise Problem(400, f"Unknown parameter {unknown[0][:64]!r}; known are: {', '.join(sorted(known))}.")
+    try:
+        return msgspec.convert(dict(request.query), type_, strict=False)
+    except msgspec.ValidationError as error:
+        raise _unreadable(error) from None
+
+
+async def _read_json(request: web.BaseRequest, type_: type[msgspec.Struct] | None) -> Any:
+    if type_ is None:
+        return None
+    if request.content_type != "application/json":
+        raise Problem(415, "Send JSON, with Content-Type: application/json.")
+    data = await read_body(request, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS)
+    if data is None:
+        raise Problem(413, f"The body is larger than {MAX_BODY_BYTES} bytes or came too slowly.")
+    try:
+        return msgspec.json.decode(data, type=type_)
+    except msgspec.ValidationError as error:
+        raise _unreadable(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Problem(400, "The body is not valid JSON.") from None
+
+
+def _unreadable(error: msgspec.ValidationError) -> Problem:
+    """msgspec says `Expected x, got y - at `$.field``."""
+    message, _, place = str(error).partition(" - at `$")
+    field = place.rstrip("`").lstrip(".")
+    return Problem(422, f"{message}{f' ({field})' if field else ''}.", errors=(FieldError(field, message),))

@@ -1,0 +1,150 @@
+"""Changes of environments as they happen, as server-sent events that a broken connection can resume.
+
+Every change has a number. A client that comes back with the last one it saw gets what it missed; one that was away for
+too long, or comes to another process, gets `reset` and reads the list again. Nothing is collected for a client: a slow
+one falls behind the journal and is reset, too.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final, NamedTuple
+
+import msgspec
+from aiohttp import web
+
+from devworkspace.core.access import Identity
+from devworkspace.server.answers import stream_headers
+from devworkspace.server.api.route import Call, Route
+from devworkspace.server.api.views import EnvironmentView
+from devworkspace.server.authorizer import CONNECT, Authorizer
+from devworkspace.server.environments import Environment, EnvironmentTable
+
+JOURNAL_SIZE: Final = 4096
+# Below the idle timeouts of common proxies; also how often it is asked whether the session still holds.
+HEARTBEAT_SECONDS: Final = 15.0
+LAST_EVENT_ID: Final = "Last-Event-ID"
+
+
+class Change(NamedTuple):
+    number: int
+    old: Environment | None
+    new: Environment | None
+
+
+class Journal:
+    """The latest changes of the table, numbered; `epoch` tells this process's numbers from another's."""
+
+    def __init__(self, table: EnvironmentTable) -> None:
+        self.epoch = secrets.token_hex(4)
+        self._changes: deque[Change] = deque(maxlen=JOURNAL_SIZE)
+        self._number = 0
+        self._waiting: set[asyncio.Future[None]] = set()
+        table.on_change(self._note)
+
+    @property
+    def last(self) -> int:
+        return self._number
+
+    def since(self, number: int) -> list[Change] | None:
+        """The changes after `number`, or None if they are not all there any more."""
+        if number > self._number or self._number - number > len(self._changes):
+            return None
+        return [change for change in self._changes if change.number > number]
+
+    async def wait(self, seconds: float) -> None:
+        """Returns at the next change, or when the time is over."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await future
+        finally:
+            self._waiting.discard(future)
+
+    def _note(self, old: Environment | None, new: Environment | None) -> None:
+        self._number += 1
+        self._changes.append(Change(self._number, old, new))
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+
+
+class Stream:
+    """The address of the changes. `make_view` makes what is sent, `is_valid` tells whether a session still holds."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        authorizer: Authorizer,
+        make_view: Callable[[Identity, Environment], Awaitable[EnvironmentView]],
+        is_valid: Callable[[web.BaseRequest], bool],
+    ) -> None:
+        self._journal = journal
+        self._authorizer = authorizer
+        self._make_view = make_view
+        self._is_valid = is_valid
+        self._open: set[asyncio.Task[None]] = set()
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        return (
+            Route(
+                "GET",
+                "/api/v1/environments/stream",
+                self.serve,
+                "Their changes: events `environment` (an environment), `gone` (its uid), `reset` (read the list again)",
+                None,
+                media_type="text/event-stream",
+            ),
+        )
+
+    async def serve(self, call: Call) -> web.StreamResponse:
+        response = web.StreamResponse(headers=stream_headers())
+        await response.prepare(call.request)
+        async for event in self._events(call):
+            await response.write(event)
+        return response
+
+    async def _events(self, call: Call) -> AsyncIterator[bytes]:
+        number = self._resume(call.request.headers.get(LAST_EVENT_ID))
+        if number is None:
+            number = self._journal.last
+            yield self._event("reset", number, b"{}")
+        while self._is_valid(call.request):
+            changes = self._journal.since(number)
+            if changes is None:
+                number = self._journal.last
+                yield self._event("reset", number, b"{}")
+                continue
+            for change in changes:
+                number = change.number
+                if (event := await self._tell(call.identity, change)) is not None:
+                    yield event
+            if number == self._journal.last:
+                await self._journal.wait(HEARTBEAT_SECONDS)
+                if number == self._journal.last:
+                    yield b": still here\n\n"
+
+    def _resume(self, last_event_id: str | None) -> int | None:
+        epoch, _, number = (last_event_id or "").partition("-")
+        if epoch != self._journal.epoch or not number.isdecimal():
+            return None
+        return int(number)
+
+    async def _tell(self, identity: Identity, change: Change) -> bytes | None:
+        environment = change.new if change.new is not None else change.old
+        if environment is None or not await self._authorizer.has(identity, environment, CONNECT):
+            return None
+        if change.new is None:
+            return self._event("gone", change.number, msgspec.json.encode({"uid": environment.uid}))
+        view = await self._make_view(identity, environment)
+        return self._event("environment", change.number, msgspec.json.encode(view))
+
+    def _event(self, name: str, number: int, data: bytes) -> bytes:
+        # JSON has no line break of its own, so one `data` line is enough.
+        return b"event: %s\nid: %s-%d\ndata: %s\n\n" % (name.encode(), self._journal.epoch.encode(), number, data)

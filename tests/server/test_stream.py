@@ -1,0 +1,124 @@
+"""Changes as server-sent events: only those that the person may know of, in order, resumable."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import aiohttp
+import msgspec
+import pytest
+
+from tests.server.support import ADMIN, Browser, Harness, Pod, make_instance
+
+PATH = "/api/v1/environments/stream"
+
+
+class Event(NamedTuple):
+    name: str
+    number: str
+    data: Any
+
+
+class Listener:
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.response = response
+
+    async def next(self, *, seconds: float = 5.0) -> Event:
+        """The next event; comments are passed over."""
+        async with asyncio.timeout(seconds):
+            while True:
+                lines = (await self.response.content.readuntil(b"\n\n")).decode().strip().split("\n")
+                if not lines[0].startswith(":"):
+                    fields = dict(line.split(": ", 1) for line in lines)
+                    return Event(fields["event"], fields["id"], msgspec.json.decode(fields["data"]))
+
+
+@contextlib.asynccontextmanager
+async def listening(server: Harness, browser: Browser, *, last: str | None = None) -> AsyncIterator[Listener]:
+    headers = {"Last-Event-ID": last} if last is not None else {}
+    async with browser.session.get(server.origin + PATH, headers=headers) as response:
+        assert (response.status, response.content_type) == (200, "text/event-stream")
+        assert "no-transform" in response.headers["Cache-Control"]
+        yield Listener(response)
+
+
+@pytest.fixture
+async def signed_in(browser: Browser) -> Browser:
+    assert (await browser.sign_in()).status == 303
+    return browser
+
+
+async def test_changes_come_as_they_happen(server: Harness, signed_in: Browser, pod: Pod) -> None:
+    async with listening(server, signed_in) as listener:
+        assert (await listener.next()).name == "reset"
+        instance = server.add(pod.port)
+        phases = [(await listener.next()).data["phase"] for _ in range(2)]
+        assert phases == ["Unreachable", "Running"], "the instance, then its pod"
+        stopped = make_instance(phase="Stopped")
+        server.table.on_instance(instance, stopped)
+        event = await listener.next()
+        assert (event.name, event.data["phase"], event.data["allowed"]["start"]["allowed"]) == (
+            "environment",
+            "Stopped",
+            True,
+        )
+        server.table.on_instance(stopped, None)
+        gone = await listener.next()
+        assert (gone.name, gone.data) == ("gone", {"uid": "uid-team-demo"})
+
+
+async def test_a_broken_connection_resumes_where_it_was(server: Harness, signed_in: Browser, pod: Pod) -> None:
+    async with listening(server, signed_in) as listener:
+        last = (await listener.next()).number
+    server.add(pod.port, name="one")
+    server.add(pod.port, name="two")
+    async with listening(server, signed_in, last=last) as listener:
+        events = [await listener.next() for _ in range(4)]
+    assert [event.data["name"] for event in events] == ["one", "one", "two", "two"]
+    async with listening(server, signed_in, last=events[2].number) as listener:
+        assert (await listener.next()).data["phase"] == "Running"
+
+
+@pytest.mark.parametrize("last", ["0000-1", "nonsense", ""])
+async def test_an_unknown_place_begins_anew(server: Harness, signed_in: Browser, last: str) -> None:
+    async with listening(server, signed_in, last=last) as listener:
+        assert (await listener.next()).name == "reset"
+
+
+async def test_who_was_away_for_too_long_begins_anew(
+    server: Harness, signed_in: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with listening(server, signed_in) as listener:
+        epoch = (await listener.next()).number.partition("-")[0]
+    instance = make_instance()
+    for number in range(5000):
+        server.table.on_instance(instance, make_instance(message=str(number)))
+    async with listening(server, signed_in, last=f"{epoch}-1") as listener:
+        assert (await listener.next()).name == "reset"
+
+
+async def test_environments_of_others_are_passed_over(server: Harness, signed_in: Browser, pod: Pod) -> None:
+    async with listening(server, signed_in) as listener:
+        await listener.next()
+        server.add(pod.port, name="foreign", owner="li.wei")
+        server.add(pod.port, name="mine")
+        assert (await listener.next()).data["name"] == "mine"
+        await listener.next()
+        server.rbac.grants.add((ADMIN, "team", "foreign"))
+        server.table.on_instance(make_instance("foreign"), make_instance("foreign", owner="li.wei", message="x"))
+        assert (await listener.next()).data["name"] == "foreign", "positive control"
+
+
+async def test_strangers_get_nothing(server: Harness, browser: Browser) -> None:
+    assert (await browser.get(server.origin + PATH)).status == 401
+
+
+async def test_it_ends_with_the_session(server: Harness, signed_in: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devworkspace.server.api.stream.HEARTBEAT_SECONDS", 0.1)
+    async with listening(server, signed_in) as listener:
+        await listener.next()
+        origin = {"Origin": server.origin, "Sec-Fetch-Site": "same-origin"}
+        await signed_in.post(f"{server.origin}/signout", headers=origin)
+        async with asyncio.timeout(5):
+            assert b"event" not in await listener.response.read()
