@@ -109,7 +109,13 @@ class FakeKubectl(FakeProgram):
         self.answer("get", "nodes", stdout={"items": [{}, {}]})
         self.answer("config", "current-context", stdout="production\n")
         self.answer("kube-system", stdout={"metadata": {"uid": "abcdef12-0000-0000-0000-000000000000"}})
+        self.serves("validatingadmissionpolicies")
         self.answer("workspaceinstance", "--output=json", stdout={"status": {"phase": "Running"}, "spec": {}})
+
+    def serves(self, *plurals: str) -> None:
+        """Lets the group of admission policies have these resources and no others."""
+        path = "/apis/admissionregistration.k8s.io/v1"
+        self.answer("get", "--raw", path, stdout={"resources": [{"name": plural} for plural in plurals]})
 
     def has(self, kind: str, name: str) -> None:
         """Lets an object exist."""

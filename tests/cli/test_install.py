@@ -20,9 +20,11 @@ from tests.operator.running import free_port
 pytestmark = pytest.mark.usefixtures("cheap_hashes")
 
 IMAGES = ("base", "devworkspace", "python", "nodejs", "go", "java")
+POLICY = "ValidatingAdmissionPolicy"
 EXPECTED_WRITES = [
     ("apply", {"CustomResourceDefinition"}),
     ("apply", {"Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding"}),
+    ("apply", {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}),
     ("create", {"Secret"}),
     ("apply", {"Secret"}),
     ("apply", {"Deployment", "Service"}),
@@ -87,6 +89,13 @@ class TestForeign:
         assert ("Go on?" in result.output) == bool(answer)
         assert are_counted(result.output)
         assert written(kubectl.writes) == EXPECTED_WRITES
+
+    def test_a_kubernetes_without_policies_gets_none_and_the_person_learns_it(self, kubectl: FakeKubectl) -> None:
+        kubectl.serves("validatingwebhookconfigurations")
+        result = install("--yes")
+        assert result.exit_code == 0, result.output
+        assert "older than 1.30: templates in use are not protected from deletion" in result.output
+        assert written(kubectl.writes) == [write for write in EXPECTED_WRITES if POLICY not in write[1]]
 
     def test_the_person_learns_how_to_reach_it_and_the_log_has_no_password(
         self, project: Project, kubectl: FakeKubectl

@@ -48,6 +48,8 @@ class TestForeign:
         assert "Removed. ./install.sh brings it back, with its data.\n" in result.output
         assert deleted(kubectl) == {
             ("namespace", "devworkspace-system"),
+            ("ValidatingAdmissionPolicy", "devworkspace-templates-in-use"),
+            ("ValidatingAdmissionPolicyBinding", "devworkspace-templates-in-use"),
             ("ClusterRole", "devworkspace-operator"),
             ("ClusterRole", "devworkspace-server"),
             ("ClusterRole", "devworkspace-admin"),
@@ -57,6 +59,11 @@ class TestForeign:
             ("pods", "ours"),
             ("networkpolicies", "ours"),
         }
+
+    def test_a_kubernetes_without_policies_is_not_asked_to_delete_one(self, kubectl: FakeKubectl) -> None:
+        kubectl.serves()
+        assert uninstall("--yes").exit_code == 0
+        assert [kind for kind, _ in deleted(kubectl) if kind.startswith("Validating")] == []
 
     def test_data_goes_when_it_is_asked_for_by_name(self, kubectl: FakeKubectl) -> None:
         uninstall("--yes")

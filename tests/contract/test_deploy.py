@@ -298,10 +298,31 @@ class TestFit:
         selector = render_network_policy("team", server_namespace=names.SYSTEM_NAMESPACE)["spec"]["podSelector"]
         assert [part for part in PARTS if selects(selector, pod_of(part)["metadata"]["labels"])] == []
 
+    def test_the_policy_is_about_our_templates_and_is_bound(self) -> None:
+        spec = load("policies", "ValidatingAdmissionPolicy")["spec"]
+        assert spec["failurePolicy"] == "Fail"
+        assert spec["matchConstraints"]["resourceRules"] == [
+            {
+                "apiGroups": [names.GROUP],
+                "apiVersions": [names.VERSION],
+                "operations": ["DELETE"],
+                "resources": [names.TEMPLATE_PLURAL],
+            }
+        ]
+        (rule,) = spec["validations"]
+        assert rule["expression"].count(f"'{names.ANNOTATION_FORCE_DELETE}'") == 2
+        assert f"{names.ANNOTATION_FORCE_DELETE}=true" in rule["messageExpression"]
+        binding = load("policies", "ValidatingAdmissionPolicyBinding")["spec"]
+        assert binding == {
+            "policyName": load("policies", "ValidatingAdmissionPolicy")["metadata"]["name"],
+            "validationActions": ["Deny"],
+        }
+
     def test_the_folder_holds_what_the_installer_applies_and_no_more(self) -> None:
         assert sorted(path.name for path in DEPLOY.iterdir()) == [
             "namespace.yaml",
             "operator.yaml",
+            "policies.yaml",
             "rbac.yaml",
             "server.yaml",
         ]

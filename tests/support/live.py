@@ -118,6 +118,9 @@ async def live_namespace(client: Client, surroundings: Surroundings, name: str) 
     finally:
         for template in (await client.list(TEMPLATES, Anything)).items:
             if template.metadata.name.startswith(f"{name}-"):
+                # Environments still use it.
+                forced = {"metadata": {"annotations": {names.ANNOTATION_FORCE_DELETE: "true"}}}
+                await client.merge_patch(TEMPLATES, template.metadata.key, forced, Anything)
                 await client.delete(TEMPLATES, template.metadata.key, uid=template.metadata.uid)
         namespace = await client.get(NAMESPACES, Key("", name), Anything)
         await client.delete(NAMESPACES, Key("", name), uid=namespace.metadata.uid)

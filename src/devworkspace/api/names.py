@@ -38,6 +38,7 @@ ANNOTATION_RETAINED_AT: Final = f"{GROUP}/retained-at"
 ANNOTATION_RESTARTED_AT: Final = f"{GROUP}/restartedAt"
 ANNOTATION_PAUSED: Final = f"{GROUP}/paused"
 ANNOTATION_ADOPT_VOLUME: Final = f"{GROUP}/adopt-volume"
+ANNOTATION_FORCE_DELETE: Final = f"{GROUP}/force-delete"
 
 # Only on environments whose volume goes with them; all others are deleted without any help of the operator.
 FINALIZER_DELETE_VOLUME: Final = f"{GROUP}/delete-volume"

@@ -10,6 +10,7 @@ from typing import Any, Final
 import yaml
 
 from devworkspace.api.names import GROUP, SYSTEM_NAMESPACE
+from devworkspace.cli.kubectl import Kubectl
 from devworkspace.cli.project import Project
 
 DEFAULT_IMAGE_PREFIX: Final = "localhost/devworkspace"
@@ -43,6 +44,10 @@ class Deployment:
     def base(self) -> list[Document]:
         """What must exist before the Secrets: the namespace and the rights."""
         return [*self._load(self.project.deploy / "namespace.yaml"), *self._load(self.project.deploy / "rbac.yaml")]
+
+    def policies(self) -> list[Document]:
+        """What the API server refuses beyond the CRDs' own rules; only where `serves_policies`."""
+        return [*self._load(self.project.deploy / "policies.yaml")]
 
     def workloads(self) -> list[Document]:
         """Operator and server with their Service."""
@@ -82,6 +87,11 @@ class Deployment:
     def _argument(self, argument: str) -> str:
         name, _, _ = argument.partition("=")
         return f"{name}={self.public_url}" if name in ("--public-url", "--gateway-url") else argument
+
+
+def serves_policies(kubectl: Kubectl) -> bool:
+    """Whether the cluster knows ValidatingAdmissionPolicies: Kubernetes 1.30 or newer."""
+    return kubectl.serves("admissionregistration.k8s.io/v1", "validatingadmissionpolicies")
 
 
 def master_key_secret() -> Document:

@@ -10,7 +10,13 @@ from devworkspace.api.names import SYSTEM_NAMESPACE
 from devworkspace.cli import prepare
 from devworkspace.cli.account import USERNAME, ensure_account
 from devworkspace.cli.choices import recall, remember
-from devworkspace.cli.deployment import DEFAULT_IMAGE_PREFIX, Deployment, Document, master_key_secret
+from devworkspace.cli.deployment import (
+    DEFAULT_IMAGE_PREFIX,
+    Deployment,
+    Document,
+    master_key_secret,
+    serves_policies,
+)
 from devworkspace.cli.embedded import NODE_PORT, EmbeddedCluster
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project, find_project
@@ -76,6 +82,7 @@ def _ask(target: Target, image_prefix: str) -> None:
     click.echo(
         f"This will add to {target.description}:\n"
         f"  - two CustomResourceDefinitions (devworkspace.kubesphere.io)\n"
+        f"  - a ValidatingAdmissionPolicy that protects templates in use from deletion\n"
         f"  - namespace {SYSTEM_NAMESPACE} with an operator and a server, and their ClusterRoles\n"
         f"  - example templates, and one example environment in namespace default\n"
         f"Its nodes must be able to get the images {image_prefix}/<name>:0.1.0 (README.md tells how to build and push "
@@ -92,6 +99,10 @@ def _deploy(
         kubectl.apply(deployment.crds())
         kubectl.call("wait", "--for=condition=Established", "--timeout=60s", *_names(deployment.crds()))
         kubectl.apply(deployment.base())
+        if serves_policies(kubectl):
+            kubectl.apply(deployment.policies())
+        else:
+            progress.say("      this Kubernetes is older than 1.30: templates in use are not protected from deletion")
         if not kubectl.exists("secret", "devworkspace-keys", namespace=SYSTEM_NAMESPACE):
             kubectl.create(master_key_secret())
         password = ensure_account(kubectl, target.local_file(project, "admin-password"), reset=reset_password)

@@ -34,6 +34,11 @@ class Kubectl:
         scope = ["--namespace", namespace] if namespace else []
         return bool(self.call("get", kind, name, *scope, "--ignore-not-found", "--output=name").strip())
 
+    def serves(self, group_version: str, plural: str) -> bool:
+        """Whether the API server has this resource in this version of its group."""
+        found = json.loads(self.call("get", "--raw", f"/apis/{group_version}"))
+        return any(resource["name"] == plural for resource in found["resources"])
+
     def apply(self, documents: Iterable[Mapping[str, Any]]) -> None:
         """Server-side apply; what others set in other fields stays."""
         text = yaml.safe_dump_all([dict(document) for document in documents], allow_unicode=True)

@@ -15,7 +15,7 @@ from devworkspace.api.names import (
     MANAGED_BY,
     SYSTEM_NAMESPACE,
 )
-from devworkspace.cli.deployment import Deployment
+from devworkspace.cli.deployment import Deployment, serves_policies
 from devworkspace.cli.embedded import EmbeddedCluster
 from devworkspace.cli.kubectl import Kubectl
 from devworkspace.cli.progress import Progress
@@ -75,9 +75,10 @@ def _remove_foreign(project: Project, target: Target, progress: Progress, *, del
     kubectl, deployment = target.kubectl, Deployment(project=project, public_url="")
     with progress.step("Removing operator, server and rights"):
         kubectl.call("delete", "namespace", SYSTEM_NAMESPACE, "--ignore-not-found", _WAIT, timeout=150)
-        for document in deployment.base():
-            if document["kind"].startswith("ClusterRole"):
-                kubectl.call("delete", document["kind"], document["metadata"]["name"], "--ignore-not-found")
+        policies = deployment.policies() if serves_policies(kubectl) else []
+        roles = [document for document in deployment.base() if document["kind"].startswith("ClusterRole")]
+        for document in (*reversed(policies), *roles):
+            kubectl.call("delete", document["kind"], document["metadata"]["name"], "--ignore-not-found")
     with progress.step("Removing environments and data" if delete_data else "Stopping the pods of environments"):
         _remove_pods(kubectl)
         if delete_data:
