@@ -5,26 +5,32 @@ import asyncio
 import contextlib
 import fnmatch
 import logging
+import os
 import shutil
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace as with_changes
 
 from tests.faults.catalogue import make_fast_plans, make_plans
 from tests.faults.cluster import ROOT, control_plane, new_seed, simulated_stage
 from tests.faults.oracles import Reference
 from tests.faults.plan import Plan, load_plan
+from tests.faults.real import REAL_PLANS, real_stage
 from tests.faults.report import explain, print_report, write_junit
 from tests.faults.run import Outcome, Run, Stage
 from tests.faults.snapshot import differences
 
 CORPUS: Final = Path(__file__).with_name("corpus")
 FAST_PLANS: Final = 40
-PATIENCE_SECONDS: Final = 60.0
+FAST_REAL_PLANS: Final = 2
+PATIENCE_SECONDS: Final = 180.0
 # A silent watch is given up after 70 s, one of Kopf's after the sweep and three failed probes.
-SLOW_PATIENCE_SECONDS: Final = 300.0
+SLOW_PATIENCE_SECONDS: Final = 400.0
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -35,6 +41,9 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of the random plans and of the choice; printed, default: a new one")
     parser.add_argument("--jobs", type=int, default=6, help="plans at the same time (default 6)")
     parser.add_argument("--kubeconfig", type=Path, help="a control plane that runs already; default: one of our own")
+    parser.add_argument(
+        "--real", type=Path, metavar="KUBECONFIG", help="some plans with real pods, too, in an installation"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the control plane running")
     parser.add_argument("--list", action="store_true", help="print the plans and end")
     parser.add_argument("--junit", type=Path, help="write a JUnit report to this file")
@@ -66,7 +75,7 @@ def choose(arguments: argparse.Namespace, plans: list[Plan], seed: int) -> list[
 
 async def carry_out(stage: Stage, plans: list[Plan], reference: Reference, *, jobs: int) -> list[Outcome]:
     """Slow plans wait nearly all of their time, so they run beside the others and do not count as jobs."""
-    busy, waiting = asyncio.Semaphore(jobs), asyncio.Semaphore(4 * jobs)
+    busy, waiting = asyncio.Semaphore(jobs), asyncio.Semaphore(2 * jobs)
 
     async def one(plan: Plan) -> Outcome:
         async with waiting if plan.slow else busy:
@@ -79,6 +88,12 @@ async def carry_out(stage: Stage, plans: list[Plan], reference: Reference, *, jo
     return list(await asyncio.gather(*(one(plan) for plan in sorted(plans, key=lambda plan: not plan.slow))))
 
 
+def choose_real(arguments: argparse.Namespace, plans: list[Plan]) -> list[Plan]:
+    wanted = REAL_PLANS if arguments.all else REAL_PLANS[:FAST_REAL_PLANS]
+    by_id = {plan.id: plan for plan in plans}
+    return [by_id[name] for name in wanted]
+
+
 @contextlib.asynccontextmanager
 async def open_stage(arguments: argparse.Namespace, folder: Path) -> AsyncIterator[Stage]:
     async with contextlib.AsyncExitStack() as stack:
@@ -88,12 +103,7 @@ async def open_stage(arguments: argparse.Namespace, folder: Path) -> AsyncIterat
         yield await stack.enter_async_context(simulated_stage(kubeconfig, folder))
 
 
-async def main(arguments: argparse.Namespace) -> int:
-    seed = arguments.seed if arguments.seed is not None else new_seed()
-    print(f"seed {seed}", flush=True)
-    folder = ROOT / ".local" / "faults"
-    shutil.rmtree(folder, ignore_errors=True)
-    started = time.monotonic()
+async def carry_out_simulated(arguments: argparse.Namespace, folder: Path, *, seed: int) -> list[Outcome]:
     async with open_stage(arguments, folder) as stage:
         reference, learned = await learn(stage)
         plans = make_plans(learned.writes, learned.requests, seed=seed)
@@ -101,8 +111,32 @@ async def main(arguments: argparse.Namespace) -> int:
         print(f"{len(plans)} plans, {len(chosen)} of them chosen", flush=True)
         if arguments.list:
             print("\n".join(str(plan) for plan in chosen))
-            return 0
-        outcomes = await carry_out(stage, chosen, reference, jobs=arguments.jobs)
+            return []
+        return await carry_out(stage, chosen, reference, jobs=arguments.jobs)
+
+
+async def carry_out_real(arguments: argparse.Namespace, folder: Path, *, seed: int) -> list[Outcome]:
+    kubectl = os.environ.get("DEVWORKSPACE_KUBECTL", "kubectl")
+    image = os.environ.get("DEVWORKSPACE_IMAGE_PREFIX", "localhost/devworkspace") + "/base:0.1.0"
+    async with real_stage(arguments.real, folder, kubectl=kubectl, image=image) as stage:
+        reference, learned = await learn(stage)
+        plans = choose_real(arguments, make_plans(learned.writes, learned.requests, seed=seed))
+        print(f"{len(plans)} plans with real pods", flush=True)
+        outcomes = await carry_out(stage, plans, reference, jobs=arguments.jobs)
+    return [replace(outcome, plan=with_changes(outcome.plan, id=f"real-{outcome.plan.id}")) for outcome in outcomes]
+
+
+async def main(arguments: argparse.Namespace) -> int:
+    seed = arguments.seed if arguments.seed is not None else new_seed()
+    print(f"seed {seed}", flush=True)
+    folder = ROOT / ".local" / "faults"
+    shutil.rmtree(folder, ignore_errors=True)
+    started = time.monotonic()
+    outcomes = await carry_out_simulated(arguments, folder, seed=seed)
+    if arguments.list:
+        return 0
+    if arguments.real:
+        outcomes += await carry_out_real(arguments, folder, seed=seed)
     print_report(outcomes, seed=seed, seconds=time.monotonic() - started)
     if arguments.junit:
         write_junit(outcomes, arguments.junit)

@@ -72,6 +72,7 @@ async def simulated_stage(kubeconfig: Path, folder: Path) -> AsyncIterator[Stage
                 token=await operator_token(direct),
                 folder=folder,
                 template=make_template(image="simulated/editor:1", storage_class=STORAGE_CLASS),
+                disposable=True,
             )
             for task in tasks:
                 task.cancel()

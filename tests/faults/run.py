@@ -5,7 +5,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -29,7 +29,10 @@ SETTLE_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """What all runs share."""
+    """What all runs share. `disposable`: the whole control plane goes at the end, so no run clears up behind itself.
+
+    `read_file` gives the hash of a file in the volume of a pod (namespace, name) that runs; None where no pod is real.
+    """
 
     direct: Direct
     truth: Truth
@@ -37,6 +40,8 @@ class Stage:
     token: str
     folder: Path
     template: dict[str, object]
+    disposable: bool
+    read_file: Callable[[str, str], Awaitable[str]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +70,7 @@ class Run:
         self._master_key = secrets.token_hex(32).encode()
         self._snapshots: dict[str, Snapshot] = {}
         self._late_writes: list[ApiRequest] = []
+        self._file_hashes: dict[str, str] = {}
         self._proxy: FaultProxy
         self._operator: OperatorProcess
 
@@ -80,6 +86,7 @@ class Run:
                     self._snapshots[step.name] = take_snapshot(self._ledger)
                     break
                 self._snapshots[step.name] = take_snapshot(self._ledger)
+                await self._read_file(step)
                 if not disturbed and not self._proxy.trigger.missing and self._plan.faults:
                     disturbed = True
                     await self._listen_for_silence()
@@ -122,8 +129,10 @@ class Run:
                     yield
         finally:
             stage.truth.forget(self._ledger)
-            await stage.direct.delete(f"{GROUP_PATH}/ideworkspacetemplates/{name}")
-            await stage.direct.delete(f"/api/v1/namespaces/{name}")
+            # The removal of one namespace costs the API server as much as the whole run in it.
+            if not stage.disposable:
+                await stage.direct.delete(f"{GROUP_PATH}/ideworkspacetemplates/{name}")
+                await stage.direct.delete(f"/api/v1/namespaces/{name}")
 
     def _template(self) -> dict[str, object]:
         return {
@@ -144,6 +153,12 @@ class Run:
                 return True
             await self._ledger.wait(min(1.0, deadline - time.monotonic()))
         return False
+
+    async def _read_file(self, step: Step) -> None:
+        for pod in self._ledger.of("pods"):
+            if self._stage.read_file is not None and pod["status"]["phase"] == "Running":
+                hash_ = await self._stage.read_file(self._ledger.namespace, pod["metadata"]["name"])
+                self._file_hashes[step.name] = hash_
 
     async def _listen_for_silence(self) -> None:
         """Lets what is under way end, then counts for two resync periods."""
@@ -172,6 +187,7 @@ class Run:
             writes_in_silence=self._late_writes,
             missing=self._proxy.trigger.missing,
             exits=self._operator.unexpected,
+            file_hashes=self._file_hashes,
             log=self._operator.log(),
             visible_texts={"Events": json.dumps(ledger.events), "status": "\n".join(ledger.statuses)},
             hidden_texts=self._hidden_texts(),
