@@ -60,8 +60,9 @@ SILENT = status("Running", reasons.EDITOR_NOT_ANSWERING, message="It does not an
         (RUNNING, DELETING),
         (STARTING, replace(STARTING, message="Still starting, now at: finding a node."), RUNNING),
         (RUNNING, RUNNING),
+        (RUNNING, status("Pending", reasons.NAMESPACE_TERMINATING), DELETING),
     ],
-    ids=["start", "stop", "start again", "restart", "deletion", "slow start", "nothing"],
+    ids=["start", "stop", "start again", "restart", "deletion", "slow start", "nothing", "end of the project"],
 )
 def test_what_goes_well_is_no_news(steps: tuple[InstanceStatus, ...]) -> None:
     assert [transition(old, new) for old, new in itertools.pairwise(steps)] == [None] * (len(steps) - 1)

@@ -11,8 +11,9 @@ from devworkspace.api.instance import InstanceStatus
 from devworkspace.api.meta import Struct
 from devworkspace.core.conditions import find_condition
 
-# Reasons of the condition Ready that tell how far a healthy environment has come.
-_HEALTHY: Final = frozenset(
+# Reasons of the condition Ready that are no news: how far a healthy environment has come, and the end of its project, in
+# which nothing more can be written.
+_NO_NEWS: Final = frozenset(
     (
         reasons.ANSWERING,
         reasons.WAITING,
@@ -20,6 +21,7 @@ _HEALTHY: Final = frozenset(
         reasons.STOPPING,
         reasons.STOPPED,
         reasons.DELETING,
+        reasons.NAMESPACE_TERMINATING,
     )
 )
 
@@ -50,7 +52,7 @@ def transition(old: InstanceStatus, new: InstanceStatus, *, trouble: str | None 
 def find_trouble(status: InstanceStatus) -> str | None:
     """The reason of what keeps an environment from running, or from stopping, or None where nothing does."""
     ready = find_condition(status.conditions, "Ready")
-    if ready is None or ready.status == "True" or ready.reason in _HEALTHY:
+    if ready is None or ready.status == "True" or ready.reason in _NO_NEWS:
         return None
     return ready.reason
 

@@ -141,7 +141,9 @@ class EventRecorder:
             asked = error.retry_after if isinstance(error, ApiError) else None
             return max(self._bounds.retry_after * 2.0 ** (failures - 1), asked or 0.0)
         self._notes[key] = replace(note, waiting=False, failures=0)
-        logger.warning("%s: event %s is dropped: %s", note.metadata.key, note.told.reason, error)
+        # The end of every namespace with environments, and nobody's to mend.
+        level = logging.INFO if "is being terminated" in str(error) else logging.WARNING
+        logger.log(level, "%s: event %s is dropped: %s", note.metadata.key, note.told.reason, error)
         self._on_result("failed")
         return None
 
