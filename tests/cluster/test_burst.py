@@ -17,8 +17,8 @@ pytestmark = pytest.mark.cluster
 COUNT = 20
 MAX_WRITES = 6
 _OPERATOR = "system:serviceaccount:devworkspace-system:devworkspace-operator"
-# Writes for no single environment: one NetworkPolicy a namespace, one status of the template a second, the Lease. Events are
-# counted, because a start that goes well tells none.
+# Writes for no single environment: one NetworkPolicy a namespace, one status of the template a second, the Lease.
+# Events are counted, because a start that goes well tells none.
 _SHARED = ("networkpolicies", "ideworkspacetemplates/status", "leases")
 _WRITES = ("apply", "create", "update", "patch", "delete")
 

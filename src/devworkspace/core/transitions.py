@@ -11,8 +11,8 @@ from devworkspace.api.instance import InstanceStatus
 from devworkspace.api.meta import Struct
 from devworkspace.core.conditions import find_condition
 
-# Reasons of the condition Ready that are no news: how far a healthy environment has come, and the end of its project, in
-# which nothing more can be written.
+# Reasons of the condition Ready that are no news: how far a healthy environment has come, and the end of its project,
+# in which nothing more can be written.
 _NO_NEWS: Final = frozenset(
     (
         reasons.ANSWERING,
