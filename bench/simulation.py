@@ -172,6 +172,8 @@ class OperatorProcess:
             program, "operator", f"--master-key-file={self._key}", f"--kubeconfig={self._kubeconfig}",
             "--gateway-url=http://localhost:8080", "--probe-host=127.0.0.1", f"--probe-port={self._port}",
             "--log-format=json",
+            # As in a pod whose container comes back: its own Lease does not hold it up.
+            f"--identity=operator-{self._port}",
         ]  # fmt: skip
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(argv, stdout=log, stderr=log)

@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 from devworkspace.api.names import SYSTEM_NAMESPACE
+from devworkspace.cli.choices import Choices
 from devworkspace.cli.deployment import DEFAULT_IMAGE_PREFIX, Deployment, Document, admin_secret, master_key_secret
 from devworkspace.cli.project import Project
 
@@ -59,6 +60,7 @@ def test_everything_is_there_in_its_order(project: Project) -> None:
     }
     assert [(document["kind"], document["metadata"]["name"]) for document in deployment.workloads()] == [
         ("Deployment", "devworkspace-operator"),
+        ("PodDisruptionBudget", "devworkspace-operator"),
         ("Deployment", "devworkspace-server"),
         ("Service", "devworkspace-server"),
     ]
@@ -80,6 +82,19 @@ def test_the_public_url_replaces_both_arguments_and_no_other(project: Project) -
     assert f"--public-url={URL}" in changed["devworkspace-server"]
     for name, arguments in plain.items():
         assert [argument.replace("http://localhost:8080", URL) for argument in arguments] == changed[name]
+
+
+def test_as_many_operators_as_were_chosen(project: Project) -> None:
+    for chosen, expected in (({}, 2), ({"operator_replicas": 1}, 1), ({"operator_replicas": 3}, 3)):
+        deployments = {found["metadata"]["name"]: found for found in only(render(project, **chosen), "Deployment")}
+        assert deployments["devworkspace-operator"]["spec"]["replicas"] == expected
+        assert deployments["devworkspace-server"]["spec"]["replicas"] == 1
+
+
+def test_one_operator_on_the_single_node_of_the_embedded_cluster_unless_told_otherwise() -> None:
+    assert (Choices().replicas(embedded=True), Choices().replicas(embedded=False)) == (1, 2)
+    told = Choices(operator_replicas=3)
+    assert (told.replicas(embedded=True), told.replicas(embedded=False)) == (3, 3)
 
 
 def test_a_node_port_is_only_there_when_asked_for(project: Project) -> None:

@@ -23,11 +23,11 @@ IMAGES = ("base", "devworkspace", "python", "nodejs", "go", "java")
 POLICY = "ValidatingAdmissionPolicy"
 EXPECTED_WRITES = [
     ("apply", {"CustomResourceDefinition"}),
-    ("apply", {"Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding"}),
+    ("apply", {"Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}),
     ("apply", {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}),
     ("create", {"Secret"}),
     ("apply", {"Secret"}),
-    ("apply", {"Deployment", "Service"}),
+    ("apply", {"Deployment", "PodDisruptionBudget", "Service"}),
     ("apply", {"WorkspaceTemplate"}),
     ("create", {"WorkspaceInstance"}),
 ]

@@ -39,13 +39,13 @@ def writes_by_child(audit_log: Path, namespace: str) -> Counter[str]:
 
 
 def writes_of_operator(surroundings: Surroundings) -> int:
-    """What the operator says it wrote for environments; on any cluster."""
-    pod = surroundings.run_kubectl(
+    """What the operators say they wrote for environments; on any cluster."""
+    pods = surroundings.run_kubectl(
         "get", "pods", "--namespace=devworkspace-system", "--selector=app.kubernetes.io/component=operator",
-        "--output=jsonpath={.items[0].metadata.name}",
+        "--field-selector=status.phase=Running", "--output=jsonpath={.items[*].metadata.name}",
     )  # fmt: skip
-    path = f"/api/v1/namespaces/devworkspace-system/pods/{pod}:8081/proxy/metrics"
-    metrics = surroundings.run_kubectl("get", "--raw", path)
+    paths = [f"/api/v1/namespaces/devworkspace-system/pods/{pod}:8081/proxy/metrics" for pod in pods.split()]
+    metrics = "\n".join(surroundings.run_kubectl("get", "--raw", path) for path in paths)
     counts = re.findall(
         r'^devworkspace_api_requests_total\{resource="(.+?)",status="2..",verb="(.+?)"\} (\S+)$', metrics, re.M
     )

@@ -242,7 +242,11 @@ def ports(part: str) -> dict[str, int]:
 
 def served_paths(part: str) -> set[str]:
     """The paths of the part's internal port; its handlers are not called."""
-    app = make_probe_app(cast(Health, None), Metrics()) if part == "operator" else make_internal_app(cast(Rooms, None))
+    app = (
+        make_probe_app(cast(Health, None), Metrics(), lambda: True)
+        if part == "operator"
+        else make_internal_app(cast(Rooms, None))
+    )
     return {resource.canonical for resource in app.router.resources()}
 
 
@@ -289,10 +293,39 @@ class TestFit:
         assert pod_of(part)["spec"]["serviceAccountName"] == f"devworkspace-{part}"
         assert f"devworkspace-{part}" in accounts
 
-    def test_one_operator_at_a_time(self) -> None:
-        """Until there is leader election, an update must not let two work beside each other."""
+    def test_a_warm_standby_is_there_before_the_leader_goes(self) -> None:
         spec = load("operator", "Deployment")["spec"]
-        assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+        assert spec["replicas"] == 2
+        assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+
+    def test_the_replicas_prefer_different_nodes_and_leave_one_by_one(self) -> None:
+        (preference,) = pod_of("operator")["spec"]["affinity"]["podAntiAffinity"][
+            "preferredDuringSchedulingIgnoredDuringExecution"
+        ]
+        term = preference["podAffinityTerm"]
+        assert term["topologyKey"] == "kubernetes.io/hostname"
+        budget = load("operator", "PodDisruptionBudget")["spec"]
+        # Not `minAvailable`: with one replica that would keep its node from ever being drained.
+        assert budget["maxUnavailable"] == 1
+        for selector in (term["labelSelector"], budget["selector"]):
+            assert [part for part in PARTS if selects(selector, pod_of(part)["metadata"]["labels"])] == ["operator"]
+
+    def test_the_operator_s_name_in_the_lease_is_its_pod_s(
+        self, mounted: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fields = {
+            entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container_of("operator")["env"]
+        }
+        assert fields == {
+            "POD_NAME": "metadata.name",
+            "POD_UID": "metadata.uid",
+            "POD_NAMESPACE": "metadata.namespace",
+        }
+        monkeypatch.setenv("POD_NAMESPACE", load("operator", "Deployment")["metadata"]["namespace"])
+        values = parameters("operator", mounted)
+        (role,) = [found for found in yaml.safe_load_all(_text("rbac")) if found["kind"] == "Role"]
+        assert values["lease_namespace"] == role["metadata"]["namespace"]
+        assert [values["lease_name"]] in [rule.get("resourceNames") for rule in role["rules"]]
 
     def test_the_environments_policy_does_not_shut_our_own_pods_off(self) -> None:
         selector = render_network_policy("team", server_namespace=names.SYSTEM_NAMESPACE)["spec"]["podSelector"]

@@ -35,6 +35,7 @@ from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.render.policy import POLICY_NAME
 from devworkspace.kube.resource import EVENTS, NETWORK_POLICIES, PVCS, SERVICES
+from devworkspace.operator.config import OperatorConfig
 from devworkspace.server.signin.accounts import ADMIN_GROUPS
 
 MANIFEST: Final = Path(__file__).parents[2] / "deploy" / "rbac.yaml"
@@ -59,15 +60,12 @@ def of_kind(kind: str) -> list[dict[str, Any]]:
     return [document for document in documents() if document["kind"] == kind]
 
 
-def role(name: str) -> dict[str, Any]:
-    (found,) = [document for document in of_kind("ClusterRole") if document["metadata"]["name"] == name]
-    return found
-
-
-def rights_of(name: str) -> set[Right]:
+def rights_of(name: str, kind: str = "ClusterRole") -> set[Right]:
+    """The rights of a role: everywhere, or with kind `Role` in the system namespace."""
+    (role,) = [document for document in of_kind(kind) if document["metadata"]["name"] == name]
     return {
         Right(verb, group, resource)
-        for rule in role(name)["rules"]
+        for rule in role["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
@@ -76,15 +74,21 @@ def rights_of(name: str) -> set[Right]:
 
 @dataclass(kw_only=True)
 class RecordingApiServer(FakeApiServer):
-    """Notes what each request needs to be allowed, also of requests that it cannot answer."""
+    """Notes what each request needs to be allowed, also of requests that it cannot answer.
+
+    `needed_at_home` is for requests in the system namespace, `needed` for all others.
+    """
 
     needed: set[Right] = field(default_factory=set)
+    needed_at_home: set[Right] = field(default_factory=set)
     discovered: set[str] = field(default_factory=set)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         right = needed_right(request.method, request.path, watch="watch" in request.query)
         if right is None:
             self.discovered.add(request.path)
+        elif f"/namespaces/{names.SYSTEM_NAMESPACE}/" in request.path:
+            self.needed_at_home.add(right)
         else:
             self.needed.add(right)
             if right.verb == "patch" and request.content_type == "application/apply-patch+yaml":
@@ -119,6 +123,12 @@ def assert_exact(server: RecordingApiServer, name: str) -> None:
     assert server.needed - granted == set(), "the process would be refused"
     assert granted - server.needed == set(), "rights that nothing needs"
     assert [path for path in server.discovered if not DISCOVERY.fullmatch(path)] == []
+
+
+def assert_exact_at_home(server: RecordingApiServer, name: str) -> None:
+    granted = rights_of(name, "Role")
+    assert server.needed_at_home - granted == set(), "the process would be refused"
+    assert granted - server.needed_at_home == set(), "rights that nothing needs"
 
 
 @pytest.mark.parametrize(
@@ -201,6 +211,7 @@ async def test_the_operator_has_exactly_the_rights_that_it_uses(tmp_path: Path) 
         async with running_operator(server, tmp_path):
             await live_through(server)
         assert_exact(server, "devworkspace-operator")
+        assert_exact_at_home(server, "devworkspace-operator")
 
 
 async def test_a_restarted_operator_needs_no_other_rights(tmp_path: Path) -> None:
@@ -216,6 +227,15 @@ async def test_a_restarted_operator_needs_no_other_rights(tmp_path: Path) -> Non
         async with running_operator(server, tmp_path):
             await eventually(lambda: Right("patch", "", "persistentvolumeclaims") in server.needed)
         assert server.needed <= rights_of("devworkspace-operator")
+        assert server.needed_at_home <= rights_of("devworkspace-operator", "Role")
+
+
+def test_the_operator_s_lease_is_the_only_one_that_it_may_read_or_change() -> None:
+    (role,) = of_kind("Role")
+    default = OperatorConfig(master_key_file=Path("master"), identity="x")
+    assert role["metadata"]["namespace"] == default.lease_namespace
+    limited = {verb: rule.get("resourceNames") for rule in role["rules"] for verb in rule["verbs"]}
+    assert limited == {"create": None, "get": [default.lease_name], "update": [default.lease_name]}
 
 
 async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) -> None:
@@ -245,6 +265,7 @@ async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) ->
                 assert (await browser.request("DELETE", f"{environments}/mine", headers=csrf)).status == 204
             assert await process.end() == 0
         assert_exact(server, "devworkspace-server")
+        assert server.needed_at_home == set()
 
 
 def test_the_question_that_the_server_asks_is_one_that_roles_can_answer() -> None:
@@ -299,10 +320,13 @@ def test_a_forbidden_right_is_found(right: Right) -> None:
     assert forbidden([right, Right("get", "", "pods")]) == {right}
 
 
-@pytest.mark.parametrize("name", [role["metadata"]["name"] for role in of_kind("ClusterRole")])
-def test_no_role_has_a_forbidden_right(name: str) -> None:
-    assert rights_of(name), name
-    assert forbidden(rights_of(name)) == set()
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, role["metadata"]["name"]) for kind in ("ClusterRole", "Role") for role in of_kind(kind)],
+)
+def test_no_role_has_a_forbidden_right(kind: str, name: str) -> None:
+    assert rights_of(name, kind), name
+    assert forbidden(rights_of(name, kind)) == set()
 
 
 def test_only_the_operator_may_delete_volumes() -> None:
@@ -312,14 +336,14 @@ def test_only_the_operator_may_delete_volumes() -> None:
 
 
 def test_rules_hold_nothing_but_verbs_on_resources() -> None:
-    for document in of_kind("ClusterRole"):
+    for document in (*of_kind("ClusterRole"), *of_kind("Role")):
         assert set(document) == {"apiVersion", "kind", "metadata", "rules"}, "no aggregation"
         for rule in document["rules"]:
             assert set(rule) - {"resourceNames"} == {"apiGroups", "resources", "verbs"}, "no paths"
 
 
 def test_each_right_is_granted_once() -> None:
-    for document in of_kind("ClusterRole"):
+    for document in (*of_kind("ClusterRole"), *of_kind("Role")):
         granted = [
             Right(verb, group, resource)
             for rule in document["rules"]
@@ -343,7 +367,11 @@ def test_each_account_is_bound_to_its_role_and_to_no_other(name: str) -> None:
 
 def test_nobody_else_is_bound_and_nothing_else_is_in_the_file() -> None:
     kinds = {document["kind"] for document in documents()}
-    assert kinds == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding"}
+    assert kinds == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
     bound = {binding["roleRef"]["name"] for binding in of_kind("ClusterRoleBinding")}
     assert bound == {role["metadata"]["name"] for role in of_kind("ClusterRole")}
     assert len(of_kind("ClusterRoleBinding")) == 3
+    (binding,) = of_kind("RoleBinding")
+    assert binding["metadata"]["namespace"] == names.SYSTEM_NAMESPACE
+    assert binding["roleRef"]["name"] == "devworkspace-operator"
+    assert [subject["name"] for subject in binding["subjects"]] == ["devworkspace-operator"]

@@ -21,21 +21,28 @@ DEMO = Key("team", "demo")
 
 
 @contextlib.asynccontextmanager
-async def running_operator(server: FakeApiServer, folder: Path) -> AsyncIterator[Operator]:
-    """An operator from its first complete view of the cluster on; its failure surfaces here."""
+async def running_operator(
+    server: FakeApiServer, folder: Path, *, identity: str = "operator_1", leads: bool = True, **options: Any
+) -> AsyncIterator[Operator]:
+    """An operator that leads and has a complete view of the cluster; its failure surfaces here.
+
+    With `leads` false it need only be warm. `options` are those of `OperatorConfig`.
+    """
     key_file = folder / "master"
     key_file.write_bytes(MASTER_KEY)
     config = OperatorConfig(
         master_key_file=key_file,
+        identity=identity,
         gateway_url="http://localhost:8080",
         probe_host="127.0.0.1",
         probe_port=free_port(),
-        workers=4,
+        **({"workers": 4} | options),
     )
     operator = Operator(config, server.endpoint)
     task = asyncio.create_task(operator.run())
     try:
-        await eventually(lambda: operator.ready.is_set() or task.done(), within=10)
+        awaited = operator.ready if leads else operator.warm
+        await eventually(lambda: awaited.is_set() or task.done(), within=10)
         if task.done():
             await task
         yield operator

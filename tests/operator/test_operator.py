@@ -192,9 +192,9 @@ async def test_probes_and_metrics_answer(tmp_path: Path) -> None:
     async with FakeApiServer() as server, running_operator(server, tmp_path) as operator, ClientSession() as session:
         await start_demo(server)
         address = f"http://127.0.0.1:{operator.config.probe_port}"
-        for path in ("/healthz", "/readyz"):
+        for path, text in (("/healthz", "ok\n"), ("/readyz", "ok: leading\n")):
             async with session.get(address + path) as response:
-                assert (response.status, await response.text()) == (200, "ok\n")
+                assert (response.status, await response.text()) == (200, text)
         async with session.get(address + "/metrics") as response:
             text = await response.text()
         assert 'devworkspace_environments{phase="Running"} 1.0' in text

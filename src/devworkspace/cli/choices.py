@@ -6,21 +6,30 @@ from typing import Any
 
 import msgspec
 
-from devworkspace.cli.deployment import DEFAULT_IMAGE_PREFIX
+from devworkspace.cli.deployment import DEFAULT_IMAGE_PREFIX, DEFAULT_OPERATOR_REPLICAS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """Options of an installation; `public_url` None means `http://localhost:<port>`."""
+    """Options of an installation.
+
+    `public_url` None means `http://localhost:<port>`, `operator_replicas` None one on the embedded cluster, which has
+    one node, and two elsewhere.
+    """
 
     port: int = 8080
     public_url: str | None = None
     image_prefix: str = DEFAULT_IMAGE_PREFIX
+    operator_replicas: int | None = None
 
     @property
     def address(self) -> str:
         """Where people reach the gateway."""
         return self.public_url or f"http://localhost:{self.port}"
+
+    def replicas(self, *, embedded: bool) -> int:
+        """How many operators to run."""
+        return self.operator_replicas or (1 if embedded else DEFAULT_OPERATOR_REPLICAS)
 
 
 def recall(file: Path, **given: Any) -> Choices:

@@ -14,6 +14,7 @@ from devworkspace.cli.kubectl import Kubectl
 from devworkspace.cli.project import Project
 
 DEFAULT_IMAGE_PREFIX: Final = "localhost/devworkspace"
+DEFAULT_OPERATOR_REPLICAS: Final = 2
 _MASTER_KEY_BYTES: Final = 32
 _ANNOTATION_BUILD: Final = f"{GROUP}/image-build"
 
@@ -22,7 +23,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """`image_prefix` is what stands before `/<name>:<version>`.
+    """`image_prefix` is what stands before `/<name>:<version>`; one of `operator_replicas` works, others stand by.
 
     For the embedded cluster only: `node_port` of the server, and `build`, the name of the program's image archive,
     which replaces running pods when a new build was loaded under the same tag.
@@ -31,6 +32,7 @@ class Deployment:
     project: Project
     public_url: str
     image_prefix: str = DEFAULT_IMAGE_PREFIX
+    operator_replicas: int = DEFAULT_OPERATOR_REPLICAS
     node_port: int | None = None
     build: str | None = None
 
@@ -79,6 +81,8 @@ class Deployment:
             container["args"] = [self._argument(argument) for argument in container["args"]]
             if self.build is not None:
                 document["spec"]["template"]["metadata"]["annotations"] = {_ANNOTATION_BUILD: self.build}
+            if document["metadata"]["name"] == "devworkspace-operator":
+                document["spec"]["replicas"] = self.operator_replicas
         if document["kind"] == "Service" and self.node_port is not None:
             document["spec"]["type"] = "NodePort"
             document["spec"]["ports"][0]["nodePort"] = self.node_port

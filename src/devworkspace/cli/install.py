@@ -35,6 +35,11 @@ _START_SECONDS: Final = 180
 @click.option(
     "--image-prefix", help=f"What stands before /<name>:<version>. Default: as before, or {DEFAULT_IMAGE_PREFIX}."
 )
+@click.option(
+    "--operator-replicas",
+    type=click.IntRange(1, 5),
+    help="One works, the others stand by. Default: as before, or 1 on the embedded cluster and 2 elsewhere.",
+)
 @click.option("--cluster-name", default="default", show_default=True, help="Name of the embedded cluster.")
 @click.option(
     "--state-dir", type=click.Path(path_type=Path), help="State of the embedded cluster. Default: .local/cluster."
@@ -47,6 +52,7 @@ def command(
     port: int | None,
     public_url: str | None,
     image_prefix: str | None,
+    operator_replicas: int | None,
     cluster_name: str,
     state_dir: Path | None,
     audit: bool,
@@ -58,11 +64,18 @@ def command(
     if target is None:
         target = embedded_target(project, EmbeddedCluster(project, name=cluster_name, state=state_dir))
     choices_file = target.local_file(project, "install.json")
-    choices = recall(choices_file, port=port, public_url=public_url, image_prefix=image_prefix)
+    choices = recall(
+        choices_file,
+        port=port,
+        public_url=public_url,
+        image_prefix=image_prefix,
+        operator_replicas=operator_replicas,
+    )
     deployment = Deployment(
         project=project,
         public_url=choices.address,
         image_prefix=choices.image_prefix,
+        operator_replicas=choices.replicas(embedded=target.embedded is not None),
         node_port=NODE_PORT if target.embedded is not None else None,
     )
     steps = _STEPS + (prepare.STEPS if target.embedded is not None else 0)

@@ -2,15 +2,22 @@
 
 import asyncio
 import gc
+import logging
+import os
 from pathlib import Path
 
 import click
 import uvloop
 
+from devworkspace.api.names import SYSTEM_NAMESPACE
 from devworkspace.cli.logs import LogFormat, configure_logging, logging_options
 from devworkspace.core.credential import MIN_MASTER_KEY_BYTES
+from devworkspace.kube.errors import NotLeading
+from devworkspace.kube.lease import make_identity
 from devworkspace.operator import app
 from devworkspace.operator.config import OperatorConfig
+
+logger = logging.getLogger(__name__)
 
 
 @click.command("operator")
@@ -26,6 +33,40 @@ from devworkspace.operator.config import OperatorConfig
 @click.option("--probe-host", default="0.0.0.0", show_default=True, help="Address of /metrics, /healthz and /readyz.")  # noqa: S104
 @click.option("--probe-port", default=8081, show_default=True, help="Port of /metrics, /healthz and /readyz.")
 @click.option("--workers", default=32, show_default=True, help="Instances that are reconciled at the same time.")
+@click.option(
+    "--kube-api-qps",
+    type=click.FloatRange(min=0),
+    default=500.0,
+    show_default=True,
+    help="Requests a second to the API server on average, 0: no limit. Watches and the Lease are not counted.",
+)
+@click.option(
+    "--kube-api-burst",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Requests that may go at once after a pause.",
+)
+@click.option(
+    "--resync-seconds",
+    type=click.FloatRange(min=1),
+    default=120.0,
+    show_default=True,
+    help="How often every environment is looked at again, even if nothing happened.",
+)
+@click.option(
+    "--lease-namespace",
+    envvar="POD_NAMESPACE",
+    default=SYSTEM_NAMESPACE,
+    show_default=True,
+    show_envvar=True,
+    help="Namespace of the Lease that decides which operator works.",
+)
+@click.option("--lease-name", default="devworkspace-operator", show_default=True, help="Name of that Lease.")
+@click.option(
+    "--identity",
+    help="Name of this process in the Lease. Default: POD_NAME and POD_UID, outside a pod one for each start.",
+)
 @logging_options
 def command(
     master_key_file: Path,
@@ -35,6 +76,12 @@ def command(
     probe_host: str,
     probe_port: int,
     workers: int,
+    kube_api_qps: float,
+    kube_api_burst: int,
+    resync_seconds: float,
+    lease_namespace: str,
+    lease_name: str,
+    identity: str | None,
     log_format: LogFormat,
     verbose: bool,
 ) -> None:
@@ -52,6 +99,16 @@ def command(
         probe_host=probe_host,
         probe_port=probe_port,
         workers=workers,
+        kube_api_qps=kube_api_qps,
+        kube_api_burst=kube_api_burst,
+        resync_seconds=resync_seconds,
+        lease_namespace=lease_namespace,
+        lease_name=lease_name,
+        identity=identity or make_identity(os.environ.get("POD_NAME"), os.environ.get("POD_UID")),
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(app.run(config))
+        try:
+            runner.run(app.run(config))
+        except NotLeading as error:
+            logger.error("stopped, another process may lead now: %s", error)
+            raise SystemExit(1) from error

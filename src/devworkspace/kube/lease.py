@@ -99,6 +99,7 @@ class Elector:
         self._held: Lease | None = None
         self._renewed_at = 0.0
         self._problem = "it was never taken"
+        self._failing = False
 
     def check(self) -> float:
         """Return within how many seconds a write that begins now must be over; `NotLeading` if none may begin."""
@@ -127,23 +128,35 @@ class Elector:
             try:
                 async with asyncio.timeout(self._until_deadline()):
                     await self._look_unless_refused()
-                    await asyncio.sleep(self._timing.look if self._held is None else self._timing.retry)
             except TimeoutError:
                 log.debug("the Lease %s could not be renewed in time", self._key)
             if self.leading.is_set():
                 self.check()
+            await asyncio.sleep(self._pause())
 
     def _until_deadline(self) -> float | None:
         if self._held is None:
             return None
         return max(0.0, self._renewed_at + self._timing.renew_deadline - self._elapsed())
 
+    def _pause(self) -> float:
+        until_deadline = self._until_deadline()
+        return self._timing.look if until_deadline is None else min(self._timing.retry, until_deadline)
+
     async def _look_unless_refused(self) -> None:
         try:
             await self.look()
         except KubeError as error:
             self._problem = str(error)
-            log.warning("the Lease %s cannot be read or written, will retry: %s", self._key, error)
+            log.log(
+                logging.DEBUG if self._failing else logging.WARNING,
+                "the Lease %s cannot be read or written, still trying: %s",
+                self._key,
+                error,
+            )
+            self._failing = True
+        else:
+            self._failing = False
 
     async def look(self) -> None:
         """Renew the Lease, or take it if it is free; one round of `run`. Raises `KubeError`, which decides nothing."""

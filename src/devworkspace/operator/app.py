@@ -7,7 +7,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from typing import Any, Final
 
 import kopf
@@ -20,31 +20,46 @@ from devworkspace.kube import clock
 from devworkspace.kube import config as kube_config
 from devworkspace.kube.client import Client
 from devworkspace.kube.config import Endpoint
+from devworkspace.kube.errors import NotLeading
+from devworkspace.kube.informer import Timing
+from devworkspace.kube.lease import Elector
+from devworkspace.kube.ratelimit import TokenBucket
+from devworkspace.kube.transport import RetryPolicy
 from devworkspace.kube.workqueue import WorkQueue
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.config import OperatorConfig
 from devworkspace.operator.events import EventRecorder
 from devworkspace.operator.handlers import make_registry, make_settings
 from devworkspace.operator.health import Health
-from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 from devworkspace.operator.login import add_login
 from devworkspace.operator.metrics import Metrics
 from devworkspace.operator.probes import make_probe_app
 from devworkspace.operator.reconciler import Reconciler, RefusedWriteError
+from devworkspace.operator.resync import Resync
 from devworkspace.operator.template_status import TemplateStatusWriter
 
 logger = logging.getLogger(__name__)
 
 MAX_CONNECTIONS: Final = 50
+# Two attempts to renew that hang fit into the time in which a leader must have renewed.
+LEASE_REQUEST_SECONDS: Final = 4.0
+# What workers get at the end for the instance that they hold.
+FINISH_SECONDS: Final = 3.0
+# A dropped line of a child's watch heals after so many resyncs, by a new list.
+RELIST_AFTER_RESYNCS: Final = 15.0
 
 
 class Operator:
-    """One operator process. `ready` is set once every store is complete and the queue is open."""
+    """One operator process, leader or standby.
+
+    `warm` is set once every store is complete, `ready` once it leads, too, and the queue is open.
+    """
 
     def __init__(self, config: OperatorConfig, endpoint: Endpoint) -> None:
         self.config = config
         self._endpoint = endpoint
         self.metrics = Metrics()
+        self.warm = asyncio.Event()
         self.ready = asyncio.Event()
         self._complete = asyncio.Event()
         self._stop = asyncio.Event()
@@ -54,63 +69,110 @@ class Operator:
         self._stop.set()
 
     async def run(self) -> None:
-        """Runs until `stop`, SIGTERM or SIGINT; raises when a watch or Kopf fails for good."""
+        """Runs until `stop`, SIGTERM or SIGINT; raises when a watch or Kopf fails for good.
+
+        `NotLeading` when leadership was lost: a fresh process is the only one that surely remembers no unfinished work.
+        """
         installation = Installation(
             master_key=await asyncio.to_thread(self.config.master_key_file.read_bytes),
             server_namespace=self.config.server_namespace,
             gateway_url=self.config.gateway_url,
         )
-        client = Client(
+        async with self._lease_client() as lease_client:
+            lease = Key(self.config.lease_namespace, self.config.lease_name)
+            elector = Elector(lease_client, lease, identity=self.config.identity, timing=self.config.lease_timing)
+            self.metrics.leading.set_function(elector.is_leading)
+            async with self._client(elector) as client:
+                timing = Timing(relist=RELIST_AFTER_RESYNCS * self.config.resync_seconds)
+                cluster = Cluster(client, installation, self._queue.add, timing=timing)
+                health = Health(cluster, client, every=self.config.resync_seconds)
+                self.metrics.watch(cluster)
+                async with _serving(make_probe_app(health, self.metrics, elector.is_leading), self.config):
+                    await self._run_parts(elector, client=client, cluster=cluster, health=health)
+
+    def _client(self, elector: Elector) -> Client:
+        rate = self.config.kube_api_qps
+        return Client(
             self._endpoint,
             field_manager=names.FIELD_MANAGER,
             limit=MAX_CONNECTIONS,
             user_agent="devworkspace-operator",
             on_request=self.metrics.observe_request,
+            gate=elector.check,
+            rate_limit=TokenBucket(rate=rate, burst=self.config.kube_api_burst) if rate else None,
         )
-        async with client:
-            cluster = Cluster(client, installation, self._queue.add)
-            health = Health(cluster, client, (INSTANCES, TEMPLATES))
-            self.metrics.watch(cluster)
-            async with _serving(make_probe_app(health, self.metrics), self.config):
-                await self._run_parts(client, cluster, health)
 
-    async def _run_parts(self, client: Client, cluster: Cluster, health: Health) -> None:
+    def _lease_client(self) -> Client:
+        """Has connections of its own, so that a renewal never waits behind other requests; the elector repeats."""
+        return Client(
+            self._endpoint,
+            field_manager=names.FIELD_MANAGER,
+            timeout=LEASE_REQUEST_SECONDS,
+            user_agent="devworkspace-operator",
+            on_request=self.metrics.observe_request,
+            retry=RetryPolicy(attempts=1),
+        )
+
+    async def _run_parts(self, elector: Elector, *, client: Client, cluster: Cluster, health: Health) -> None:
+        """Followers know the cluster in every process, writers change it in the one that leads."""
         events = EventRecorder(client, now=clock.now, on_result=self.metrics.observe_event)
         reconciler = Reconciler(client=client, cluster=cluster, events=events, now=clock.now)
-        parts: dict[str, Coroutine[Any, Any, Any]] = {
+        followers: dict[str, Coroutine[Any, Any, Any]] = {
             f"informer of {informer.resource.plural}": informer.run() for informer in cluster.informers
         }
         nodes, warnings = cluster.surroundings.informers
-        parts["informer of nodes"] = nodes.run()
-        parts["informer of events"] = _after(self._complete, warnings.run())
-        parts["kopf"] = self._run_kopf(cluster)
-        parts["queue"] = self._run_queue(cluster, health, reconciler)
-        parts["sweep"] = _after(self.ready, health.run())
-        parts["events"] = _after(self.ready, events.run())
-        parts["template status"] = _after(self.ready, TemplateStatusWriter(client, cluster, now=clock.now).run())
-        parts["stop"] = self._stop.wait()
-        tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
+        followers["informer of nodes"] = nodes.run()
+        followers["informer of events"] = _after(self._complete, warnings.run())
+        followers["kopf"] = self._run_kopf(cluster)
+        followers["sweep"] = self._follow(cluster, health)
+        followers["lease"] = _after(self.warm, elector.run())
+        followers["stop"] = self._stop.wait()
+        writers: dict[str, Coroutine[Any, Any, Any]] = {
+            "queue": self._run_queue(elector, reconciler),
+            "events": _after(self.ready, events.run()),
+            "template status": _after(self.ready, TemplateStatusWriter(client, cluster, now=clock.now).run()),
+            "resync": _after(self.ready, Resync(cluster, every=self.config.resync_seconds).run()),
+        }
+        tasks = {name: asyncio.create_task(part, name=name) for name, part in (followers | writers).items()}
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._hand_over(elector, tasks["queue"], others=[tasks[name] for name in writers] + [tasks["lease"]])
+            await _cancel(tasks.values())
         _raise_failure(done)
+
+    async def _hand_over(
+        self, elector: Elector, workers: "asyncio.Task[None]", *, others: "list[asyncio.Task[Any]]"
+    ) -> None:
+        """Lets the workers finish and gives the Lease back, unless a write is still under way: it could arrive late."""
+        self._queue.shut_down()
+        if self.ready.is_set():
+            await asyncio.wait([workers], timeout=FINISH_SECONDS)
+        finished = workers.done()
+        await _cancel(others)
+        if finished:
+            await elector.release()
 
     async def _run_kopf(self, cluster: Cluster) -> None:
         registry = make_registry(cluster)
         add_login(registry, self._endpoint)
         await kopf.operator(registry=registry, settings=make_settings(), clusterwide=True, standalone=True)
 
-    async def _run_queue(self, cluster: Cluster, health: Health, reconciler: Reconciler) -> None:
+    async def _follow(self, cluster: Cluster, health: Health) -> None:
         await health.wait_synced()
         self._complete.set()
         await cluster.surroundings.wait_tried()
         # The stores live as long as the process; without this every full collection walks all of them.
         gc.freeze()
-        logger.info("all stores are complete, %d workers start", self.config.workers)
+        logger.info("all stores are complete")
         self._take_signals()
+        self.warm.set()
+        await health.run()
+
+    async def _run_queue(self, elector: Elector, reconciler: Reconciler) -> None:
+        """Works off what changed since the start: a standby keeps every instance queued."""
+        await elector.leading.wait()
+        logger.info("leading, %d workers start", self.config.workers)
         self.ready.set()
         await self._queue.run_workers(self.config.workers, lambda key: self._reconcile(reconciler, key))
 
@@ -140,6 +202,12 @@ async def run(config: OperatorConfig) -> None:
     await Operator(config, endpoint).run()
 
 
+async def _cancel(tasks: Iterable["asyncio.Task[Any]"]) -> None:
+    for task in (pending := list(tasks)):
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+
+
 async def _after(event: asyncio.Event, then: Coroutine[Any, Any, None]) -> None:
     try:
         await event.wait()
@@ -152,7 +220,10 @@ async def _after(event: asyncio.Event, then: Coroutine[Any, Any, None]) -> None:
 def _raise_failure(done: set[asyncio.Task[Any]]) -> None:
     """Kopf and `stop` may end by themselves, on a signal or on request; all else works for ever or has failed."""
     for task in done:
-        if (error := task.exception()) is not None:
+        error = task.exception()
+        if isinstance(error, NotLeading):
+            raise error
+        if error is not None:
             raise RuntimeError(f"{task.get_name()} failed: {error}") from error
         if task.get_name() not in ("kopf", "stop"):
             raise RuntimeError(f"{task.get_name()} ended unexpectedly")

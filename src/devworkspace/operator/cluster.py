@@ -21,7 +21,7 @@ from devworkspace.core.template_status import use_of
 from devworkspace.core.timestamps import format_timestamp
 from devworkspace.core.world import Installation, World
 from devworkspace.kube.client import Client
-from devworkspace.kube.informer import Informer
+from devworkspace.kube.informer import Informer, Timing
 from devworkspace.kube.resource import NAMESPACES, NETWORK_POLICIES, PODS, PVCS, SERVICES
 from devworkspace.operator.store import Store
 from devworkspace.operator.surroundings import Surroundings
@@ -43,7 +43,14 @@ C = TypeVar("C", Pod, Service)
 class Cluster:
     """Stores of our two kinds (fed by Kopf) and informers of everything else; `enqueue` is told whose world changed."""
 
-    def __init__(self, client: Client, installation: Installation, enqueue: Callable[[Key], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        installation: Installation,
+        enqueue: Callable[[Key], None],
+        *,
+        timing: Timing | None = None,
+    ) -> None:
         self.installation = installation
         self.instances: Store[WorkspaceInstance] = Store(
             {
@@ -71,6 +78,7 @@ class Cluster:
             label_selector=_OURS,
             indexers={**by_uid, _BY_NODE: _node_name},
             on_change=self._child_changed,
+            timing=timing,
         )
         self.volumes = Informer(
             client,
@@ -79,14 +87,26 @@ class Cluster:
             label_selector=_OURS,
             indexers={**by_uid, _BY_INSTANCE: _instance_annotation},
             on_change=self._volume_changed,
+            timing=timing,
         )
         self.services = Informer(
-            client, SERVICES, Service, label_selector=_OURS, indexers=by_uid, on_change=self._child_changed
+            client,
+            SERVICES,
+            Service,
+            label_selector=_OURS,
+            indexers=by_uid,
+            on_change=self._child_changed,
+            timing=timing,
         )
         self.policies = Informer(
-            client, NETWORK_POLICIES, NetworkPolicy, label_selector=_OURS, on_change=self._policy_changed
+            client,
+            NETWORK_POLICIES,
+            NetworkPolicy,
+            label_selector=_OURS,
+            on_change=self._policy_changed,
+            timing=timing,
         )
-        self.namespaces = Informer(client, NAMESPACES, Namespace, on_change=self._namespace_changed)
+        self.namespaces = Informer(client, NAMESPACES, Namespace, on_change=self._namespace_changed, timing=timing)
         self.surroundings = Surroundings(
             client,
             owner_of=self._owner_of,

@@ -1,16 +1,28 @@
 """What an admin can configure of the operator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from devworkspace.api import names
+from devworkspace.kube.lease import LeaseTiming
 
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorConfig:
-    """`probe_port` serves /metrics, /healthz and /readyz on `probe_host`; `workers` reconcile at the same time."""
+    """`probe_port` serves /metrics, /healthz and /readyz on `probe_host`; `workers` reconcile at the same time.
+
+    `identity` is this process's name in the Lease `lease_namespace`/`lease_name`; no two processes that run at the same
+    time may share one. `kube_api_qps` 0 means no limit. Every instance is looked at again once in `resync_seconds`.
+    """
 
     master_key_file: Path
+    identity: str
+    lease_namespace: str = names.SYSTEM_NAMESPACE
+    lease_name: str = "devworkspace-operator"
+    lease_timing: LeaseTiming = field(default_factory=LeaseTiming)
+    kube_api_qps: float = 500.0
+    kube_api_burst: int = 1000
+    resync_seconds: float = 120.0
     gateway_url: str | None = None
     server_namespace: str = names.SYSTEM_NAMESPACE
     kubeconfig: Path | None = None

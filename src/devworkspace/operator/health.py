@@ -2,66 +2,91 @@
 
 A process that lives on a dead watch is worse than one that died: nothing restarts it, and every status it writes is a
 guess. So a watch without a sign of life fails the liveness probe, and Kopf's watches, which tell no such thing, are
-checked against a list of their own: `Sweep` finds what they missed.
+checked against a list of their own: `Sweep` finds and repairs what they missed. A watch that misses something again by
+the next sweep is dead.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from typing import Final, Generic, NoReturn, TypeVar
 
 from devworkspace.api import names
+from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
-from devworkspace.kube.client import Client
+from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.kube.client import Client, ListResult
 from devworkspace.kube.errors import KubeError
 from devworkspace.kube.resource import Resource
 from devworkspace.operator.cluster import Cluster
+from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 from devworkspace.operator.store import Store
 
 logger = logging.getLogger(__name__)
 
 # Bookmarks come about once a minute and a silent watch is given up after 70 s: three chances.
 STALE_AFTER_SECONDS: Final = 210.0
-SWEEP_SECONDS: Final = 120.0
-# What a watch may lag behind a list before it counts as dead.
+# What a watch may lag behind a list before it counts as having missed something.
 LAG_SECONDS: Final = 20.0
+
+T = TypeVar("T", WorkspaceInstance, WorkspaceTemplate)
 
 
 class Listed(Struct, frozen=True):
     metadata: ObjectMeta
 
 
-class Sweep:
-    """Compares one store that Kopf fills with the API server's own list, and repairs missed deletions."""
+class Sweep(Generic[T]):
+    """Compares one store that Kopf fills with the API server's own list, and repairs it.
+
+    `synced` once the store held all that was listed, `lagging` while the watch misses changes, sweep after sweep.
+    `pause` waits for a watch that lags.
+    """
 
     def __init__(
         self,
         client: Client,
         resource: Resource,
-        store: Store,  # type: ignore[type-arg]
+        type_: type[T],
+        store: Store[T],
         *,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        pause: Callable[[], Awaitable[None]],
     ) -> None:
         self._pause = pause
         self._client = client
         self._resource = resource
-        self._store = store
+        self._type: type[T] = type_
+        self._store: Store[T] = store
+        self._missed_before = False
         self.synced = False
         self.lagging = False
 
     async def run_once(self) -> tuple[Key, ...]:
-        """Lists, waits where the store lags, and returns the keys whose deletion was missed (they are dropped)."""
-        listing = await self._client.list(self._resource, Listed)
-        behind = self._behind(listing.items)
-        if behind and self.synced:
-            await self._pause(LAG_SECONDS)
-            # What was deleted meanwhile is not late: only what is listed still can be.
-            listing = await self._client.list(self._resource, Listed)
-            listed = {item.metadata.uid for item in listing.items}
-            behind = [item for item in self._behind(behind) if item.metadata.uid in listed]
-        self.lagging = self.synced and bool(behind)
-        self.synced = self.synced or not behind
+        """Lists, waits where the store lags, and returns the keys that were missed; they are repaired."""
+        listing: ListResult[Listed] = await self._client.list(self._resource, Listed)
+        late = self._behind(listing.items)
+        healed: tuple[Key, ...] = await self._heal(late) if late and self.synced else ()
+        self.synced = self.synced or not late
+        self.lagging, self._missed_before = bool(healed) and self._missed_before, bool(healed)
+        return (*healed, *self._drop_absent(listing))
+
+    async def _heal(self, late: list[Listed]) -> tuple[Key, ...]:
+        """Puts into the store what the watch does not bring even after a pause; what has gone meanwhile is not late."""
+        await self._pause()
+        if not (late := self._behind(late)):
+            return ()
+        wanted = {item.metadata.uid for item in late}
+        listing: ListResult[T] = await self._client.list(self._resource, self._type)
+        for metadata in listing.unreadable:
+            if metadata.uid in wanted:
+                self._store.skip(metadata)
+        missed = [found for found in listing.items if found.metadata.uid in wanted]
+        for found in missed:
+            self._store.put(found)
+        return tuple(found.metadata.key for found in missed)
+
+    def _drop_absent(self, listing: ListResult[Listed]) -> tuple[Key, ...]:
         missed = self._store.absent_from((item.metadata.key, item.metadata.uid) for item in listing.items)
         # An object that is newer than the list was made after it.
         gone = [known for known in missed if int(known.resource_version) <= int(listing.resource_version)]
@@ -74,23 +99,21 @@ class Sweep:
 
 
 class Health:
-    """Answers the probes from the informers and the sweeps."""
+    """Answers the probes from the informers and the sweeps; sweeps `every` so many seconds."""
 
     def __init__(
         self,
         cluster: Cluster,
         client: Client,
-        resources: tuple[Resource, Resource],
         *,
+        every: float,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        instances, templates = resources
         self._monotonic = monotonic
         self._cluster = cluster
-        self._sweeps = (
-            Sweep(client, instances, cluster.instances),
-            Sweep(client, templates, cluster.templates),
-        )
+        self._every = every
+        self._instances = Sweep(client, INSTANCES, WorkspaceInstance, cluster.instances, pause=self._let_catch_up)
+        self._templates = Sweep(client, TEMPLATES, WorkspaceTemplate, cluster.templates, pause=self._let_catch_up)
 
     def failures(self) -> tuple[str, ...]:
         """Why the process should be restarted; empty while it sees the cluster."""
@@ -102,8 +125,11 @@ class Health:
         ]
         lagging = [
             f"the watch of {plural} misses changes that a list shows"
-            for sweep, plural in zip(self._sweeps, (names.INSTANCE_PLURAL, names.TEMPLATE_PLURAL), strict=True)
-            if sweep.lagging
+            for plural, is_lagging in (
+                (names.INSTANCE_PLURAL, self._instances.lagging),
+                (names.TEMPLATE_PLURAL, self._templates.lagging),
+            )
+            if is_lagging
         ]
         return (*stale, *lagging)
 
@@ -114,7 +140,7 @@ class Health:
             for informer in self._cluster.informers
             if not informer.synced.is_set()
         ]
-        if not all(sweep.synced for sweep in self._sweeps):
+        if not self._has_both():
             pending.append("environments and templates are not listed yet")
         return (*pending, *self.failures())
 
@@ -122,26 +148,37 @@ class Health:
         """Returns when every store holds what the API server lists; decisions before that would be guesses."""
         await asyncio.gather(*(informer.synced.wait() for informer in self._cluster.informers))
         delay = 0.05
-        while not all(sweep.synced for sweep in self._sweeps):
+        while True:
             await self._sweep()
-            if all(sweep.synced for sweep in self._sweeps):
+            if self._has_both():
                 return
             await asyncio.sleep(delay)
             delay = min(delay * 2, 2.0)
 
-    async def run(self) -> None:
+    async def run(self) -> NoReturn:
         """Sweeps for ever; started after `wait_synced`."""
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(self._every)
             await self._sweep()
 
+    def _has_both(self) -> bool:
+        return self._instances.synced and self._templates.synced
+
+    async def _let_catch_up(self) -> None:
+        await asyncio.sleep(min(LAG_SECONDS, self._every))
+
     async def _sweep(self) -> None:
-        for sweep in self._sweeps:
-            try:
-                missed = await sweep.run_once()
-            except KubeError as error:
-                logger.warning("cannot compare the stores with the API server: %s", error)
-                continue
-            for key in missed:
-                logger.warning("the deletion of %s was missed by the watch", key)
-                self._cluster.instance_changed(key)
+        for key in await _missed(self._instances):
+            logger.warning("the watch missed a change of %s", key)
+            self._cluster.instance_changed(key)
+        for key in await _missed(self._templates):
+            # The store itself tells a template's instances.
+            logger.warning("the watch missed a change of template %s", key)
+
+
+async def _missed(sweep: Sweep[T]) -> tuple[Key, ...]:
+    try:
+        return await sweep.run_once()
+    except KubeError as error:
+        logger.warning("cannot compare the stores with the API server: %s", error)
+        return ()

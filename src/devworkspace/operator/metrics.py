@@ -50,6 +50,9 @@ class Metrics:
         self.queue_length = Gauge(
             "devworkspace_queue_length", "Instances that wait for a worker.", registry=self.registry
         )
+        self.leading = Gauge(
+            "devworkspace_operator_leading", "1 in the process that may write, 0 in a standby.", registry=self.registry
+        )
 
     def observe_request(self, verb: str, resource: str, status: int, seconds: float) -> None:
         """One finished request; `status` is 0 where no answer came."""

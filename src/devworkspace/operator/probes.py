@@ -1,5 +1,7 @@
 """The operator's own HTTP endpoint: /metrics for Prometheus, /healthz and /readyz for the kubelet."""
 
+from collections.abc import Callable
+
 from aiohttp import web
 from prometheus_client import generate_latest
 
@@ -7,14 +9,17 @@ from devworkspace.operator.health import Health
 from devworkspace.operator.metrics import Metrics
 
 
-def make_probe_app(health: Health, metrics: Metrics) -> web.Application:
-    """Answers 200 with `ok`, or 503 with one line for each thing that is wrong."""
+def make_probe_app(health: Health, metrics: Metrics, is_leading: Callable[[], bool]) -> web.Application:
+    """Answers 200 with `ok`, or 503 with one line for each thing that is wrong.
+
+    A standby whose stores are complete is ready, and says that it is one.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
-        return _answer(health.failures())
+        return _answer(health.failures(), well="ok")
 
     async def readyz(_: web.Request) -> web.Response:
-        return _answer(health.unready())
+        return _answer(health.unready(), well="ok: leading" if is_leading() else "ok: standby")
 
     async def serve_metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(metrics.registry), content_type="text/plain", charset="utf-8")
@@ -26,7 +31,7 @@ def make_probe_app(health: Health, metrics: Metrics) -> web.Application:
     return app
 
 
-def _answer(problems: tuple[str, ...]) -> web.Response:
+def _answer(problems: tuple[str, ...], *, well: str) -> web.Response:
     if problems:
         return web.Response(status=503, text="\n".join(problems) + "\n")
-    return web.Response(text="ok\n")
+    return web.Response(text=f"{well}\n")

@@ -45,7 +45,7 @@ class Replica:
         self.client = MemoryClient(server)
         self.queue: WorkQueue[Key] = WorkQueue(jitter=lambda: 1.0)
         self.cluster = Cluster(self.client, INSTALLATION, self.queue.add)
-        self._health = Health(self.cluster, self.client, (INSTANCES, TEMPLATES))
+        self._health = Health(self.cluster, self.client, every=120.0)
         self._events = EventRecorder(self.client, now=now, on_result=lambda _: None)
         self._reconciler = Reconciler(client=self.client, cluster=self.cluster, events=self._events, now=now)
         self._tasks: list[asyncio.Task[object]] = []
