@@ -33,7 +33,8 @@ async def test_volumes_outlive_the_definitions_and_are_taken_over(live: Live) ->
 
     kubectl("apply", f"--filename={_CRDS}")
     kubectl("wait", "--for=condition=Established", *(f"customresourcedefinition/{name}" for name in definitions))
-    kubectl("apply", f"--filename={_CRDS / 'examples'}")
+    examples = sorted([*_CRDS.glob("examples/*-template.yaml"), _CRDS / "examples" / "workspace-instance.yaml"])
+    kubectl("apply", *(f"--filename={example}" for example in examples))
     await live.wait_retained(*(volume.metadata.name for volume in volumes.values()), seconds=180)
     for name, volume in volumes.items():
         heir = f"heir-of-{name}"
