@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from devworkspace.kube import config
 from devworkspace.kube.client import Client
 from tests.support.environment import Surroundings, find_surroundings
 from tests.support.live import Live, live_namespace
+from tests.support.witness import REPORT, Witness, witnessing
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +29,16 @@ async def client(surroundings: Surroundings) -> AsyncIterator[Client]:
 async def live(client: Client, surroundings: Surroundings) -> AsyncIterator[Live]:
     async with live_namespace(client, surroundings, f"test-{secrets.token_hex(3)}") as live:
         yield live
+
+
+@pytest.fixture(scope="session")
+def report() -> Path:
+    """The measured delays of this run, one row for each failure."""
+    REPORT.unlink(missing_ok=True)
+    return REPORT
+
+
+@pytest.fixture
+async def witness(live: Live, report: Path) -> AsyncIterator[Witness]:
+    async with witnessing(live, report) as witness:
+        yield witness

@@ -132,6 +132,15 @@ ROWS = {
             "ImagePulled",
         ),
     ),
+    "the image's name is none to the container runtime": (
+        waiting_status("ImageInspectError", 'failed to parse image reference "A/b": invalid reference format'),
+        Finding(
+            "Failed",
+            reasons.IMAGE_NAME_INVALID,
+            f"{IMAGE} is not a valid image name; correct the template.",
+            "ImagePulled",
+        ),
+    ),
     "the image must be on the node and is not": (
         waiting_status("ErrImageNeverPull", "not present with pull policy of Never"),
         Finding(

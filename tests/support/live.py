@@ -12,6 +12,7 @@ from devworkspace.api import names
 from devworkspace.api.children import PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
+from devworkspace.core.conditions import find_condition
 from devworkspace.kube.client import Client
 from devworkspace.kube.errors import NotFound
 from devworkspace.kube.resource import NAMESPACES, PVCS, Resource
@@ -77,6 +78,17 @@ class Live:
             await asyncio.sleep(0.1)
             instance = await self.get(name)
         return instance
+
+    async def wait_ready(self, name: str = "demo", *, seconds: float = 60) -> None:
+        """Waits until the editor answers."""
+        deadline = time.monotonic() + seconds
+        while True:
+            status = (await self.get(name)).status
+            ready = find_condition(status.conditions, "Ready")
+            if ready is not None and ready.status == "True":
+                return
+            assert time.monotonic() < deadline, f"{name} is not ready after {seconds} s: {status.message}"
+            await asyncio.sleep(0.1)
 
     async def wait_gone(self, resource: Resource, name: str, *, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds

@@ -135,7 +135,10 @@ def _shortages(words: str, resources: ContainerResources) -> str:
     return ", ".join(found)
 
 
+_INVALID_NAME: Final = "{image!r} is not a valid image name; correct the template."
 _IMAGE_CAUSES: tuple[tuple[tuple[str, ...], Phase, str, str], ...] = (
+    # Kubernetes finds most such names itself (InvalidImageName) and leaves the others to the container runtime.
+    (("invalid reference format",), "Failed", reasons.IMAGE_NAME_INVALID, _INVALID_NAME),
     (
         ("not found", "manifest unknown", "does not exist", "not present with pull policy"),
         "Failed",
@@ -183,7 +186,7 @@ def _image_not_pulled(pod: Pod) -> Finding | None:
         return Finding(
             "Failed",
             reasons.IMAGE_NAME_INVALID if invalid else reasons.IMAGE_NOT_FOUND,
-            f"{container.image!r} is not a valid image name; correct the template."
+            _INVALID_NAME.format(image=container.image)
             if invalid
             else f"Image {container.image!r} is not on the node and may not be pulled; load it or change the policy.",
             "ImagePulled",

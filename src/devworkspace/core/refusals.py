@@ -36,7 +36,7 @@ _REFUSALS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
         "Ask an admin to change the template or the project's level.",
     ),
     (
-        re.compile(r"ValidatingAdmissionPolicy '(?P<policy>[^']+)' .*?denied request: (?P<words>.+?)\.?$", re.DOTALL),
+        re.compile(r"[pP]olicy '(?P<policy>[^']+)' with binding .*?denied request: (?P<words>.+?)\.?$", re.DOTALL),
         reasons.ADMISSION_REFUSED,
         "Policy {policy!r} of the cluster refuses the {kind} of this environment: {words}. "
         "Correct the template or ask an admin.",
