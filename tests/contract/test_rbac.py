@@ -240,6 +240,7 @@ def test_the_operator_s_lease_is_the_only_one_that_it_may_read_or_change() -> No
 
 async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) -> None:
     async with RecordingApiServer(authorize=lambda _: True) as server, running_pod() as pod:
+        put_template(server)
         put_environment(server, "mine", owner=ADMIN, port=pod.port)
         put_environment(server, "shared", owner="li.wei", port=pod.port)
         async with running_process(tmp_path, server) as process:

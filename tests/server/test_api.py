@@ -189,6 +189,10 @@ class TestTemplates:
 
 
 class TestCreating:
+    @pytest.fixture(autouse=True)
+    def template(self, server: Harness) -> None:
+        server.catalogue.add("python", overrides={"images": ["python:2"], "env": True, "maxStorage": "50Gi"})
+
     async def test_the_whole_request_becomes_an_instance(self, server: Harness, signed_in: Browser) -> None:
         server.rbac.rights.add(MAY_CREATE)
         body = {
@@ -255,19 +259,42 @@ class TestCreating:
 
     async def test_the_clusters_rules_come_back_by_field(self, server: Harness, signed_in: Browser) -> None:
         server.rbac.rights.add(MAY_CREATE)
-        message = "a volume has at least 1Mi: write a number with a unit, such as 10Gi"
+        field, message = "spec.overrides.storage.size", "a volume has at least 1Mi: write a number with a unit"
         server.api.refusal = Invalid(
             status=422,
             reason="Invalid",
-            message=f'spec.overrides.storage.size: Invalid value: "10GB": {message}',
+            message=f'{field}: Invalid value: "10GB": {message}',
             details={
-                "causes": [{"field": "spec.overrides.storage.size", "message": f'Invalid value: "10GB": {message}'}]
+                "causes": [
+                    {"field": field, "message": f"Invalid value: \"10GB\": {field} in body should match '^[0-9]+$'"},
+                    {"field": field, "message": f'Invalid value: "10GB": {message}'},
+                ]
             },
         )
         body = {"name": "demo", "template": "python", "storage": "10GB"}
         answer = await send(server, signed_in, "POST", CREATE, body=body)
         assert answer.status == 422
-        assert answer.json()["errors"] == [{"field": "spec.overrides.storage.size", "message": message}]
+        assert answer.json()["errors"] == [{"field": field, "message": message}]
+        assert answer.json()["detail"] == f"{field}: {message}"
+
+    @pytest.mark.parametrize(
+        ("body", "reason", "word"),
+        [
+            ({"template": "absent"}, "TemplateMissing", "absent"),
+            ({"template": "hidden"}, "TemplateHidden", "hidden"),
+            ({"template": "python", "image": "evil:1"}, "OverrideNotAllowed", "python:2"),
+            ({"template": "python", "storage": "51Gi"}, "OverrideNotAllowed", "50Gi"),
+        ],
+    )
+    async def test_what_the_operator_would_refuse_is_refused_at_once(
+        self, server: Harness, signed_in: Browser, body: dict[str, str], reason: str, word: str
+    ) -> None:
+        server.rbac.rights.add(MAY_CREATE)
+        server.catalogue.add("hidden", state="Hidden")
+        answer = await send(server, signed_in, "POST", CREATE, body={"name": "demo", **body})
+        assert (answer.status, answer.json()["reason"]) == (422, reason)
+        assert word in answer.json()["detail"]
+        assert server.api.created == []
 
     @pytest.mark.parametrize(
         ("refusal", "status"),

@@ -22,7 +22,8 @@ from devworkspace.kube.informer import Informer
 from devworkspace.kube.resource import NAMESPACES, PODS, Resource
 from devworkspace.kube.review import AccessReviewer
 from devworkspace.server.answers import Answers
-from devworkspace.server.api.rooms import Catalogue, InformedCatalogue, Writer, make_api
+from devworkspace.server.api.catalogue import Catalogue, InformedCatalogue
+from devworkspace.server.api.rooms import Writer, make_api
 from devworkspace.server.authorizer import Authorizer, Reviewer
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import ServerConfig, parse_public_url, read_master_key

@@ -14,7 +14,9 @@ from devworkspace.api.meta import Key
 from devworkspace.core.access import Identity
 from devworkspace.core.actions import Action, Rights, find_obstacle
 from devworkspace.core.address import address_id
+from devworkspace.core.resolve import Refusal, resolve
 from devworkspace.kube.resource import Resource
+from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.problems import FieldError, Problem, absent
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import EnvironmentView, View, make_environment_view
@@ -122,7 +124,9 @@ class Environments:
         authorizer: Authorizer,
         lifecycle: Lifecycle,
         writer: Writer,
+        catalogue: Catalogue,
     ) -> None:
+        self._catalogue = catalogue
         self._public = public
         self._table = table
         self._authorizer = authorizer
@@ -187,6 +191,7 @@ class Environments:
         if owner != call.identity.name:
             await self._check_other_owner(call.identity, Key(namespace, wanted.name))
         body = _instance_body(wanted, namespace=namespace, owner=owner)
+        self._check_template(body)
         made = await self._writer.create(INSTANCES, body, WorkspaceInstance, dry_run=call.query.dry_run)
         if not call.query.dry_run:
             self._audit(call, "create", str(made.metadata.key))
@@ -252,6 +257,19 @@ class Environments:
         seen = call.request.headers.get("If-Match")
         if seen is not None and seen.strip('"') != environment.instance.metadata.resource_version:
             raise Problem(412, "It was changed since you read it; read it again and decide anew.")
+
+    def _check_template(self, body: dict[str, Any]) -> None:
+        """Refuses what the operator would leave `Pending`, in its words, before anything is made."""
+        instance = msgspec.convert(body, WorkspaceInstance)
+        template = self._catalogue.template(instance.spec.template_ref)
+        labels = self._catalogue.namespace_labels(instance.metadata.namespace) or {}
+        try:
+            settings = resolve(instance, template, namespace_labels=labels)
+        except ValueError:
+            # A quantity that is none: the API server's rule says what is wrong with it.
+            return
+        if isinstance(settings, Refusal):
+            raise Problem(422, settings.message, reason=settings.reason)
 
     async def _check_other_owner(self, identity: Identity, key: Key) -> None:
         if await self._authorizer.answer(identity, key, SET_OWNER) is not True:

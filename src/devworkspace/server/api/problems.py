@@ -7,6 +7,7 @@ import msgspec
 from devworkspace.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, KubeError, NotFound
 
 RETRY_SECONDS: Final = 2
+_PATTERN: Final = "in body should match"
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -55,7 +56,9 @@ def from_cluster(error: KubeError) -> Problem:
     """What a person is told of an error of the API server; its own words where they are about the request."""
     match error:
         case Invalid():
-            return Problem(422, _sentence(error.message), errors=_field_errors(error))
+            errors = _field_errors(error)
+            detail = "; ".join(f"{found.field}: {found.message}" for found in errors)
+            return Problem(422, detail or _sentence(error.message), errors=errors)
         case AlreadyExists():
             return Problem(409, "An environment with this name exists already; choose another name.")
         case Conflict():
@@ -69,12 +72,14 @@ def from_cluster(error: KubeError) -> Problem:
 
 
 def _field_errors(error: ApiError) -> tuple[FieldError, ...]:
-    causes = error.details.get("causes") or ()
-    return tuple(
+    """The causes; a pattern is left out where a rule says the same in words."""
+    causes = [cause for cause in error.details.get("causes") or () if isinstance(cause, dict)]
+    found = [
         FieldError(field=str(cause.get("field", "")), message=_sentence(str(cause.get("message", ""))))
         for cause in causes
-        if isinstance(cause, dict)
-    )
+    ]
+    in_words = {item.field for item in found if _PATTERN not in item.message}
+    return tuple(item for item in found if _PATTERN not in item.message or item.field not in in_words)
 
 
 def _sentence(text: str) -> str:

@@ -1,16 +1,13 @@
 """Puts the API together."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from aiohttp import web
 
 import devworkspace
-from devworkspace.api.children import Namespace
-from devworkspace.api.meta import Key
-from devworkspace.api.template import WorkspaceTemplate
-from devworkspace.kube.informer import Informer
 from devworkspace.server.api import environments
+from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.environments import Environments
 from devworkspace.server.api.openapi import make_document
 from devworkspace.server.api.person import Person
@@ -28,36 +25,6 @@ class Writer(environments.Writer, Patcher, Protocol):
     """The part of the Kubernetes client that writes."""
 
 
-class Catalogue(Protocol):
-    """Templates and namespaces, as the watches tell them."""
-
-    def templates(self) -> Iterable[WorkspaceTemplate]: ...
-    def template(self, name: str) -> WorkspaceTemplate | None: ...
-    def namespaces(self) -> Iterable[str]: ...
-    def namespace_labels(self, name: str) -> Mapping[str, str] | None: ...
-
-
-class InformedCatalogue:
-    """The catalogue behind two informers."""
-
-    def __init__(self, templates: Informer[WorkspaceTemplate], namespaces: Informer[Namespace]) -> None:
-        self._templates = templates
-        self._namespaces = namespaces
-
-    def templates(self) -> Iterable[WorkspaceTemplate]:
-        return self._templates.values()
-
-    def template(self, name: str) -> WorkspaceTemplate | None:
-        return self._templates.get(Key("", name))
-
-    def namespaces(self) -> Iterable[str]:
-        return [item.metadata.name for item in self._namespaces.values() if item.metadata.deletion_timestamp is None]
-
-    def namespace_labels(self, name: str) -> Mapping[str, str] | None:
-        found = self._namespaces.get(Key("", name))
-        return found.metadata.labels if found is not None else None
-
-
 def make_api(
     *,
     public: PublicAddress,
@@ -69,7 +36,9 @@ def make_api(
     session: Callable[[web.BaseRequest], Session | None],
 ) -> Router:
     """All routes, and the document about them."""
-    rooms = Environments(public=public, table=table, authorizer=authorizer, lifecycle=lifecycle, writer=writer)
+    rooms = Environments(
+        public=public, table=table, authorizer=authorizer, lifecycle=lifecycle, writer=writer, catalogue=catalogue
+    )
     stream = Stream(
         journal=Journal(table),
         authorizer=authorizer,

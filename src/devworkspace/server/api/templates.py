@@ -1,7 +1,6 @@
 """Addresses of the catalogue."""
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Protocol
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -9,6 +8,7 @@ from msgspec import Meta
 from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.resolve import is_offered
+from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.problems import Problem
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import TemplateView, View, make_template_view
@@ -23,14 +23,6 @@ class TemplateQuery(msgspec.Struct, frozen=True, rename="camel"):
 
 class TemplateList(View, frozen=True):
     items: tuple[TemplateView, ...]
-
-
-class Catalogue(Protocol):
-    """What this module needs of `rooms.Catalogue`."""
-
-    def templates(self) -> Iterable[WorkspaceTemplate]: ...
-    def template(self, name: str) -> WorkspaceTemplate | None: ...
-    def namespace_labels(self, name: str) -> Mapping[str, str] | None: ...
 
 
 class Templates:
