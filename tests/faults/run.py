@@ -19,6 +19,7 @@ from tests.faults.plan import Plan
 from tests.faults.process import OperatorProcess, OperatorSetup
 from tests.faults.proxy import FaultProxy, Write
 from tests.faults.request import ApiRequest
+from tests.faults.rights import lease_rights
 from tests.faults.scenario import LIFECYCLE, SIZE, Actor, Step
 from tests.faults.snapshot import Snapshot, count_changes, renamer, take_snapshot
 from tests.faults.truth import GROUP_PATH, Ledger, Truth
@@ -108,6 +109,8 @@ class Run:
         stage, name = self._stage, self._ledger.namespace
         stage.truth.listen(self._ledger)
         await stage.direct.create("/api/v1/namespaces", {"metadata": {"name": name}})
+        for plural, body in lease_rights(name):
+            await stage.direct.create(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{name}/{plural}", body)
         await stage.direct.create(f"{GROUP_PATH}/ideworkspacetemplates", self._template())
         try:
             async with FaultProxy(
@@ -124,6 +127,9 @@ class Run:
                     authority=stage.authority.certificate,
                     token=stage.token,
                     master_key=self._master_key,
+                    # As in a pod: the operator that comes back has the name of the one that was killed. Its Lease is
+                    # its own, because many operators run beside each other here.
+                    environment={"POD_NAME": "operator", "POD_UID": name, "POD_NAMESPACE": name},
                 )
                 async with OperatorProcess(setup) as self._operator:
                     yield
