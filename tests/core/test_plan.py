@@ -50,6 +50,23 @@ def settled(world: World) -> World:
     return replace(world, instance=replace(world.instance, status=status))
 
 
+@pytest.mark.parametrize(
+    ("lost", "kind"),
+    [
+        ({"service": None}, "Service"),
+        ({"policy": None}, "NetworkPolicy"),
+        ({"volumes": ()}, "PersistentVolumeClaim"),
+    ],
+)
+def test_what_was_deleted_by_hand_comes_back_while_the_pod_runs(lost: dict[str, Any], kind: str) -> None:
+    assert groups(make_plan(settled(complete_world(**lost)))) == [[kind]]
+
+
+def test_a_pod_that_is_being_stopped_stays_isolated() -> None:
+    world = complete_world(instance=make_instance(running=False), policy=None, service=None)
+    assert groups(make_plan(world)) == [["NetworkPolicy"]]
+
+
 def test_a_new_instance_gets_status_first_then_its_parts_then_its_pod() -> None:
     plan = make_plan(make_world())
     assert plan.status is not None

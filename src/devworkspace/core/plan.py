@@ -162,18 +162,19 @@ def is_worth_writing(old: InstanceStatus, new: InstanceStatus) -> bool:
 def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Refusal) -> tuple[tuple[Apply, ...], ...]:
     if isinstance(settings, Refusal):
         return ()
-    starts = instance.spec.running and world.pod is None
+    runs = instance.spec.running
+    starts = runs and world.pod is None
     first: list[Apply] = []
     volume = own_volume(world, instance)
-    if volume is not None or starts:
+    if volume is not None or runs:
         first += _apply_changed("PersistentVolumeClaim", render_volume(instance, settings, volume), volume)
-    if world.service is not None or starts:
+    if world.service is not None or runs:
         first += _apply_changed("Service", render_service(instance, settings), world.service)
     if starts or _misses_secret(world.pod, instance):
         credential = environment_credential(world.installation.master_key, instance.metadata.uid)
         # Secrets are never read, so each start writes it: whoever deleted or changed it is put right.
         first.append(Apply("Secret", render_secret(instance, credential), expect_new=False))
-    if starts:
+    if runs or world.pod is not None:
         policy = render_network_policy(
             instance.metadata.namespace, server_namespace=world.installation.server_namespace
         )
