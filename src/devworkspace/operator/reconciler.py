@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from devworkspace.api import names, reasons
 from devworkspace.api.children import NetworkPolicy, PersistentVolumeClaim, Pod, Service
@@ -147,6 +147,11 @@ class Reconciler:
         }
         try:
             written = await self._client.apply_status(INSTANCES, body, WorkspaceInstance)
+            if foreign := _foreign_fields(status, written.status):
+                patch = {"metadata": {"uid": metadata.uid}, "status": dict.fromkeys(foreign)}
+                written = await self._client.merge_patch(
+                    INSTANCES, metadata.key, patch, WorkspaceInstance, subresource="status"
+                )
         except NotFound:
             self._cluster.forget_instance(metadata.key, metadata.uid)
             return False
@@ -237,6 +242,15 @@ class Reconciler:
         plan = make_plan(self._cluster.world(key, self._now()))
         if plan.status is not None:
             await self._write_status(instance, plan.status)
+
+
+def _foreign_fields(wanted: InstanceStatus, stored: InstanceStatus) -> list[str]:
+    """Fields that somebody else set and that are not so; an apply leaves them, because it does not own them."""
+    return [
+        field.encode_name
+        for field in fields(InstanceStatus)
+        if field.name != "last_activity" and getattr(wanted, field.name) is None and getattr(stored, field.name)
+    ]
 
 
 def _is_ours(kind: Kind, metadata: ObjectMeta, instance: WorkspaceInstance | None) -> bool:

@@ -127,7 +127,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(key=_keys, cpu=st.integers(1, 4))
     def resize(self, key: str, cpu: int) -> None:
-        self.world.patch(INSTANCES, _KEYS[key], {"spec": {"overrides": {"resources": {"limits": {"cpu": cpu}}}}})
+        self.world.patch(INSTANCES, _KEYS[key], {"spec": {"overrides": {"resources": {"limits": {"cpu": str(cpu)}}}}})
 
     @rule(key=_keys, name=st.sampled_from(["", "Ada's"]))
     def rename(self, key: str, name: str) -> None:

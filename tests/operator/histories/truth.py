@@ -5,9 +5,10 @@ from typing import Any
 from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.render.policy import POLICY_NAME
+from devworkspace.core.render.secret import SECRET_TYPE
 from devworkspace.kube import resource as kinds
 from devworkspace.operator.kinds import INSTANCES, TEMPLATES
-from tests.operator.histories.judge import Judge, claims, finalizers, label
+from tests.operator.histories.judge import Judge, claims, finalizers, is_marked, label
 from tests.operator.histories.world import Surroundings, key_of
 from tests.support.fake_objects import Object
 
@@ -15,7 +16,7 @@ from tests.support.fake_objects import Object
 def check_truth(world: Surroundings, judge: Judge) -> None:
     """Every status fits the world, nothing is left over, nobody's data is lost or up for grabs."""
     for instance in world.objects(INSTANCES):
-        _check_instance(world, judge, instance)
+        _check_instance(world, instance)
     alive = {instance["metadata"]["uid"] for instance in world.objects(INSTANCES)}
     for resource in (kinds.PODS, kinds.SERVICES, kinds.SECRETS):
         for child in world.objects(resource):
@@ -24,7 +25,7 @@ def check_truth(world: Surroundings, judge: Judge) -> None:
             ours = child["metadata"]["uid"] in judge.ours
             assert owners or not ours or _is_disowned(child), f"{resource.kind} {key_of(child)} has no owner"
     for volume in world.objects(kinds.PVCS):
-        _check_volume(judge, volume, alive)
+        _check_volume(volume, alive)
     for namespace in world.objects(kinds.NAMESPACES):
         _check_policy(world, judge, namespace["metadata"]["name"])
 
@@ -34,7 +35,7 @@ def _is_disowned(child: Object) -> bool:
     return "ownerReferences" not in child["metadata"]
 
 
-def _check_instance(world: Surroundings, judge: Judge, instance: Object) -> None:
+def _check_instance(world: Surroundings, instance: Object) -> None:
     key, spec, status = key_of(instance), instance["spec"], instance.get("status", {})
     assert "deletionTimestamp" not in instance["metadata"], f"the deletion of {key} does not end: {status}"
     if instance["metadata"].get("annotations", {}).get(names.ANNOTATION_PAUSED) == "true":
@@ -45,20 +46,20 @@ def _check_instance(world: Surroundings, judge: Judge, instance: Object) -> None
     said = f"{key} says {status.get('phase')}: {status.get('message')}"
     assert status.get("dataPolicy") == policy, f"{said}; its policy is told as {status.get('dataPolicy')}"
     assert status.get("observedGeneration") == instance["metadata"]["generation"], f"{said}, of another generation"
-    pod = _child(world, judge, kinds.PODS, instance)
+    pod = _child(world, kinds.PODS, instance)
     assert status.get("podName") == (pod["metadata"]["name"] if pod else None), f"{said}; its pod is not told"
     if not spec.get("running", True):
         assert pod is None, f"{said}; it should be stopped and has a pod"
         assert status.get("phase") == "Stopped", f"{said}; it is stopped"
-    elif (reason := _obstacle(world, judge, instance)) is not None and pod is None:
+    elif (reason := _obstacle(world, instance)) is not None and pod is None:
         told = {one["type"]: one["reason"] for one in status.get("conditions", ())}
         assert status.get("phase") == "Pending", f"{said}; it should wait because of {reason}"
         assert reason in told.values(), f"{said}; it should tell {reason}"
     else:
-        _check_running(world, judge, instance, pod, said)
+        _check_running(world, instance, pod, said)
 
 
-def _check_running(world: Surroundings, judge: Judge, instance: Object, pod: Object | None, said: str) -> None:
+def _check_running(world: Surroundings, instance: Object, pod: Object | None, said: str) -> None:
     assert pod is not None, f"{said}; nothing is in the way, and there is no pod"
     assert _is_ready(pod), f"{said}; its pod does not come up: {pod.get('status')}"
     status = instance.get("status", {})
@@ -66,14 +67,23 @@ def _check_running(world: Surroundings, judge: Judge, instance: Object, pod: Obj
     key = key_of(instance)
     name = status.get("pvcName")
     volume = world.server.find(kinds.PVCS, Key(key.namespace, str(name)))
-    assert volume is not None, f"{said}; its volume {name} does not exist"
-    assert label(volume, names.LABEL_INSTANCE_UID) == instance["metadata"]["uid"], f"{said}; on a foreign volume {name}"
-    assert claims(pod) == {name}, f"{said}; its pod uses {claims(pod)}, not {name}"
-    if not _in_the_way(world, judge, instance, (kinds.SERVICES,)):
-        assert _child(world, judge, kinds.SERVICES, instance) is not None, f"{said}; it has no Service"
+    if not _lost_its_volume(world, key, pod):
+        assert volume is not None, f"{said}; its volume {name} does not exist"
+        owner = label(volume, names.LABEL_INSTANCE_UID)
+        assert owner == instance["metadata"]["uid"], f"{said}; on a foreign volume {name}"
+        assert claims(pod) == {name}, f"{said}; its pod uses {claims(pod)}, not {name}"
+    if not _in_the_way(world, instance, (kinds.SERVICES,)):
+        assert _child(world, kinds.SERVICES, instance) is not None, f"{said}; it has no Service"
 
 
-def _obstacle(world: Surroundings, judge: Judge, instance: Object) -> str | None:
+def _lost_its_volume(world: Surroundings, key: Key, pod: Object) -> bool:
+    """Whether the marks were taken from the volume under the pod's feet."""
+    (claim,) = claims(pod)
+    volume = world.server.find(kinds.PVCS, Key(key.namespace, claim))
+    return volume is not None and not is_marked(volume)
+
+
+def _obstacle(world: Surroundings, instance: Object) -> str | None:
     """Why an environment may not start, in the words of the API; the first that counts."""
     spec = instance["spec"]
     template = world.server.find(TEMPLATES, Key("", spec["templateRef"]))
@@ -87,10 +97,10 @@ def _obstacle(world: Surroundings, judge: Judge, instance: Object) -> str | None
         return "OverrideNotAllowed"
     if _adoption_refused(world, instance):
         return "VolumeNotAdoptable"
-    if _in_the_way(world, judge, instance, (kinds.PODS, kinds.PVCS, kinds.SERVICES, kinds.SECRETS)):
+    if _in_the_way(world, instance, (kinds.PODS, kinds.PVCS, kinds.SERVICES, kinds.SECRETS)):
         return "NameConflict"
     policy = world.server.find(kinds.NETWORK_POLICIES, Key(key_of(instance).namespace, POLICY_NAME))
-    if policy is not None and policy["metadata"]["uid"] not in judge.ours:
+    if policy is not None and label(policy, names.LABEL_MANAGED_BY) != names.MANAGED_BY:
         return "NameConflict"
     return None
 
@@ -115,26 +125,24 @@ def _adoption_refused(world: Surroundings, instance: Object) -> bool:
     return not free or annotations.get(names.ANNOTATION_OWNER) != instance["spec"].get("owner")
 
 
-def _in_the_way(world: Surroundings, judge: Judge, instance: Object, resources: tuple[Any, ...]) -> list[str]:
+def _in_the_way(world: Surroundings, instance: Object, resources: tuple[Any, ...]) -> list[str]:
     """Objects under the names of children that are not the operator's, or that lost the marks of being so."""
     found = []
     for resource in resources:
         child = world.server.find(resource, _child_key(instance))
-        if child is not None and not _is_ours(judge, resource, child, instance):
+        if child is not None and not _is_ours(resource, child, instance):
             found.append(f"{resource.kind} {key_of(child)}")
     return found
 
 
-def _is_ours(judge: Judge, resource: Any, child: Object, instance: Object) -> bool:
-    uid = instance["metadata"]["uid"]
-    owned = any(owner["uid"] == uid for owner in child["metadata"].get("ownerReferences") or ())
-    marked = label(child, names.LABEL_INSTANCE_UID) == uid and label(child, names.LABEL_MANAGED_BY) == names.MANAGED_BY
-    return child["metadata"]["uid"] in judge.ours and marked and (owned or resource == kinds.PVCS)
+def _is_ours(resource: Any, child: Object, instance: Object) -> bool:
+    own = is_marked(child) and label(child, names.LABEL_INSTANCE_UID) == instance["metadata"]["uid"]
+    return own and (resource != kinds.SECRETS or child["type"] == SECRET_TYPE)
 
 
-def _child(world: Surroundings, judge: Judge, resource: Any, instance: Object) -> Object | None:
+def _child(world: Surroundings, resource: Any, instance: Object) -> Object | None:
     child = world.server.find(resource, _child_key(instance))
-    return child if child is not None and _is_ours(judge, resource, child, instance) else None
+    return child if child is not None and _is_ours(resource, child, instance) else None
 
 
 def _child_key(instance: Object) -> Key:
@@ -142,7 +150,7 @@ def _child_key(instance: Object) -> Key:
     return Key(key.namespace, f"{key.name}-{instance['metadata']['uid'][:8]}")
 
 
-def _check_volume(judge: Judge, volume: Object, alive: set[str]) -> None:
+def _check_volume(volume: Object, alive: set[str]) -> None:
     uid, retained = label(volume, names.LABEL_INSTANCE_UID), label(volume, names.LABEL_RETAINED)
     marked = uid is not None and names.ANNOTATION_INSTANCE in volume["metadata"].get("annotations", {})
     if marked and uid not in alive and label(volume, names.LABEL_MANAGED_BY) == names.MANAGED_BY:

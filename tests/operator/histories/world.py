@@ -172,6 +172,8 @@ class Surroundings:
         if (instance := self.instance(key)) is None:
             return
         name = POLICY_NAME if resource == kinds.NETWORK_POLICIES else child_name(instance)
+        # With all marks a pod is the environment's pod, and nobody could tell.
+        owned = owned and not (labelled and resource == kinds.PODS)
         self._forge(resource, Key(key.namespace, name), instance, labelled=labelled, owned=owned)
 
     def copy_marks(self, key: Key, resource: Resource, *, annotated: bool) -> None:

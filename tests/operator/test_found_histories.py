@@ -1,0 +1,66 @@
+"""Histories that once ended badly, cut down to what mattered; `settle` holds the end against `truth`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from devworkspace.core.render.policy import POLICY_NAME
+from devworkspace.kube import resource as kinds
+from tests.operator.histories.history import History
+from tests.operator.histories.world import KEYS, key_of
+from tests.support.fake_objects import Object
+
+ADA, BOB, RED = KEYS
+
+
+@pytest.fixture
+def history() -> Iterator[History]:
+    """Ada's environment runs, on a volume that stays."""
+    with History() as history:
+        history.world.create(ADA, template="python", owner="ada")
+        history.settle()
+        yield history
+
+
+def only(history: History, resource: kinds.Resource) -> Object:
+    (found,) = history.world.objects(resource)
+    return found
+
+
+def test_a_copied_service_is_not_taken_for_ones_own(history: History) -> None:
+    history.world.copy_marks(ADA, kinds.SERVICES, annotated=False)
+    history.settle()
+
+
+def test_a_copied_manifest_of_a_volume_is_not_taken_for_ones_own(history: History) -> None:
+    history.world.copy_marks(ADA, kinds.PVCS, annotated=True)
+    copy = history.world.pick(kinds.PVCS, 0)
+    history.world.remove(kinds.PVCS, key_of(only(history, kinds.PODS)))
+    history.world.edit(ADA, running=False)
+    history.settle()
+    history.world.edit(ADA, running=True)
+    history.settle()
+    assert copy is not None
+    after = history.server.find(kinds.PVCS, key_of(copy))
+    assert after is not None
+    assert after["metadata"] == {
+        **copy["metadata"],
+        "resourceVersion": after["metadata"]["resourceVersion"],
+        "finalizers": after["metadata"]["finalizers"],
+    }
+
+
+@pytest.mark.parametrize("resource", [kinds.SERVICES, kinds.NETWORK_POLICIES])
+def test_what_was_deleted_by_hand_comes_back_while_the_pod_runs(history: History, resource: kinds.Resource) -> None:
+    pod = only(history, kinds.PODS)
+    history.world.remove(resource, key_of(only(history, resource)))
+    history.settle()
+    assert only(history, resource)["metadata"]["name"] in (pod["metadata"]["name"], POLICY_NAME)
+    assert only(history, kinds.PODS)["metadata"]["uid"] == pod["metadata"]["uid"]
+
+
+def test_a_forged_field_of_the_status_is_taken_out(history: History) -> None:
+    history.world.edit(ADA, running=False)
+    history.settle()
+    history.world.forge_status(ADA, {"podName": "forged", "phase": "Running"})
+    history.settle()
