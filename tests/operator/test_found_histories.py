@@ -6,6 +6,7 @@ import pytest
 
 from devworkspace.core.render.policy import POLICY_NAME
 from devworkspace.kube import resource as kinds
+from devworkspace.operator.kinds import INSTANCES
 from tests.operator.histories.history import History
 from tests.operator.histories.world import KEYS, key_of
 from tests.support.fake_objects import Object
@@ -64,3 +65,14 @@ def test_a_forged_field_of_the_status_is_taken_out(history: History) -> None:
     history.settle()
     history.world.forge_status(ADA, {"podName": "forged", "phase": "Running"})
     history.settle()
+
+
+def test_the_policy_goes_when_the_last_environment_went_while_the_operator_was_away(history: History) -> None:
+    history.world.remove(kinds.PVCS, key_of(only(history, kinds.PVCS)))
+    history.world.edit(ADA, running=False)
+    history.settle()
+    history.crash(commits=lambda _: False)
+    history.world.remove(INSTANCES, ADA)
+    history.world.collect_garbage()
+    history.settle()
+    assert history.world.objects(kinds.NETWORK_POLICIES) == []

@@ -225,8 +225,13 @@ class Cluster:
 
     def _policy_changed(self, old: NetworkPolicy | None, new: NetworkPolicy | None) -> None:
         policy = new if new is not None else old
-        if policy is not None:
-            self._enqueue_namespace(policy.metadata.namespace)
+        if policy is None:
+            return
+        namespace = policy.metadata.namespace
+        self._enqueue_namespace(namespace)
+        if self.instances.count(namespace) == 0:
+            # The last environment went while nobody looked; a round of nobody's takes the policy away.
+            self._enqueue(policy.metadata.key)
 
     def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
         if old is not None and new is not None and old.metadata.labels != new.metadata.labels:

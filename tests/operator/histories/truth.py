@@ -38,7 +38,7 @@ def _is_disowned(child: Object) -> bool:
 def _check_instance(world: Surroundings, instance: Object) -> None:
     key, spec, status = key_of(instance), instance["spec"], instance.get("status", {})
     assert "deletionTimestamp" not in instance["metadata"], f"the deletion of {key} does not end: {status}"
-    if instance["metadata"].get("annotations", {}).get(names.ANNOTATION_PAUSED) == "true":
+    if _is_paused(instance):
         return
     held = names.FINALIZER_DELETE_VOLUME in finalizers(instance)
     policy = spec.get("dataPolicy", "Retain")
@@ -163,8 +163,18 @@ def _check_policy(world: Surroundings, judge: Judge, namespace: str) -> None:
         marked = policy is not None and label(policy, names.LABEL_MANAGED_BY) == names.MANAGED_BY
         assert not marked, f"namespace {namespace} has no environment left, and still its policy"
         return
-    pods = [pod for pod in world.objects(kinds.PODS, namespace) if pod["metadata"]["uid"] in judge.ours]
+    paused = {one["metadata"]["uid"] for one in world.objects(INSTANCES, namespace) if _is_paused(one)}
+    pods = [
+        pod
+        for pod in world.objects(kinds.PODS, namespace)
+        if pod["metadata"]["uid"] in judge.ours and label(pod, names.LABEL_INSTANCE_UID) not in paused
+    ]
     assert not pods or policy is not None, f"the pods of namespace {namespace} are not isolated"
+
+
+def _is_paused(instance: Object) -> bool:
+    paused: bool = instance["metadata"].get("annotations", {}).get(names.ANNOTATION_PAUSED) == "true"
+    return paused
 
 
 def _is_ready(pod: Object) -> bool:
