@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from devworkspace.api import names
 from devworkspace.core.render.policy import POLICY_NAME
 from devworkspace.kube import resource as kinds
 from devworkspace.operator.kinds import INSTANCES
@@ -76,3 +77,20 @@ def test_the_policy_goes_when_the_last_environment_went_while_the_operator_was_a
     history.world.collect_garbage()
     history.settle()
     assert history.world.objects(kinds.NETWORK_POLICIES) == []
+
+
+def test_a_refused_child_does_not_hold_up_marks_and_finalizers(history: History) -> None:
+    volume = key_of(only(history, kinds.PVCS))
+    history.world.edit(ADA, dataPolicy="Delete", running=False)
+    history.settle()
+    history.world.squat(ADA, kinds.PODS, labelled=False, owned=False)
+    history.world.edit(ADA, dataPolicy="Retain", running=True)
+    history.settle()
+    history.world.remove(INSTANCES, ADA)
+    history.world.collect_garbage()
+    history.world.create(ADA, template="python", owner="ada")
+    history.world.exhausted.add(ADA.namespace)
+    for _ in range(3):
+        history.deliver_all()
+        history.answer_all()
+    assert names.LABEL_RETAINED in history.server.store.get(kinds.PVCS, volume)["metadata"]["labels"]

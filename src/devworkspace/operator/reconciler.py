@@ -98,15 +98,16 @@ class Reconciler:
             return
         for deletion in plan.delete:
             await self._delete(key, instance, deletion)
-        if instance is not None and plan.adopt is not None:
-            await self._volumes.adopt(instance, plan.adopt)
-        refusals = [refusal for group in plan.apply for refusal in await self._apply_group(instance, group)]
         for retain in plan.retain:
             await self._volumes.retain(key.namespace, retain)
         if instance is not None and plan.delete_volume is not None:
             await self._volumes.delete(instance, plan.delete_volume)
         if instance is not None and plan.release:
             await self._set_finalizer(instance, held=False)
+        # Last, because they may be refused for as long as a quota is used up or a name is taken.
+        if instance is not None and plan.adopt is not None:
+            await self._volumes.adopt(instance, plan.adopt)
+        refusals = [refusal for group in plan.apply for refusal in await self._apply_group(instance, group)]
         if refusals:
             raise RefusedWriteError(refusals[0])
 
