@@ -13,6 +13,7 @@ from devworkspace.core.render.policy import POLICY_NAME
 from devworkspace.core.world import World
 from tests.support.builders import (
     CHILD,
+    UID,
     all_applies,
     applied,
     make_instance,
@@ -198,7 +199,9 @@ def test_a_refused_template_makes_nothing_and_deletes_nothing() -> None:
 def test_a_gone_instance_leaves_its_volume_marked_and_listed() -> None:
     volume = make_volume()
     plan = make_plan(make_world(instance=None, left_volumes=(volume,)))
-    assert plan == Plan(retain=(Retain(name=CHILD, uid="pvc-uid", at="2026-11-24T12:00:00Z"),))
+    assert plan == Plan(
+        retain=(Retain(name=CHILD, uid="pvc-uid", resource_version="5", instance_uid=UID, at="2026-11-24T12:00:00Z"),)
+    )
     marked = make_volume(retained=True)
     assert make_plan(make_world(instance=None, left_volumes=(marked,))) == Plan()
 

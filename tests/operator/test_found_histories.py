@@ -94,3 +94,30 @@ def test_a_refused_child_does_not_hold_up_marks_and_finalizers(history: History)
         history.deliver_all()
         history.answer_all()
     assert names.LABEL_RETAINED in history.server.store.get(kinds.PVCS, volume)["metadata"]["labels"]
+
+
+def test_an_environment_whose_owner_changed_their_mind_is_not_taken_for_gone(history: History) -> None:
+    history.world.edit(ADA, dataPolicy="Delete")
+    history.settle()
+    history.world.edit(ADA, dataPolicy="Retain")
+    assert history.leader is not None
+    history.leader.deliver(INSTANCES)
+    history.answer_all()
+    assert history.leader.cluster.instances.get(ADA) is not None
+    history.settle()
+    assert names.LABEL_RETAINED not in only(history, kinds.PVCS)["metadata"]["labels"]
+
+
+def test_a_new_leader_that_has_not_heard_of_an_environment_does_not_mark_its_volume(history: History) -> None:
+    history.stand_by()
+    history.world.create(BOB, template="python", owner="bob")
+    assert history.leader is not None
+    history.leader.deliver(INSTANCES)
+    history.answer_all()
+    history.crash(commits=lambda _: False)
+    history.start()
+    history.leader.deliver(kinds.PVCS)
+    history.answer_all()
+    assert len(history.world.objects(kinds.PVCS)) == 2
+    for volume in history.world.objects(kinds.PVCS):
+        assert names.LABEL_RETAINED not in volume["metadata"]["labels"]

@@ -55,10 +55,12 @@ class Delete(Struct, frozen=True):
 
 
 class Retain(Struct, frozen=True):
-    """Marks a volume whose instance is gone, so that it can be listed and adopted."""
+    """Marks a volume whose instance is gone, so that it can be listed and adopted; holds for this version only."""
 
     name: str
     uid: str
+    resource_version: str
+    instance_uid: str
     at: str
 
 
@@ -145,7 +147,13 @@ def _plan_deletion(world: World, instance: WorkspaceInstance) -> Plan:
 
 def _retains(world: World) -> tuple[Retain, ...]:
     return tuple(
-        Retain(name=volume.metadata.name, uid=volume.metadata.uid, at=format_timestamp(world.now))
+        Retain(
+            name=volume.metadata.name,
+            uid=volume.metadata.uid,
+            resource_version=volume.metadata.resource_version,
+            instance_uid=volume.metadata.labels.get(names.LABEL_INSTANCE_UID, ""),
+            at=format_timestamp(world.now),
+        )
         for volume in world.left_volumes
         if names.LABEL_RETAINED not in volume.metadata.labels and volume.metadata.deletion_timestamp is None
     )

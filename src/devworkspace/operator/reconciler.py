@@ -99,7 +99,7 @@ class Reconciler:
         for deletion in plan.delete:
             await self._delete(key, instance, deletion)
         for retain in plan.retain:
-            await self._volumes.retain(key.namespace, retain)
+            await self._volumes.retain(key, retain)
         if instance is not None and plan.delete_volume is not None:
             await self._volumes.delete(instance, plan.delete_volume)
         if instance is not None and plan.release:
@@ -129,7 +129,7 @@ class Reconciler:
             written = await self._client.merge_patch(INSTANCES, metadata.key, patch, WorkspaceInstance)
         except (NotFound, Invalid):
             return False
-        if held or finalizers:
+        if metadata.deletion_timestamp is None or finalizers:
             self._cluster.instances.put(written)
         else:
             self._cluster.forget_instance(metadata.key, metadata.uid)

@@ -101,19 +101,26 @@ class Volumes:
         message = f"Volume {adopt.name}, left by an earlier environment, was taken over with its data."
         self._events.record(instance.metadata, Transition("Normal", reasons.VOLUME_ADOPTED, message))
 
-    async def retain(self, namespace: str, retain: Retain) -> None:
+    async def retain(self, instance: Key, retain: Retain) -> None:
+        """Marks a left volume, unless its instance lives: caches of two kinds need not be equally new."""
+        living = await self._find(INSTANCES, instance, WorkspaceInstance)
+        if living is not None and living.metadata.uid == retain.instance_uid:
+            return
         patch = {
             "metadata": {
                 "uid": retain.uid,
+                # Whoever took the volume over meanwhile has it.
+                "resourceVersion": retain.resource_version,
                 "labels": {names.LABEL_RETAINED: "true"},
                 "annotations": {names.ANNOTATION_RETAINED_AT: retain.at},
             }
         }
+        key = Key(instance.namespace, retain.name)
         try:
-            volume = await self._client.merge_patch(PVCS, Key(namespace, retain.name), patch, PersistentVolumeClaim)
+            volume = await self._client.merge_patch(PVCS, key, patch, PersistentVolumeClaim)
         except (NotFound, Conflict):
             return
-        logger.info("volume %s/%s is retained", namespace, retain.name)
+        logger.info("volume %s is retained", key)
         self._cluster.remember(volume)
 
     async def _is_torn_down(self, namespace: str) -> bool:

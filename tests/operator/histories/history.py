@@ -121,6 +121,7 @@ class History:
         self.run()
 
     def answer_all(self) -> None:
+        self.run()
         for _ in range(_REQUESTS_AT_ONCE):
             if not self.server.waiting:
                 return
