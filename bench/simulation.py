@@ -38,7 +38,7 @@ from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 
 ACCOUNT: Final = "devworkspace-operator"
 TEMPLATE: Final = "bench"
-NODES: Final = 20
+NODES: Final = 5
 _PROGRAMS: Final = ("kubernetes", "kwok", "devcluster")
 _CONFIG: Final = Path(__file__).parent / "kwok.yaml"
 _NODE_RESOURCE: Final = Resource("", "v1", "nodes", "Node", namespaced=False)
