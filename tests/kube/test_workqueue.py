@@ -26,6 +26,38 @@ async def test_keys_come_in_order_and_repeats_cost_nothing() -> None:
     assert [await queue.get() for _ in range(3)] == ["a", "b", "c"]
 
 
+async def test_what_is_urgent_overtakes_the_bulk_but_not_for_ever() -> None:
+    queue = queue_of()
+    for key in ("bulk-1", "bulk-2", "bulk-3"):
+        queue.add(key)
+    for number in range(6):
+        queue.add(f"urgent-{number}", urgent=True)
+    order = [await queue.get() for _ in range(9)]
+    assert order == [*(f"urgent-{n}" for n in range(4)), "bulk-1", "urgent-4", "urgent-5", "bulk-2", "bulk-3"]
+
+
+async def test_a_waiting_key_that_becomes_urgent_changes_the_lane_and_comes_once() -> None:
+    queue = queue_of()
+    for key in ("a", "b", "c"):
+        queue.add(key)
+    queue.add("c", urgent=True)
+    queue.add("c")
+    assert len(queue) == 3
+    assert [await queue.get() for _ in range(3)] == ["c", "a", "b"]
+    assert len(queue) == 0
+
+
+async def test_a_key_that_becomes_urgent_while_processed_comes_back_urgent() -> None:
+    queue = queue_of()
+    queue.add("a")
+    assert await queue.get() == "a"
+    queue.add("b")
+    queue.add("a", urgent=True)
+    queue.add("a")
+    queue.done("a")
+    assert [await queue.get() for _ in range(2)] == ["a", "b"]
+
+
 async def test_a_key_added_while_processed_waits_for_done_and_comes_once() -> None:
     queue = queue_of()
     queue.add("a")

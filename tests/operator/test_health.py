@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.kube.client import Client
+from devworkspace.kube.workqueue import WorkQueue
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.health import STALE_AFTER_SECONDS, Health, Sweep
 from devworkspace.operator.kinds import INSTANCES
@@ -126,7 +127,7 @@ async def test_a_missed_deletion_is_repaired() -> None:
 async def test_a_silent_watch_fails_the_liveness_probe() -> None:
     async with FakeApiServer() as server, client_of(server) as client:
         later = 0.0
-        cluster = Cluster(client, INSTALLATION, lambda _: None)
+        cluster = Cluster(client, INSTALLATION, WorkQueue[Key]().add)
         state = Health(cluster, client, every=120.0, monotonic=lambda: time.monotonic() + later)
         assert "pods are not listed yet" in state.unready()
         async with running(cluster.pods):

@@ -4,19 +4,24 @@ A key is in at most one of three states: *queued* (waiting), *processing* (a wor
 (it was added again meanwhile and will be queued once more when the worker is done). So no two workers ever hold the
 same key, repeats of a waiting key cost nothing, and no change that arrives during processing is lost.
 
+There are two lanes. What somebody waits for now is *urgent* and overtakes what comes in bulk: the news that an
+environment answers must not stand behind three hundred that were created at once. The bulk still gets every fifth turn.
+
 Everything runs in one event loop; no method but `get` waits.
 """
 
 import asyncio
 import logging
 import random
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 from devworkspace.kube.errors import ApiError, KubeError
 
 K = TypeVar("K", bound=Hashable)
+
+_OVERTAKE_AT_MOST: Final = 4
 
 log: Final = logging.getLogger("devworkspace.kube")
 
@@ -39,10 +44,13 @@ class WorkQueue(Generic[K]):
         self._base_delay = base_delay
         self._max_delay = max_delay
         self._jitter = jitter
-        self._ready: deque[K] = deque()
-        self._queued: set[K] = set()
+        # Ordered, and a key can be taken out of the middle when it becomes urgent.
+        self._bulk: OrderedDict[K, None] = OrderedDict()
+        self._urgent: OrderedDict[K, None] = OrderedDict()
+        self._overtaken = 0
         self._processing: set[K] = set()
-        self._dirty: set[K] = set()
+        # Whether the key is urgent by now.
+        self._dirty: dict[K, bool] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
         self._waiters: deque[asyncio.Future[None]] = deque()
@@ -50,23 +58,31 @@ class WorkQueue(Generic[K]):
 
     def __len__(self) -> int:
         """Return how many keys wait for a worker; delayed keys do not count."""
-        return len(self._ready)
+        return len(self._bulk) + len(self._urgent)
 
     @property
     def delayed(self) -> int:
         """How many keys wait for their time."""
         return len(self._timers)
 
-    def add(self, key: K) -> None:
-        """Queue `key` now, unless it is queued already; while it is processed, queue it for afterwards."""
-        if self._down or key in self._queued:
+    def add(self, key: K, *, urgent: bool = False) -> None:
+        """Queue `key` now, unless it is queued already; while it is processed, queue it for afterwards.
+
+        A key that waits in the bulk and becomes urgent changes the lane; it never changes back.
+        """
+        if self._down or key in self._urgent:
             return
         if key in self._processing:
-            self._dirty.add(key)
+            self._dirty[key] = urgent or self._dirty.get(key, False)
             return
-        self._queued.add(key)
-        self._ready.append(key)
-        self._wake_one()
+        waited = key in self._bulk
+        if urgent:
+            self._bulk.pop(key, None)
+            self._urgent[key] = None
+        elif not waited:
+            self._bulk[key] = None
+        if not waited:
+            self._wake_one()
 
     def add_after(self, key: K, seconds: float) -> None:
         """Queue `key` in `seconds`. Of several due times of a key the earliest wins."""
@@ -97,14 +113,14 @@ class WorkQueue(Generic[K]):
 
     async def get(self) -> K:
         """Wait for a key and mark it as being processed; every `get` needs its `done`. Raises `ShutDown`."""
-        while not self._ready and not self._down:
+        while not len(self) and not self._down:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             try:
                 await waiter
             except asyncio.CancelledError:
                 # The wake-up meant for this cancelled worker must reach another one.
-                if waiter.done() and not waiter.cancelled() and self._ready:
+                if waiter.done() and not waiter.cancelled() and len(self):
                     self._wake_one()
                 raise
             finally:
@@ -112,17 +128,22 @@ class WorkQueue(Generic[K]):
                     self._waiters.remove(waiter)
         if self._down:
             raise ShutDown
-        key = self._ready.popleft()
-        self._queued.discard(key)
+        key, _ = self._next_lane().popitem(last=False)
         self._processing.add(key)
         return key
+
+    def _next_lane(self) -> OrderedDict[K, None]:
+        if not self._urgent or (self._bulk and self._overtaken >= _OVERTAKE_AT_MOST):
+            self._overtaken = 0
+            return self._bulk
+        self._overtaken += 1
+        return self._urgent
 
     def done(self, key: K) -> None:
         """Release `key`; if it was added meanwhile, it is queued again."""
         self._processing.discard(key)
         if key in self._dirty:
-            self._dirty.discard(key)
-            self.add(key)
+            self.add(key, urgent=self._dirty.pop(key))
 
     def shut_down(self) -> None:
         """Hand out nothing more. What waits is dropped: a level-triggered start finds it again."""
@@ -130,8 +151,8 @@ class WorkQueue(Generic[K]):
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        self._ready.clear()
-        self._queued.clear()
+        self._bulk.clear()
+        self._urgent.clear()
         self._dirty.clear()
         while self._waiters:
             self._wake_one()

@@ -1,9 +1,9 @@
 """Everything that the operator knows of the cluster, and the World of one instance cut out of it."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -40,6 +40,12 @@ Child = Pod | PersistentVolumeClaim | Service | NetworkPolicy
 C = TypeVar("C", Pod, Service)
 
 
+class Enqueue(Protocol):
+    """Takes note of an instance that must be looked at; `urgent` where somebody waits for the outcome now."""
+
+    def __call__(self, key: Key, *, urgent: bool = False) -> None: ...
+
+
 class Cluster:
     """Stores of our two kinds (fed by Kopf) and informers of everything else; `enqueue` is told whose world changed."""
 
@@ -47,7 +53,7 @@ class Cluster:
         self,
         client: Client,
         installation: Installation,
-        enqueue: Callable[[Key], None],
+        enqueue: Enqueue,
         *,
         timing: Timing | None = None,
     ) -> None:
@@ -77,7 +83,7 @@ class Cluster:
             Pod,
             label_selector=_OURS,
             indexers={**by_uid, _BY_NODE: _node_name},
-            on_change=self._child_changed,
+            on_change=self._pod_changed,
             timing=timing,
         )
         self.volumes = Informer(
@@ -207,14 +213,17 @@ class Cluster:
             for instance in self.instances.by_index(_BY_TEMPLATE, key.name):
                 self._enqueue(instance.metadata.key)
 
-    def _child_changed(self, old: Child | None, new: Child | None) -> None:
+    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        if old is not None and new is None:
+            self._deleted_pods.discard(old.metadata.uid)
+        # What has become of a pod is what a person looks at; that one was made is news to nobody.
+        self._child_changed(old, new, urgent=old is not None)
+
+    def _child_changed(self, old: Child | None, new: Child | None, *, urgent: bool = False) -> None:
         child = new if new is not None else old
-        if child is None:
-            return
-        if new is None:
-            self._deleted_pods.discard(child.metadata.uid)
-        name = child.metadata.labels.get(names.LABEL_INSTANCE, "")
-        self._enqueue(Key(child.metadata.namespace, name))
+        if child is not None:
+            name = child.metadata.labels.get(names.LABEL_INSTANCE, "")
+            self._enqueue(Key(child.metadata.namespace, name), urgent=urgent)
 
     def _volume_changed(self, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None) -> None:
         self._child_changed(old, new)
