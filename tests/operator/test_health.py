@@ -3,6 +3,8 @@
 import time
 from collections.abc import Awaitable, Callable
 
+from msgspec.structs import replace
+
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.kube.client import Client
@@ -31,19 +33,23 @@ async def test_a_store_that_holds_what_is_listed_is_in_step() -> None:
     async with FakeApiServer() as server, client_of(server) as client:
         put_instance(server)
         store: Store[WorkspaceInstance] = Store()
-        for instance in (await client.list(INSTANCES, WorkspaceInstance)).items:
-            store.put(instance)
         sweep = sweep_of(client, store)
+        await sweep.fill()
         assert await sweep.run_once() == ()
-        assert (sweep.synced, sweep.lagging) == (True, False)
+        assert not sweep.lagging
 
 
-async def test_a_store_is_not_complete_before_it_holds_what_is_listed() -> None:
+async def test_a_list_completes_the_store_and_the_watch_then_tells_nothing_new() -> None:
     async with FakeApiServer() as server, client_of(server) as client:
         put_instance(server)
-        sweep = sweep_of(client, Store())
-        await sweep.run_once()
+        store: Store[WorkspaceInstance] = Store()
+        sweep = sweep_of(client, store)
         assert not sweep.synced
+        await sweep.fill()
+        assert sweep.synced
+        (listed,) = store.values()
+        assert not store.hear(listed)
+        assert store.hear(replace(listed, metadata=replace(listed.metadata, resource_version="900000")))
 
 
 async def test_what_a_watch_missed_is_put_into_the_store() -> None:

@@ -36,8 +36,12 @@ async def rounds_of(count: int, *, every: float, pauses: int) -> tuple[list[str]
             raise Enough
         waited.append(seconds)
 
+    def wake(key: Key, *, urgent: bool = False) -> None:
+        assert not urgent
+        woken.append(key.name)
+
     async with FakeApiServer() as server, client_of(server) as client:
-        cluster = Cluster(client, INSTALLATION, lambda key: woken.append(key.name))
+        cluster = Cluster(client, INSTALLATION, wake)
         for number in range(count):
             cluster.instances.put(make_instance(f"n{number}", metadata={"uid": f"u{number}"}))
         try:

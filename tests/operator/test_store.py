@@ -32,6 +32,25 @@ def test_a_successor_of_the_same_name_replaces_whatever_its_version() -> None:
     assert store_with(at_version(10), successor).get(KEY) is successor
 
 
+def test_a_state_is_reported_once_however_many_tell_it() -> None:
+    store = store_with()
+    assert [store.hear(at_version(version)) for version in (10, 10, 9, 11)] == [True, False, False, True]
+
+
+def test_the_answer_to_an_own_write_does_not_silence_the_report_of_what_others_wrote() -> None:
+    store = store_with()
+    store.hear(at_version(10))
+    store.put(at_version(12))
+    assert [store.hear(at_version(version)) for version in (11, 12)] == [True, True]
+
+
+def test_a_successor_is_reported_whatever_its_version() -> None:
+    store = store_with()
+    store.hear(at_version(10))
+    store.drop(KEY, UID)
+    assert store.hear(at_version(3, uid="other"))
+
+
 def test_a_late_deletion_does_not_take_the_successor() -> None:
     store = store_with(at_version(10, uid="new"))
     store.drop(KEY, "old")

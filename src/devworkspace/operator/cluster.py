@@ -202,6 +202,11 @@ class Cluster:
     def instance_changed(self, key: Key) -> None:
         self._enqueue(key)
 
+    def everything_changed(self) -> None:
+        """For a start: queues every instance, first those that nobody has looked at since their owner changed them."""
+        for instance in sorted(self.instances.values(), key=_is_observed):
+            self._enqueue(instance.metadata.key)
+
     def _instance_stored(self, _: Key, old: WorkspaceInstance | None, new: WorkspaceInstance | None) -> None:
         if old is None or new is None or use_of(old) != use_of(new):
             self.uses_changed.set()
@@ -287,6 +292,10 @@ def _child_name(instance: WorkspaceInstance) -> Iterator[str]:
 def _node_name(pod: Pod) -> Iterator[str]:
     if pod.spec.node_name is not None:
         yield pod.spec.node_name
+
+
+def _is_observed(instance: WorkspaceInstance) -> bool:
+    return instance.status.observed_generation == instance.metadata.generation
 
 
 def _uid_label(child: Child) -> Iterator[str]:

@@ -68,15 +68,15 @@ def make_registry(cluster: Cluster) -> kopf.OperatorRegistry:
 
 
 def take_instance(cluster: Cluster, event: kopf.RawEvent) -> None:
-    """Stores what a watch or a list reported of an instance, and queues it."""
+    """Stores what a watch reported of an instance, and queues it unless a list told it before."""
     instance = _decode(event, WorkspaceInstance, cluster.instances)
     if instance is None:
         return
     key = instance.metadata.key
     if event["type"] == "DELETED":
         cluster.forget_instance(key, instance.metadata.uid)
-    else:
-        cluster.instances.put(instance)
+    elif not cluster.instances.hear(instance):
+        return
     cluster.instance_changed(key)
 
 
@@ -88,7 +88,7 @@ def take_template(cluster: Cluster, event: kopf.RawEvent) -> None:
     if event["type"] == "DELETED":
         cluster.templates.drop(Key("", template.metadata.name), template.metadata.uid)
     else:
-        cluster.templates.put(template)
+        cluster.templates.hear(template)
 
 
 T = TypeVar("T", WorkspaceInstance, WorkspaceTemplate)

@@ -39,6 +39,7 @@ class Store(Generic[T]):
         self._on_change = on_change
         self._index: Index[T] = Index({**(indexers or {}), _BY_NAMESPACE: lambda known: (known.metadata.namespace,)})
         self._unreadable: dict[Key, Unreadable] = {}
+        self._heard: dict[Key, int] = {}
 
     def get(self, key: Key) -> T | None:
         return self._objects.get(key)
@@ -68,6 +69,18 @@ class Store(Generic[T]):
                 del self._unreadable[key]
             self._changed(key, old, new)
 
+    def hear(self, new: T) -> bool:
+        """Takes what a watch or a list reported, and tells whether it is the first to report this state.
+
+        The answer to an own write comes through `put` and is no report: behind it may stand somebody else's change.
+        """
+        self.put(new)
+        key, version = new.metadata.key, _version(new)
+        if self._heard.get(key, -1) >= version:
+            return False
+        self._heard[key] = version
+        return True
+
     def version(self, key: Key) -> int:
         """The newest version that the watch reported under this name, 0 for none."""
         seen: tuple[Named | None, ...] = (self._unreadable.get(key), self._objects.get(key))
@@ -85,6 +98,7 @@ class Store(Generic[T]):
 
     def drop(self, key: Key, uid: str) -> None:
         """Forgets an object; a successor of the same name stays."""
+        self._heard.pop(key, None)
         unread, known = self._unreadable.get(key), self._objects.get(key)
         if unread is not None and unread.metadata.uid == uid:
             del self._unreadable[key]
