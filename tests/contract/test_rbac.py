@@ -264,6 +264,8 @@ async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) ->
                 body = {"name": "new", "template": "python"}
                 assert (await browser.post(environments, json=body, headers=csrf)).status == 201
                 assert (await browser.request("DELETE", f"{environments}/mine", headers=csrf)).status == 204
+                token = {"Authorization": "Bearer unknown"}
+                assert (await browser.get(origin + "/api/v1/me", headers=token)).status == 401
             assert await process.end() == 0
         assert_exact(server, "devworkspace-server")
         assert server.needed_at_home == set()

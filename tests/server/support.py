@@ -23,6 +23,7 @@ from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.address import address_id
 from devworkspace.kube.errors import ApiError, Unreachable
 from devworkspace.kube.resource import Resource
+from devworkspace.kube.tokens import TokenUser
 from devworkspace.server.app import Rooms, listening, make_rooms
 from devworkspace.server.config import ServerConfig
 from devworkspace.server.environments import (
@@ -118,6 +119,16 @@ class Api:
     async def delete(self, resource: Resource, key: Key, *, uid: str, grace_period_seconds: int | None = None) -> None:
         assert (resource.plural, grace_period_seconds) == (names.INSTANCE_PLURAL, None)
         self.deleted.append((key, uid))
+
+
+class Tokens:
+    """Whose tokens are good."""
+
+    def __init__(self) -> None:
+        self.good: dict[str, TokenUser] = {}
+
+    async def identify(self, token: str) -> TokenUser | None:
+        return self.good.get(token)
 
 
 class Catalogue:
@@ -238,7 +249,9 @@ class Harness:
         rbac: Rbac,
         api: "Api",
         catalogue: "Catalogue",
+        tokens: "Tokens",
     ) -> None:
+        self.tokens = tokens
         self.config = config
         self.rooms = rooms
         self.table = table
@@ -384,18 +397,20 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
     }
     config = ServerConfig(**options)
     table, rbac, api, catalogue = EnvironmentTable(), Rbac(), Api(), Catalogue()
+    tokens = Tokens()
     extra = {"clock": clock} if clock is not None else {}
     rooms = make_rooms(
         config,
         table=table,
         reviewer=rbac,
+        tokens=tokens,
         writer=api,
         catalogue=catalogue,
         watches=watches or (("workspaceinstances", Synced()),),
         **extra,
     )
     async with listening(config, rooms):
-        yield Harness(config, rooms, table=table, rbac=rbac, api=api, catalogue=catalogue)
+        yield Harness(config, rooms, table=table, rbac=rbac, api=api, catalogue=catalogue, tokens=tokens)
 
 
 class Pod:

@@ -71,8 +71,8 @@ class FakeApiServer:
     """An async context manager; `endpoint` is ready inside of it.
 
     `window` is how many changes a watch can look back, `bookmark_interval` is in seconds. `tokens`: None accepts
-    everybody. `authorize` answers SubjectAccessReviews from their spec, `review_status` with a whole status. `clock`
-    stamps objects.
+    everybody. `authorize` answers SubjectAccessReviews from their spec, `review_status` with a whole status, `identify`
+    answers TokenReviews with a status. `clock` stamps objects.
     """
 
     window: int = 10_000
@@ -80,6 +80,7 @@ class FakeApiServer:
     gone_as_status: bool = False
     tokens: set[str] | None = None
     authorize: Callable[[Mapping[str, Any]], bool] = lambda spec: True
+    identify: Callable[[Mapping[str, Any]], Object] = lambda spec: {"authenticated": False}
     review_status: Callable[[Mapping[str, Any]], Object | None] | None = None
     clock: Callable[[], datetime] = now
     resources: tuple[Resource, ...] = KNOWN
@@ -207,7 +208,9 @@ class FakeApiServer:
             if (discovered := discover(request.path, self.resources, without_status=WITHOUT_STATUS)) is not None:
                 return web.json_response(discovered)
             if request.path == kinds.SUBJECT_ACCESS_REVIEWS.path():
-                return await self._review(request)
+                return await self._review(request, kinds.SUBJECT_ACCESS_REVIEWS)
+            if request.path == kinds.TOKEN_REVIEWS.path():
+                return await self._review(request, kinds.TOKEN_REVIEWS)
             target = target_of(request, self.resources, without_status=WITHOUT_STATUS)
         except Refusal as refusal:
             return _response(refusal)
@@ -336,14 +339,16 @@ class FakeApiServer:
         if self.tokens is not None and (scheme != "Bearer" or token not in self.tokens):
             raise Refusal(401, "Unauthorized", "Unauthorized")
 
-    async def _review(self, request: web.Request) -> web.StreamResponse:
-        target = Target("create", kinds.SUBJECT_ACCESS_REVIEWS, Key("", ""))
+    async def _review(self, request: web.Request, resource: Resource) -> web.StreamResponse:
+        target = Target("create", resource, Key("", ""))
         review = await _body(request)
         self.reviews.append(review["spec"])
         fault = next((f for f in self.faults if f.matches(target.verb, target.label, target.key)), None)
         if fault is not None and (response := await self._strike(request, fault)) is not None:
             return response
         spec = review["spec"]
+        if resource == kinds.TOKEN_REVIEWS:
+            return web.json_response(review | {"status": self.identify(spec)}, status=201)
         status = self.review_status(spec) if self.review_status else {"allowed": self.authorize(spec)}
         return web.json_response(review | {"status": status}, status=201)
 

@@ -29,6 +29,12 @@ from devworkspace.server.config import ConfigurationError, ServerConfig
 @click.option("--listen-port", default=8080, show_default=True)
 @click.option("--internal-port", default=9090, show_default=True, help="Port of /metrics and the probes.")
 @click.option("--kubeconfig", type=click.Path(path_type=Path, exists=True), help="Default: KUBECONFIG, then the pod.")
+@click.option(
+    "--api-audience",
+    default="devworkspace",
+    show_default=True,
+    help="What the tokens of programs must be made for; empty: the API server's own tokens.",
+)
 @logging_options
 def command(
     public_url: str,
@@ -38,6 +44,7 @@ def command(
     listen_port: int,
     internal_port: int,
     kubeconfig: Path | None,
+    api_audience: str,
     log_format: LogFormat,
     verbose: bool,
 ) -> None:
@@ -51,6 +58,7 @@ def command(
         listen_port=listen_port,
         internal_port=internal_port,
         kubeconfig=kubeconfig,
+        api_audience=api_audience,
     )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

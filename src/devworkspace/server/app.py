@@ -21,7 +21,9 @@ from devworkspace.kube.clock import now
 from devworkspace.kube.informer import Informer
 from devworkspace.kube.resource import NAMESPACES, PODS, Resource
 from devworkspace.kube.review import AccessReviewer
+from devworkspace.kube.tokens import TokenReviewer
 from devworkspace.server.answers import Answers
+from devworkspace.server.api.caller import Tokens
 from devworkspace.server.api.catalogue import Catalogue, InformedCatalogue
 from devworkspace.server.api.rooms import Writer, make_api
 from devworkspace.server.authorizer import Authorizer, Reviewer
@@ -91,6 +93,7 @@ def make_rooms(
     *,
     table: EnvironmentTable,
     reviewer: Reviewer,
+    tokens: Tokens,
     writer: Writer,
     catalogue: Catalogue,
     watches: Iterable[tuple[str, Watch]],
@@ -135,6 +138,7 @@ def make_rooms(
         lifecycle=lifecycle,
         writer=writer,
         session=sign_in.session,
+        tokens=tokens,
     )
     door = FrontDoor(
         public=public,
@@ -230,6 +234,7 @@ async def run(config: ServerConfig) -> None:
             config,
             table=table,
             reviewer=reviewer,
+            tokens=TokenReviewer(client, audience=config.api_audience),
             writer=client,
             catalogue=InformedCatalogue(templates, namespaces),
             watches=tuple((informer.resource.plural, informer) for informer in informers),

@@ -16,6 +16,7 @@ class ServerConfig:
     `public_url` is what people type, e.g. `http://localhost:8080`; environments live at `<id>.` before its host.
     `master_key_file` holds at least 32 bytes, used as they are. `admin_dir` is a mounted Secret with the files
     `username` and `password-hash` (argon2). `kubeconfig` None means the pod's own service account.
+    `api_audience` is what the tokens of programs must be made for; empty means the API server's own tokens.
     """
 
     public_url: str
@@ -25,6 +26,7 @@ class ServerConfig:
     listen_port: int = 8080
     internal_port: int = 9090
     kubeconfig: Path | None = None
+    api_audience: str = "devworkspace"
     recheck_seconds: float = 60.0
     session_seconds: float = 12 * 3600.0
     idle_seconds: float = 75.0

@@ -28,16 +28,19 @@ def make_document(routes: Sequence[Route], *, version: str) -> dict[str, Any]:
             "title": "DevWorkspace",
             "version": version,
             "description": (
-                "Development environments and the templates that they are made from. Signing in with the browser gives "
-                f"the cookie that authenticates; requests that change something carry the header {CSRF_HEADER} as well."
+                "Development environments and the templates that they are made from. A browser that has signed in "
+                f"sends its cookie, and {CSRF_HEADER} where something changes; programs send a token of the cluster."
             ),
         },
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "dw-session"}},
+            "securitySchemes": {
+                "session": {"type": "apiKey", "in": "cookie", "name": "dw-session"},
+                "token": {"type": "http", "scheme": "bearer"},
+            },
         },
-        "security": [{"session": []}],
+        "security": [{"session": []}, {"token": []}],
     }
 
 
@@ -77,7 +80,7 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
 def _header_parameters(route: Route) -> list[dict[str, Any]]:
     if route.method == "GET":
         return []
-    return [{"name": CSRF_HEADER, "in": "header", "required": True, "schema": {"type": "string", "enum": ["1"]}}]
+    return [{"name": CSRF_HEADER, "in": "header", "required": False, "schema": {"type": "string", "enum": ["1"]}}]
 
 
 def _success(route: Route) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from aiohttp import web
 
 import devworkspace
 from devworkspace.server.api import environments
+from devworkspace.server.api.caller import Callers, Tokens
 from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.environments import Environments
 from devworkspace.server.api.openapi import make_document
@@ -34,8 +35,10 @@ def make_api(
     lifecycle: Lifecycle,
     writer: Writer,
     session: Callable[[web.BaseRequest], Session | None],
+    tokens: Tokens,
 ) -> Router:
     """All routes, and the document about them."""
+    callers = Callers(session=session, tokens=tokens)
     rooms = Environments(
         public=public, table=table, authorizer=authorizer, lifecycle=lifecycle, writer=writer, catalogue=catalogue
     )
@@ -43,7 +46,7 @@ def make_api(
         journal=Journal(table),
         authorizer=authorizer,
         make_view=rooms.view,
-        is_valid=lambda request: session(request) is not None,
+        callers=callers,
     )
     routes: tuple[Route, ...] = (
         *Person(authorizer=authorizer, namespaces=catalogue.namespaces).routes,
@@ -57,4 +60,4 @@ def make_api(
         return document
 
     about = Route("GET", "/api/v1/openapi.json", openapi, "This document", None)
-    return Router((about, *routes), public=public, session=session)
+    return Router((about, *routes), public=public, callers=callers)

@@ -14,11 +14,11 @@ from aiohttp import web
 from devworkspace.core.access import Identity
 from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import Answers
+from devworkspace.server.api.caller import Callers
 from devworkspace.server.api.problems import FieldError, Problem, from_cluster
 from devworkspace.server.bodies import read_body
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.heads import SAFE_METHODS, is_same_origin
-from devworkspace.server.sessions import Session
 
 log = structlog.get_logger("devworkspace.server")
 
@@ -60,19 +60,13 @@ class Route(NamedTuple):
 
 
 class Router:
-    """Finds and calls the handler. `session` tells who asks."""
+    """Finds and calls the handler."""
 
-    def __init__(
-        self,
-        routes: Sequence[Route],
-        *,
-        public: PublicAddress,
-        session: Callable[[web.BaseRequest], Session | None],
-    ) -> None:
+    def __init__(self, routes: Sequence[Route], *, public: PublicAddress, callers: Callers) -> None:
         self.routes = tuple(routes)
         self._patterns = [(re.compile(_pattern(route.path)), route) for route in self.routes]
         self._public = public
-        self._session = session
+        self._callers = callers
         self._answers = Answers(public)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -86,13 +80,13 @@ class Router:
 
     async def _dispatch(self, request: web.BaseRequest) -> web.StreamResponse:
         route, path = self._find(request)
-        session = self._session(request)
-        if session is None:
+        caller = await self._callers.find(request)
+        if caller is None:
             raise Problem(401, "Sign in first.")
-        if request.method not in SAFE_METHODS:
+        if request.method not in SAFE_METHODS and not caller.by_token:
             self._check_origin(request)
         call = Call(
-            identity=session.identity,
+            identity=caller.identity,
             request=request,
             path=path,
             query=_read_query(request, route.query),

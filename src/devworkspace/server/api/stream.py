@@ -16,7 +16,10 @@ import msgspec
 from aiohttp import web
 
 from devworkspace.core.access import Identity
+from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import stream_headers
+from devworkspace.server.api.caller import Callers
+from devworkspace.server.api.problems import Problem
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import EnvironmentView
 from devworkspace.server.authorizer import CONNECT, Authorizer
@@ -74,7 +77,7 @@ class Journal:
 
 
 class Stream:
-    """The address of the changes. `make_view` makes what is sent, `is_valid` tells whether a session still holds."""
+    """The address of the changes. `make_view` makes what is sent."""
 
     def __init__(
         self,
@@ -82,13 +85,12 @@ class Stream:
         journal: Journal,
         authorizer: Authorizer,
         make_view: Callable[[Identity, Environment], Awaitable[EnvironmentView]],
-        is_valid: Callable[[web.BaseRequest], bool],
+        callers: Callers,
     ) -> None:
         self._journal = journal
         self._authorizer = authorizer
         self._make_view = make_view
-        self._is_valid = is_valid
-        self._open: set[asyncio.Task[None]] = set()
+        self._callers = callers
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -115,7 +117,7 @@ class Stream:
         if number is None:
             number = self._journal.last
             yield self._event("reset", number, b"{}")
-        while self._is_valid(call.request):
+        while await self._is_known(call.request):
             changes = self._journal.since(number)
             if changes is None:
                 number = self._journal.last
@@ -129,6 +131,15 @@ class Stream:
                 await self._journal.wait(HEARTBEAT_SECONDS)
                 if number == self._journal.last:
                     yield b": still here\n\n"
+
+    async def _is_known(self, request: web.BaseRequest) -> bool:
+        """Whether the session or token still holds; an API server that is away ends nothing."""
+        try:
+            return await self._callers.find(request) is not None
+        except Problem:
+            return False
+        except KubeError:
+            return True
 
     def _resume(self, last_event_id: str | None) -> int | None:
         epoch, _, number = (last_event_id or "").partition("-")

@@ -1,0 +1,50 @@
+"""Who makes a request to the API: a browser with a session, or a program with a token of the cluster."""
+
+import re
+from collections.abc import Callable
+from typing import Final, NamedTuple, Protocol
+
+from aiohttp import web
+
+from devworkspace.core.access import Identity
+from devworkspace.kube.tokens import TokenUser
+from devworkspace.server.api.problems import Problem
+from devworkspace.server.sessions import Session
+
+MAX_TOKEN: Final = 8192
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
+
+
+class Tokens(Protocol):
+    """The cached TokenReview of the kube layer."""
+
+    async def identify(self, token: str) -> TokenUser | None: ...
+
+
+class Caller(NamedTuple):
+    """`by_token`: no browser sends a token by itself, so that another site cannot make it do so."""
+
+    identity: Identity
+    by_token: bool
+
+
+class Callers:
+    """`session` reads the cookie of a browser."""
+
+    def __init__(self, *, session: Callable[[web.BaseRequest], Session | None], tokens: Tokens) -> None:
+        self._session = session
+        self._tokens = tokens
+
+    async def find(self, request: web.BaseRequest) -> Caller | None:
+        """The caller, or None for a stranger; a token that is sent must be good, whatever the cookie says."""
+        headers = request.headers.getall("Authorization", ())
+        if not headers:
+            session = self._session(request)
+            return Caller(session.identity, by_token=False) if session is not None else None
+        scheme, _, token = headers[0].partition(" ")
+        if len(headers) > 1 or scheme.lower() != "bearer" or len(token) > MAX_TOKEN or not _TOKEN.fullmatch(token):
+            raise Problem(401, "Authorization must be one bearer token.")
+        user = await self._tokens.identify(token)
+        if user is None:
+            raise Problem(401, "The token is not accepted: it is wrong, has expired, or is not made for this audience.")
+        return Caller(Identity(user.name, user.groups), by_token=True)
