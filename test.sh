@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Set up and run every test, then print one summary. Works on a fresh clone; needs root for the embedded cluster.
 #   ./test.sh                         everything, on a cluster of its own that is removed afterwards
-#   ./test.sh lint types unit         only these parts (also: program images install cluster browser)
+#   ./test.sh lint types unit         only these parts (also: program images install cluster browser faults)
 #   ./test.sh --cluster current       the cluster parts on the cluster of KUBECONFIG (installs there; --image-prefix X)
 #   ./test.sh --keep                  leave the test cluster running, to look around or to run again faster
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit
 . ./scripts/python.sh
 
-readonly all_parts=(lint types unit program images install cluster browser)
+readonly all_parts=(lint types unit program images install cluster browser faults)
 readonly state=.local/test-cluster port=18080
 cluster=own keep=no parts=() image_prefix=localhost/devworkspace forward=
 
@@ -114,6 +114,12 @@ browser() {
   pytest_part browser -m e2e tests/e2e
 }
 
+# Breaks the operator's requests on a control plane of its own, and a few with real pods on the installation.
+faults() {
+  "$bin/devworkspace" cluster build &&
+    "$bin/python" -m tests.faults --real "$KUBECONFIG" --junit "$results/faults.xml"
+}
+
 remove_cluster() {
   [[ -z $forward ]] || kill "$forward"
   [[ $cluster == own && $keep == no && -d $state ]] || return 0
@@ -135,7 +141,8 @@ if [[ $installed == yes ]]; then
   [[ $cluster == own ]] && chosen=cluster || chosen="cluster and not destructive"
   wants cluster && run cluster pytest_part cluster -m "$chosen"
   wants browser && run browser browser
-elif wants cluster || wants browser; then
+  wants faults && run faults faults
+elif wants cluster || wants browser || wants faults; then
   echo "cluster 1 0" >>"$results/parts"
 fi
 trap - EXIT

@@ -61,6 +61,7 @@ def make_plans(writes: list[tuple[Write, str]], requests: list[ApiRequest], *, s
     watched = sorted(resource for verb, resource in kinds if verb == "watch")
     return [
         *_crashes(moments),
+        *_lease_crashes(kinds),
         *_refusals(kinds),
         *_hangs(kinds),
         *_broken_answers(kinds),
@@ -94,6 +95,16 @@ def _crashes(moments: list[Moment]) -> Iterator[Plan]:
     for moment in moments:
         for family, when, action in kinds:
             yield Plan(id=f"{family}/{moment}", faults=(Fault(match=moment.match(), when=when, action=action),))
+
+
+def _lease_crashes(kinds: list[tuple[str, str]]) -> Iterator[Plan]:
+    """Renewals go on for ever, so only the first writes of the Lease are moments."""
+    for verb in ("create", "update"):
+        if (verb, "leases") in kinds:
+            match = Match(verb=verb, resource="leases")
+            for family, when in (("crash-before", "before_commit"), ("crash-after", "after_commit")):
+                fault = Fault(match=match, when=when, action="kill")  # type: ignore[arg-type]
+                yield Plan(id=f"{family}/{verb} leases", faults=(fault,))
 
 
 def _refusals(kinds: list[tuple[str, str]]) -> Iterator[Plan]:

@@ -24,7 +24,7 @@ from tests.faults.scenario import LIFECYCLE, SIZE, Actor, Step
 from tests.faults.snapshot import Snapshot, count_changes, renamer, take_snapshot
 from tests.faults.truth import GROUP_PATH, Ledger, Truth
 
-RESYNC_SECONDS: Final = 1.0
+RESYNC_SECONDS: Final = 2.0
 SETTLE_SECONDS: Final = 0.5
 
 
@@ -130,6 +130,7 @@ class Run:
                     # As in a pod: the operator that comes back has the name of the one that was killed. Its Lease is
                     # its own, because many operators run beside each other here.
                     environment={"POD_NAME": "operator", "POD_UID": name, "POD_NAMESPACE": name},
+                    arguments=(f"--resync-seconds={RESYNC_SECONDS}",),
                 )
                 async with OperatorProcess(setup) as self._operator:
                     yield

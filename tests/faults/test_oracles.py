@@ -87,7 +87,7 @@ BAD: list[tuple[Oracle, dict[str, Any], str]] = [
     (
         oracles.quiet_log,
         {"exits": ["the operator ended by itself with code 1"]},
-        "the operator ended by itself with code 1",
+        "log: the operator ended by itself with code 1",
     ),
     (oracles.no_secret, {"log": log(level="info", event="key is s3cr3t")}, "the master key stands in log"),
     (oracles.no_secret, {"visible_texts": {"status": "see s3cr3t"}}, "the master key stands in status"),
@@ -109,6 +109,13 @@ def test_a_bad_run_fails_with_its_reason(oracle: Oracle, changes: dict[str, Any]
 
 def test_every_oracle_is_seen_to_fail() -> None:
     assert {oracle for oracle, _, _ in BAD} == set(ORACLES)
+
+
+def test_a_lost_lease_explains_the_end_of_an_operator_and_nothing_else_does() -> None:
+    ended = replace(GOOD, exits=["the operator ended by itself with code 1"])
+    refused = Fault(match=Match(verb="update", resource="leases"), when="before_commit", action="status", status=500)
+    assert judge(replace(ended, plan=Plan(id="test", faults=(refused,))), REFERENCE) == []
+    assert judge(ended, REFERENCE)
 
 
 def test_half_a_line_of_a_killed_operator_is_no_error() -> None:
