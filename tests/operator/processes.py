@@ -1,4 +1,4 @@
-"""Operators as processes of their own before the fake API server, so that a test can kill, pause and end them.
+"""Operators as processes of their own, so that a test can kill, pause and end them.
 
 Kopf cancels the tasks of its event loop when it ends, so two operators cannot share one.
 """
@@ -71,7 +71,7 @@ class WatchedApiServer(FakeApiServer):
 
 
 class OperatorProcess:
-    """`devworkspace operator`; its name is its token, and the name of its pod."""
+    """`devworkspace operator`; `name` is the name of its pod."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, port: int, log: Path) -> None:
         self.name = name
@@ -82,6 +82,10 @@ class OperatorProcess:
     @property
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8")
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.returncode is None
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -106,7 +110,7 @@ class OperatorProcess:
             return None
 
 
-def _kubeconfig(server: FakeApiServer, token: str) -> str:
+def fake_kubeconfig(server: FakeApiServer, token: str) -> str:
     return json.dumps(
         {
             "apiVersion": "v1",
@@ -121,22 +125,24 @@ def _kubeconfig(server: FakeApiServer, token: str) -> str:
 
 @contextlib.asynccontextmanager
 async def operator_process(
-    server: FakeApiServer,
+    kubeconfig: str,
     folder: Path,
     name: str,
     *arguments: str,
     timing: LeaseTiming = QUICK,
+    master_key: bytes = MASTER_KEY,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[OperatorProcess]:
     """A process that is still starting; killed at the end if it still runs."""
-    key_file, kubeconfig, log = (folder / f"{name}.{suffix}" for suffix in ("key", "kubeconfig", "log"))
-    key_file.write_bytes(MASTER_KEY)
-    kubeconfig.write_text(_kubeconfig(server, name))
+    key_file, config, log = (folder / f"{name}.{suffix}" for suffix in ("key", "kubeconfig", "log"))
+    for file, content in ((key_file, master_key), (config, kubeconfig.encode())):
+        file.touch(mode=0o600)
+        file.write_bytes(content)
     port = free_port()
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", _PROGRAM, json.dumps(asdict(timing)),
-            "operator", f"--master-key-file={key_file}", f"--kubeconfig={kubeconfig}",
+            "operator", f"--master-key-file={key_file}", f"--kubeconfig={config}",
             "--probe-host=127.0.0.1", f"--probe-port={port}", "--log-format=json", *arguments,
             stderr=output, env={"POD_NAME": name, "POD_UID": "uid"} if environment is None else dict(environment),
         )  # fmt: skip
@@ -146,3 +152,10 @@ async def operator_process(
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+def operator_before(
+    server: FakeApiServer, folder: Path, name: str, *arguments: str, **options: Any
+) -> contextlib.AbstractAsyncContextManager[OperatorProcess]:
+    """A process before the fake API server, with its name as token."""
+    return operator_process(fake_kubeconfig(server, name), folder, name, *arguments, **options)

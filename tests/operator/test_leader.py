@@ -18,7 +18,7 @@ from devworkspace.kube.errors import NotLeading
 from devworkspace.kube.lease import LeaseTiming
 from devworkspace.kube.resource import LEASES, PODS
 from devworkspace.operator.app import Operator
-from tests.operator.processes import LEASE, QUICK, OperatorProcess, WatchedApiServer, operator_process
+from tests.operator.processes import LEASE, QUICK, OperatorProcess, WatchedApiServer, operator_before
 from tests.operator.running import (
     DEMO,
     let_pod_answer,
@@ -42,9 +42,9 @@ BRISK = LeaseTiming(duration=5, renew_deadline=3.0, retry=0.05, look=0.05)
 async def leader_and_standby(
     folder: Path, *, timing: LeaseTiming = QUICK
 ) -> AsyncIterator[tuple[WatchedApiServer, OperatorProcess, OperatorProcess]]:
-    async with WatchedApiServer() as server, operator_process(server, folder, "one", timing=timing) as one:
+    async with WatchedApiServer() as server, operator_before(server, folder, "one", timing=timing) as one:
         await one.become("leading")
-        async with operator_process(server, folder, "two", timing=timing) as two:
+        async with operator_before(server, folder, "two", timing=timing) as two:
             await two.become("standby")
             yield server, one, two
 
@@ -100,13 +100,13 @@ async def test_a_standby_that_is_told_to_stop_leaves_the_lease_alone(tmp_path: P
 
 async def test_a_killed_leader_that_comes_back_in_its_pod_leads_at_once(tmp_path: Path) -> None:
     async with WatchedApiServer() as server:
-        async with operator_process(server, tmp_path, "one", timing=USUAL) as killed:
+        async with operator_before(server, tmp_path, "one", timing=USUAL) as killed:
             await killed.become("leading")
             await start(server)
             killed.send(signal.SIGKILL)
             await killed.end()
         before, lease = len(server.written), server.lease
-        async with operator_process(server, tmp_path, "one", timing=USUAL) as restarted:
+        async with operator_before(server, tmp_path, "one", timing=USUAL) as restarted:
             await restarted.become("leading")
             assert len(server.written) == before
             assert (server.lease["acquireTime"], server.lease["leaseTransitions"]) == (lease["acquireTime"], 0)
@@ -114,10 +114,10 @@ async def test_a_killed_leader_that_comes_back_in_its_pod_leads_at_once(tmp_path
 
 async def test_processes_outside_of_pods_have_names_of_their_own(tmp_path: Path) -> None:
     async with WatchedApiServer() as server:
-        async with operator_process(server, tmp_path, "shell", environment={}) as process:
+        async with operator_before(server, tmp_path, "shell", environment={}) as process:
             await process.become("leading")
             assert re.fullmatch(r".+_\d+_[0-9a-f-]{36}", server.holder)
-        async with operator_process(server, tmp_path, "named", "--identity=bench-1", environment={}) as process:
+        async with operator_before(server, tmp_path, "named", "--identity=bench-1", environment={}) as process:
             await process.become("leading")
             assert server.holder == "bench-1"
 
