@@ -40,7 +40,7 @@ async def test_an_image_name_that_is_none(live: Live, witness: Witness) -> None:
         reasons.IMAGE_NAME_INVALID,
         phase="Failed",
         words=("'UPPER/case:1' is not a valid image name; correct the template",),
-        knew=waits_for("InvalidImageName", "ImageInspectError"),
+        knew=waits_for("InvalidImageName", "ErrImagePull"),
         condition="ImagePulled",
     )
 

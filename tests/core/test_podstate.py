@@ -133,7 +133,7 @@ ROWS = {
         ),
     ),
     "the image's name is none to the container runtime": (
-        waiting_status("ImageInspectError", 'failed to parse image reference "A/b": invalid reference format'),
+        waiting_status("ErrImagePull", 'failed to parse image reference "A/b": invalid reference format'),
         Finding(
             "Failed",
             reasons.IMAGE_NAME_INVALID,

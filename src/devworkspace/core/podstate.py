@@ -214,7 +214,7 @@ def _init_container_failed(pod: Pod) -> Finding | None:
     """Templates have no init containers; those that admission adds fail like any other."""
     for container in pod.status.init_container_statuses:
         ended = _failed_end(container)
-        if ended is None or container.ready:
+        if ended is None:
             continue
         return Finding(
             "Failed",
