@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bench.audit import AuditLog, Write, count
 from bench.figures import Figure, median, percentile
 from bench.floor import BareLoop
-from bench.observer import CHILDREN, AuditLog, Observer, Write, tally
+from bench.observer import Observer
 from bench.simulation import Anything, OperatorProcess, Simulation
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
@@ -22,6 +23,7 @@ from devworkspace.operator.kinds import INSTANCES
 _REST_SECONDS: Final = 3.0
 _CROWD_NAMESPACES: Final = 10
 _CHUNK: Final = 500
+_STANDBY_PORT: Final = 18152
 
 
 @dataclass
@@ -33,11 +35,12 @@ class Bench:
 
     async def rest(self) -> None:
         """Waits until the operator has written nothing for some seconds."""
+        log = AuditLog(self.simulation.audit_log)
         async with asyncio.timeout(900):
             while True:
-                self.audit.mark()
+                log.mark()
                 await asyncio.sleep(_REST_SECONDS)
-                if not self.audit.writes():
+                if not log.writes():
                     return
 
     @contextlib.asynccontextmanager
@@ -53,12 +56,12 @@ class Bench:
             await self.simulation.forget([name])
 
 
-async def one_by_one(bench: Bench, *, count: int = 20) -> list[Figure]:
+async def one_by_one(bench: Bench, *, size: int = 20) -> list[Figure]:
     """Creates one after the other, each when the one before runs; every second round is the bare loop's."""
     loop = await BareLoop.make(bench.simulation.client, bench.observer)
     products, floors = [], []
     async with bench.namespace("one-by-one") as namespace:
-        for number in range(count):
+        for number in range(size):
             products.append(await timed(bench, Key(namespace, f"product-{number}"), create(bench)))
             floors.append(await timed(bench, Key(namespace, f"floor-{number}"), loop.run))
     figures = [
@@ -66,7 +69,7 @@ async def one_by_one(bench: Bench, *, count: int = 20) -> list[Figure]:
         ("create → Ready one by one, p99", percentile(products, 99), percentile(floors, 99), None),
     ]
     return [
-        Figure(name=n, value=1e3 * v, floor=1e3 * f, bar=bar, unit="ms", note=f"{count}") for n, v, f, bar in figures
+        Figure(name=n, value=1e3 * v, floor=1e3 * f, bar=bar, unit="ms", note=f"of {size}") for n, v, f, bar in figures
     ]
 
 
@@ -86,38 +89,44 @@ async def timed(bench: Bench, key: Key, start: Callable[[Key], Awaitable[object]
     return seen - started
 
 
-async def burst(bench: Bench, *, count: int = 100, bar: float = 2.7) -> list[Figure]:
+async def burst(bench: Bench, *, size: int = 100) -> list[Figure]:
     """Creates at once, until the last one runs."""
     loop = await BareLoop.make(bench.simulation.client, bench.observer)
     async with bench.namespace("burst") as namespace:
-        floor, _ = await _at_once(bench, _keys(namespace, "floor", count), loop.run, "running")
+        floor, _ = await _at_once(bench, _keys(namespace, "floor", size), loop.run, "running")
         bench.audit.mark()
-        keys = _keys(namespace, "product", count)
-        product, _ = await _at_once(bench, keys, create(bench), "running")
+        cpu, parts = bench.operator.cpu_seconds(), bench.simulation.cpu_seconds()
+        product, _ = await _at_once(bench, _keys(namespace, "product", size), create(bench), "running")
         await asyncio.sleep(1)
+        cpu = bench.operator.cpu_seconds() - cpu
+        parts = {name: seconds - parts[name] for name, seconds in bench.simulation.cpu_seconds().items()}
         writes = bench.audit.writes()
-    print(f"writes of the burst: {tally(writes)}")
+    own = [write for write in writes if not write.is_shared]
+    print(f"writes: {count(writes)}")
+    print("processor time per environment: " + ", ".join(f"{n} {1e3 * s / size:.1f} ms" for n, s in parts.items()))
     return [
-        Figure(name=f"burst of {count}, all Ready", value=product, floor=floor, bar=bar, unit="s"),
-        Figure(name="writes per environment, create → Running", value=len(writes) / count, bar=6, unit="writes"),
+        Figure(name=f"burst of {size}, all Ready", value=product, floor=floor, bar=2.7, unit="s"),
+        Figure(name="writes per environment, create → Running", value=len(own) / size, bar=6, unit="writes"),
+        Figure(name="processor time per environment, operator", value=1e3 * cpu / size, unit="ms"),
+        Figure(name="processor time per environment, cluster", value=1e3 * sum(parts.values()) / size, unit="ms"),
     ]
 
 
-async def flood(bench: Bench, *, count: int = 300) -> list[Figure]:
+async def flood(bench: Bench, *, size: int = 300) -> list[Figure]:
     """Many creates at once: when is the last child written, and does each status keep up with its pod?"""
     loop = await BareLoop.make(bench.simulation.client, bench.observer)
     async with bench.namespace("flood") as namespace:
-        floor, floor_lags = await _at_once(bench, _keys(namespace, "floor", count), loop.run, "pod_made")
-        product, lags = await _at_once(bench, _keys(namespace, "product", count), create(bench), "pod_made")
+        floor, floor_lags = await _at_once(bench, _keys(namespace, "floor", size), loop.run, "pod_made")
+        product, lags = await _at_once(bench, _keys(namespace, "product", size), create(bench), "pod_made")
     lag, floor_lag = percentile(lags, 99), percentile(floor_lags, 99)
     return [
-        Figure(name=f"{count} creates at once, all children written", value=product, floor=floor, bar=5, unit="s"),
-        Figure(name="status behind its pod, p99", value=lag, floor=floor_lag, bar=1, unit="s", note=f"of {count}"),
+        Figure(name=f"{size} creates at once, all children written", value=product, floor=floor, bar=5, unit="s"),
+        Figure(name="status behind its pod, p99", value=lag, floor=floor_lag, bar=1, unit="s", note=f"of {size}"),
     ]
 
 
-def _keys(namespace: str, prefix: str, count: int) -> list[Key]:
-    return [Key(namespace, f"{prefix}-{number}") for number in range(count)]
+def _keys(namespace: str, prefix: str, size: int) -> list[Key]:
+    return [Key(namespace, f"{prefix}-{number}") for number in range(size)]
 
 
 async def _at_once(
@@ -151,7 +160,7 @@ async def lifecycle(bench: Bench) -> list[Figure]:
             await asyncio.sleep(_REST_SECONDS)
             writes = bench.audit.writes()
             total += writes
-            print(f"{step}: {tally(writes)}")
+            print(f"{step}: {count(writes)}")
             bar = 6.0 if step == "create → Running" else None
             figures.append(Figure(name=f"writes, {step}", value=len(writes), bar=bar, unit="writes"))
     return [*figures, Figure(name="writes, whole lifecycle", value=len(total), bar=14, unit="writes")]
@@ -180,8 +189,8 @@ async def _delete(bench: Bench, key: Key) -> None:
     await client.delete(INSTANCES, key, uid=made.metadata.uid)
 
 
-async def crowd(bench: Bench, count: int) -> list[str]:
-    """Makes sure that exactly `count` environments run in the crowd's namespaces and rest."""
+async def crowd(bench: Bench, size: int) -> list[str]:
+    """Makes sure that exactly `size` environments run in the crowd's namespaces and rest."""
     client = bench.simulation.client
     names = [f"crowd-{number}" for number in range(_CROWD_NAMESPACES)]
     for name in names:
@@ -190,7 +199,7 @@ async def crowd(bench: Bench, count: int) -> list[str]:
         except NotFound:
             await client.create(NAMESPACES, {"metadata": {"name": name}}, Anything)
     await asyncio.sleep(1)
-    wanted = {Key(names[number % len(names)], f"wsi-{number:05}") for number in range(count)}
+    wanted = {Key(names[number % len(names)], f"wsi-{number:05}") for number in range(size)}
     listed = await client.list(INSTANCES, WorkspaceInstance)
     present = {item.metadata.key: item for item in listed.items if item.metadata.namespace in names}
     for key in present.keys() - wanted:
@@ -206,9 +215,9 @@ async def crowd(bench: Bench, count: int) -> list[str]:
     return names
 
 
-async def idle(bench: Bench, *, count: int = 1000, minutes: float = 10) -> list[Figure]:
+async def idle(bench: Bench, *, size: int = 1000, minutes: float = 10) -> list[Figure]:
     """What environments cost that nobody touches, after a restart of the operator: only what must be kept is kept."""
-    await crowd(bench, count)
+    await crowd(bench, size)
     await bench.operator.end()
     bench.operator.start()
     await bench.operator.wait_ready()
@@ -218,9 +227,9 @@ async def idle(bench: Bench, *, count: int = 1000, minutes: float = 10) -> list[
     await asyncio.sleep(minutes * 60)
     share = 100 * (bench.operator.cpu_seconds() - cpu) / (time.monotonic() - started)
     writes = bench.audit.writes()
-    print(f"writes while idle: {tally(writes)}")
-    memory = {500: 81.0, 1000: 200.0, 10000: 450.0}.get(count)
-    note = f"{count} environments"
+    print(f"writes while idle: {count(writes)}")
+    memory = {500: 81.0, 1000: 200.0, 10000: 450.0}.get(size)
+    note = f"{size} environments"
     return [
         Figure(name=f"writes in {minutes:g} min", value=len(writes), bar=0, unit="writes", note=note),
         Figure(name="resident memory", value=bench.operator.memory_mib(), bar=memory, unit="MiB", note=note),
@@ -228,32 +237,53 @@ async def idle(bench: Bench, *, count: int = 1000, minutes: float = 10) -> list[
     ]
 
 
-async def restart(bench: Bench, *, count: int = 500) -> list[Figure]:
-    """From the signal to the operator until an environment runs that was created right after it."""
-    names = await crowd(bench, count)
+async def restart(bench: Bench, *, size: int = 500) -> list[Figure]:
+    """From the signal to the leading operator until an environment runs that was created right after it."""
+    names = await crowd(bench, size)
+    standby = bench.simulation.operator(port=_STANDBY_PORT)
     figures = []
     async with bench.namespace("restart") as namespace:
-        for number, limit in ((signal.SIGTERM, 1.0), (signal.SIGKILL, 5.0)):
-            bar = limit if count <= 500 else 10.0
-            taken = []
-            touched: list[Write] = []
-            for _ in range(3):
-                await bench.rest()
-                bench.audit.mark()
-                key = Key(namespace, f"new-{secrets.token_hex(3)}")
-                started = time.monotonic()
-                await bench.operator.end(number)
-                bench.operator.start()
-                await bench.simulation.create(key.namespace, key.name)
-                taken.append(await bench.observer.wait([key], seconds=120) - started)
-                await bench.operator.wait_ready()
-                await asyncio.sleep(_REST_SECONDS)
-                touched += [write for write in bench.audit.writes() if write.namespace in names]
-            children = [write for write in touched if write.resource.partition("/")[0] in CHILDREN]
-            what = f"restart by {number.name} with {count}"
-            figures += [
-                Figure(name=f"{what}, a new one Ready", value=max(taken), bar=bar, unit="s", note="worst of 3"),
-                Figure(name=f"{what}, writes to children", value=len(children), bar=0, unit="writes"),
-                Figure(name=f"{what}, writes to statuses", value=len(touched) - len(children), unit="writes"),
-            ]
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            figures += await _restarts(bench, None, number, namespace=namespace, crowd=names, size=size)
+        standby.start()
+        await standby.wait_ready()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            figures += await _restarts(bench, standby, number, namespace=namespace, crowd=names, size=size)
+        await standby.end()
     return figures
+
+
+async def _restarts(
+    bench: Bench,
+    standby: OperatorProcess | None,
+    number: signal.Signals,
+    *,
+    namespace: str,
+    crowd: Sequence[str],
+    size: int,
+) -> list[Figure]:
+    """Three restarts of the leader: ended by a signal and started again at once, as a container is."""
+    taken: list[float] = []
+    touched: list[Write] = []
+    for _ in range(3):
+        await bench.rest()
+        leader = standby if standby is not None and await standby.leads() else bench.operator
+        bench.audit.mark()
+        key = Key(namespace, f"new-{secrets.token_hex(3)}")
+        started = time.monotonic()
+        leader.signal(number)
+        await bench.simulation.create(key.namespace, key.name)
+        await leader.wait_end()
+        leader.start()
+        taken.append(await bench.observer.wait([key], seconds=120) - started)
+        await leader.wait_ready()
+        await bench.rest()
+        touched += [write for write in bench.audit.writes() if write.namespace in crowd]
+    children = [write for write in touched if write.is_to_child]
+    bar = 10.0 if size > 500 else 1.0 if number is signal.SIGTERM else 5.0
+    what = f"restart by {number.name} with {size}, {'one replica' if standby is None else 'two replicas'}"
+    return [
+        Figure(name=f"{what}: a new one Ready", value=max(taken), bar=bar, unit="s", note="worst of 3"),
+        Figure(name=f"{what}: writes to children", value=len(children), bar=0, unit="writes"),
+        Figure(name=f"{what}: writes to statuses", value=len(touched) - len(children), unit="writes"),
+    ]

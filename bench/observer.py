@@ -1,15 +1,12 @@
-"""Sees what the operator does from outside: through watches of its own, and in the API server's audit log."""
+"""Sees from outside what becomes of environments, through watches of its own."""
 
 import asyncio
-import json
 import time
-from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from devworkspace.api import names
 from devworkspace.api.children import Pod
@@ -20,12 +17,6 @@ from devworkspace.kube.client import Client
 from devworkspace.kube.errors import KubeError
 from devworkspace.kube.resource import PODS, Resource
 from devworkspace.operator.kinds import INSTANCES
-
-_OPERATOR: Final = f"system:serviceaccount:{names.SYSTEM_NAMESPACE}:devworkspace-operator"
-_WRITES: Final = ("create", "update", "patch", "delete", "deletecollection")
-# Renewals of the Lease and Kubernetes Events are written at their own pace and touch no environment.
-_NOT_COUNTED: Final = ("leases", "events")
-CHILDREN: Final = ("pods", "persistentvolumeclaims", "services", "secrets", "networkpolicies")
 
 
 @dataclass
@@ -76,7 +67,8 @@ class Observer:
             try:
                 await asyncio.wait_for(waiter.done.wait(), seconds)
             except TimeoutError:
-                raise SystemExit(f"{len(waiter.keys)} of {len(keys)} not {step} after {seconds:.0f} s") from None
+                left_over = f"{len(waiter.keys)} of {len(keys)}, {min(waiter.keys)} among them"
+                raise TimeoutError(f"{left_over}, have not reached {step} after {seconds:.0f} s") from None
             finally:
                 self._waiters.remove(waiter)
         return max(float(getattr(self._of(key), step)) for key in keys)
@@ -128,60 +120,3 @@ class Observer:
                 waiter.keys.discard(key)
                 if not waiter.keys:
                     waiter.done.set()
-
-
-@dataclass(frozen=True)
-class Write:
-    """One answered write of the operator; `resource` is `pods`, `workspaceinstances/status` and so on."""
-
-    verb: str
-    resource: str
-    namespace: str
-    name: str
-
-
-class AuditLog:
-    """The operator's writes, from the API server's own record. `mark` sets the point from which `writes` counts."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.mark()
-
-    def mark(self) -> None:
-        stat = self._path.stat()
-        self._inode, self._offset = stat.st_ino, stat.st_size
-
-    def writes(self) -> list[Write]:
-        """What the operator wrote since the mark; refused writes are not counted, Lease and Events neither."""
-        return [write for line in self._lines() if (write := _write(line)) is not None]
-
-    def _lines(self) -> Iterator[bytes]:
-        # The API server sets a full log aside under a name with the time in it.
-        files = [*sorted(self._path.parent.glob(f"{self._path.stem}-*{self._path.suffix}")), self._path]
-        inodes = [file.stat().st_ino for file in files]
-        if self._inode not in inodes:
-            raise SystemExit("the audit log was rotated away; the writes cannot be counted")
-        first = inodes.index(self._inode)
-        for number, file in enumerate(files[first:]):
-            with file.open("rb") as lines:
-                lines.seek(self._offset if number == 0 else 0)
-                yield from lines
-
-
-def _write(line: bytes) -> Write | None:
-    if _OPERATOR.encode() not in line:
-        return None
-    event = json.loads(line)
-    target, verb = event.get("objectRef", {}), event["verb"]
-    if event["user"]["username"] != _OPERATOR or verb not in _WRITES or event["stage"] != "ResponseComplete":
-        return None
-    if target["resource"] in _NOT_COUNTED or event["responseStatus"]["code"] >= 300:
-        return None
-    resource = "/".join(part for part in (target["resource"], target.get("subresource")) if part)
-    return Write(verb, resource, target.get("namespace", ""), target.get("name", ""))
-
-
-def tally(writes: Collection[Write]) -> str:
-    """Counts by verb and resource, for people."""
-    counts = Counter(f"{write.verb} {write.resource}" for write in writes)
-    return ", ".join(f"{count} × {what}" for what, count in sorted(counts.items())) or "none"

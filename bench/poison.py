@@ -27,7 +27,7 @@ _WEBHOOKS: Final = Resource(
 _BAD: Final = 5
 
 
-async def poison(bench: Bench, *, count: int = 100, blocks: int = 3) -> list[Figure]:
+async def poison(bench: Bench, *, size: int = 100, blocks: int = 3) -> list[Figure]:
     """p99 of creates with bad neighbours against p99 without, as a ratio."""
     figures = []
     for name, neighbours in (("always refused", _refused), ("calls that hang", _hanging)):
@@ -35,9 +35,9 @@ async def poison(bench: Bench, *, count: int = 100, blocks: int = 3) -> list[Fig
         beside: list[float] = []
         async with bench.namespace("others") as namespace:
             for block in range(blocks):
-                alone += await _block(bench, namespace, f"alone-{block}", count)
+                alone += await _block(bench, namespace, f"alone-{block}", size)
                 async with neighbours(bench):
-                    beside += await _block(bench, namespace, f"beside-{block}", count)
+                    beside += await _block(bench, namespace, f"beside-{block}", size)
         for percent, bar in ((50, None), (99, 1.2)):
             one, other = percentile(alone, percent), percentile(beside, percent)
             note = f"{_BAD} neighbours {name}; {1e3 * one:.0f} → {1e3 * other:.0f} ms, {len(alone)} each"
@@ -47,8 +47,8 @@ async def poison(bench: Bench, *, count: int = 100, blocks: int = 3) -> list[Fig
     return figures
 
 
-async def _block(bench: Bench, namespace: str, prefix: str, count: int) -> list[float]:
-    return [await timed(bench, Key(namespace, f"{prefix}-{number}"), create(bench)) for number in range(count)]
+async def _block(bench: Bench, namespace: str, prefix: str, size: int) -> list[float]:
+    return [await timed(bench, Key(namespace, f"{prefix}-{number}"), create(bench)) for number in range(size)]
 
 
 @contextlib.asynccontextmanager
@@ -84,7 +84,7 @@ async def _neighbours(bench: Bench, namespace: str) -> AsyncIterator[None]:
     finally:
         running = [key for key, times in bench.observer.times.items() if key.namespace == namespace and times.running]
         if running:
-            raise SystemExit(f"{running} were to fail and run: the measurement says nothing")
+            raise RuntimeError(f"{running} were to fail and run: the measurement says nothing")
         await bench.simulation.forget([namespace])
 
 

@@ -5,7 +5,7 @@ loop in the same run (bench/floor.py). Needs root; builds what it needs (minutes
 running for the next call; `remove` deletes it.
 
     .local/venv/bin/python -m bench.scale MEASUREMENT...   one-by-one burst flood lifecycle restart poison idle all
-    .local/venv/bin/python -m bench.scale idle restart --count 10000      the long run
+    .local/venv/bin/python -m bench.scale idle restart --size 10000      the long run
     .local/venv/bin/python -m bench.scale remove
 """
 
@@ -16,9 +16,10 @@ from typing import Final
 
 import uvloop
 
+from bench.audit import AuditLog
 from bench.figures import Figure, header, table
 from bench.measures import Bench, burst, crowd, flood, idle, lifecycle, one_by_one, restart
-from bench.observer import AuditLog, Observer
+from bench.observer import Observer
 from bench.poison import poison
 from bench.simulation import Simulation
 
@@ -38,7 +39,7 @@ async def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("measurements", nargs="+", choices=[*_MEASUREMENTS, "all", "remove"], metavar="MEASUREMENT",
                         help=", ".join([*_MEASUREMENTS, "all", "remove"]))  # fmt: skip
-    parser.add_argument("--count", type=int, help="environments, instead of the measurement's own number")
+    parser.add_argument("--size", type=int, help="environments, instead of the measurement's own number")
     parser.add_argument("--minutes", type=float, help="how long `idle` looks (default 10)")
     parser.add_argument("--name", default="bench", help="name of the simulated cluster")
     parser.add_argument("--state-dir", type=Path, help="default: .local/bench")
@@ -64,7 +65,7 @@ async def main() -> int:
 
 
 async def _measure(bench: Bench, name: str, options: argparse.Namespace) -> list[Figure]:
-    arguments = {"count": options.count} if options.count is not None and name != "lifecycle" else {}
+    arguments = {"size": options.size} if options.size is not None and name != "lifecycle" else {}
     if name == "idle" and options.minutes is not None:
         arguments["minutes"] = options.minutes
     if name not in ("restart", "idle"):

@@ -7,6 +7,7 @@ account, as it would in its pod; its memory and processor time are read from /pr
 
 import asyncio
 import ipaddress
+import json
 import os
 import secrets
 import signal
@@ -140,6 +141,11 @@ class Simulation:
     async def create_many(self, keys: Sequence[Key]) -> None:
         await asyncio.gather(*(self.create(key.namespace, key.name) for key in keys))
 
+    def cpu_seconds(self) -> dict[str, float]:
+        """Processor time of each part of the cluster since its start."""
+        status = json.loads(shell.output(self._cluster.command("status", "--json")))
+        return {part["name"]: _cpu_seconds(part["pid"]) for part in status["components"]}
+
     def operator(self, *, port: int = 18151) -> "OperatorProcess":
         return OperatorProcess(self._state, kubeconfig=self._operator_kubeconfig, port=port)
 
@@ -192,10 +198,26 @@ class OperatorProcess:
                         raise SystemExit(f"the operator ended at its start; see {self._log}") from None
                 await asyncio.sleep(0.02)
 
-    async def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+    def signal(self, number: signal.Signals) -> None:
+        self._running.send_signal(number)
+
+    async def wait_end(self) -> None:
+        """Waits for the end of a process that got a signal."""
         process, self._process = self._running, None
-        process.send_signal(number)
         await asyncio.to_thread(process.wait, 30)
+
+    async def end(self) -> None:
+        """Ends it as Kubernetes ends a pod."""
+        self.signal(signal.SIGTERM)
+        await self.wait_end()
+
+    async def leads(self) -> bool:
+        """Whether it holds the Lease."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{self._port}/metrics") as answer,
+        ):
+            return "devworkspace_operator_leading 1.0" in await answer.text()
 
     @property
     def _running(self) -> "subprocess.Popen[bytes]":
@@ -210,9 +232,14 @@ class OperatorProcess:
         return int(line.split()[1]) / 1024
 
     def cpu_seconds(self) -> float:
-        """Processor time since its start, of user and kernel."""
-        fields = Path(f"/proc/{self._running.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor time since its start."""
+        return _cpu_seconds(self._running.pid)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Of user and kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _node(number: int) -> dict[str, Any]:
