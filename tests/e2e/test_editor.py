@@ -174,3 +174,39 @@ async def test_an_open_tab_lets_a_stopped_environment_sleep_and_a_reload_wakes_i
         await row.get_by_role("link", name="Start and open").click()
     again = await opened.value
     await expect(again.locator(".monaco-workbench")).to_be_visible()
+
+
+# Listens on the loopback address, as development servers do, and answers with the request's head.
+APPLICATION = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/go":
+            self.send_response(302); self.send_header("Location", "/arrived"); self.end_headers(); return
+        self.send_response(200); self.send_header("Content-Type", "text/plain"); self.end_headers()
+        self.wfile.write((self.path + "\\n" + str(self.headers)).encode())
+http.server.HTTPServer(("127.0.0.1", 3000), Handler).serve_forever()
+"""
+
+
+async def test_a_web_application_has_an_address_of_its_own(
+    browser: BrowserContext, live: Live, surroundings: Surroundings, password: str
+) -> None:
+    await live.create(template="python")
+    status = (await live.wait_phase("Running")).status
+    pod, url = status.pod_name or "", status.url or ""
+    await live.execute(pod, "sh", "-c", f"cat > $HOME/app.py <<'END'\n{APPLICATION}\nEND\n")
+    await live.execute(pod, "sh", "-c", "nohup python3 $HOME/app.py >/dev/null 2>&1 &")
+    page = await browser.new_page()
+    await sign_in(page, surroundings.url, password)
+    preview = url.replace("://", "://3000--")
+    await page.goto(f"{preview}go")
+    await expect(page.get_by_text("/arrived")).to_be_visible()
+    assert page.url == f"{preview}arrived"
+    head = (await page.locator("body").inner_text()).lower()
+    assert f"host: {preview.split('/')[2]}" in head
+    for secret in ("dw-env", "dw-session", "code-server-session"):
+        assert secret not in head, f"the application sees {secret}"
+    answer = await page.goto(preview.replace("3000--", "3001--"))
+    assert answer is not None
+    assert answer.status >= 500

@@ -33,6 +33,7 @@ from devworkspace.server.environments import (
     DoorPodSpec,
     DoorPodStatus,
     EnvironmentTable,
+    EnvName,
 )
 
 MASTER_KEY = b"m" * 32
@@ -203,7 +204,14 @@ def make_instance(
     )
 
 
-def make_pod(instance: WorkspaceInstance, port: int, *, uid: str | None = None, host: str = "127.0.0.1") -> DoorPod:
+def make_pod(
+    instance: WorkspaceInstance,
+    port: int,
+    *,
+    uid: str | None = None,
+    host: str = "127.0.0.1",
+    code_server: bool = True,
+) -> DoorPod:
     meta = instance.metadata
     return DoorPod(
         metadata=ObjectMeta(
@@ -214,7 +222,14 @@ def make_pod(instance: WorkspaceInstance, port: int, *, uid: str | None = None, 
         ),
         spec=DoorPodSpec(
             containers=(
-                Container(name=names.CONTAINER_NAME, ports=(ContainerPort(container_port=port, name=names.PORT_NAME),)),
+                Container(
+                    name=names.CONTAINER_NAME,
+                    ports=(
+                        ContainerPort(container_port=port, name=names.PORT_NAME),
+                        ContainerPort(container_port=3000, name="web"),
+                    ),
+                    env=(EnvName("HASHED_PASSWORD"),) if code_server else (),
+                ),
             )
         ),
         status=DoorPodStatus(pod_ip=host),
@@ -267,11 +282,13 @@ class Harness:
     def environment_origin(self, name: str = "demo", namespace: str = "team") -> str:
         return environment_origin(self.origin, name, namespace)
 
-    def add(self, port: int, *, pod_uid: str | None = None, **instance: Any) -> WorkspaceInstance:
+    def add(
+        self, port: int, *, pod_uid: str | None = None, code_server: bool = True, **instance: Any
+    ) -> WorkspaceInstance:
         """A running environment whose pod listens on `port`."""
         made = make_instance(**instance)
         self.table.on_instance(None, made)
-        self.table.on_pod(None, make_pod(made, port, uid=pod_uid))
+        self.table.on_pod(None, make_pod(made, port, uid=pod_uid, code_server=code_server))
         return made
 
     def browser(self) -> contextlib.AbstractAsyncContextManager["Browser"]:

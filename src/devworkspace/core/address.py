@@ -21,6 +21,20 @@ def address_id(key: Key) -> str:
     return "w" + hashlib.sha256(str(key).encode()).hexdigest()[:24]
 
 
+def port_label(environment_id: str, port: int | None) -> str:
+    """The label of a port preview; without a port, of the environment itself."""
+    return environment_id if port is None else f"{port}--{environment_id}"
+
+
+def port_url(key: Key, port: int | str, *, gateway_url: str) -> str:
+    """The address at which the gateway serves what listens on a port inside the environment.
+
+    `port` may be a placeholder that somebody else fills in.
+    """
+    scheme, separator, rest = gateway_url.partition("://")
+    return f"{scheme}{separator}{port}--{address_id(key)}.{rest.rstrip('/')}/"
+
+
 def environment_url(key: Key, *, gateway_url: str) -> str:
     """The address at which the gateway serves an environment.
 

@@ -188,7 +188,17 @@ def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Ref
         )
         first += _apply_changed("NetworkPolicy", policy, world.policy)
     claim = volume.metadata.name if volume is not None else child_name(instance)
-    second = (Apply("Pod", render_pod(instance, settings, volume=claim), expect_new=True),) if starts else ()
+    second = (
+        (
+            Apply(
+                "Pod",
+                render_pod(instance, settings, volume=claim, gateway_url=world.installation.gateway_url),
+                expect_new=True,
+            ),
+        )
+        if starts
+        else ()
+    )
     return tuple(group for group in (tuple(first), second) if group)
 
 

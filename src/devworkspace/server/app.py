@@ -112,7 +112,7 @@ def make_rooms(
         sessions=sessions,
         codes=codes,
         authorizer=authorizer,
-        find=table.find,
+        find=table.find_at,
         clock=clock,
         count=metrics.count_sign_in,
     )

@@ -50,8 +50,9 @@ class PublicAddress:
     def origin(self) -> str:
         return f"{self.scheme}://{self.netloc}"
 
-    def environment_origin(self, environment_id: str) -> str:
-        return f"{self.scheme}://{environment_id}.{self.netloc}"
+    def environment_origin(self, label: str) -> str:
+        """The origin of an environment, or of one of its ports, by the label of its host."""
+        return f"{self.scheme}://{label}.{self.netloc}"
 
 
 def parse_public_url(url: str) -> PublicAddress:

@@ -7,6 +7,7 @@ instance's status (people write pods, only the operator writes that status).
 
 from collections.abc import Callable, Iterable
 from typing import Final, Literal
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -17,6 +18,7 @@ from devworkspace.core.access import Door
 from devworkspace.core.address import address_id
 
 READY: Final = "Ready"
+OPEN_PATH: Final = "/-/open"
 
 ShownPhase = Literal["Pending", "Provisioning", "Running", "Unreachable", "Stopping", "Stopped", "Failed", "Deleting"]
 
@@ -26,9 +28,14 @@ class ContainerPort(Struct, frozen=True):
     name: str = ""
 
 
+class EnvName(Struct, frozen=True):
+    name: str
+
+
 class Container(Struct, frozen=True):
     name: str
     ports: tuple[ContainerPort, ...] = ()
+    env: tuple[EnvName, ...] = ()
 
 
 class DoorPodSpec(Struct, frozen=True):
@@ -63,7 +70,7 @@ class DoorPod(Struct, frozen=True):
 
 
 class Upstream(Struct, frozen=True):
-    """Where an editor listens. `pod_uid` tells apart two pods that got the same address one after the other."""
+    """Where something listens. `pod_uid` tells apart two pods that got the same address one after the other."""
 
     pod_uid: str
     host: str
@@ -94,6 +101,8 @@ class Environment(Struct, frozen=True):
     deleting: bool
     upstream: Upstream | None
     instance: WorkspaceInstance
+    ports: tuple[ContainerPort, ...] = ()
+    has_code_server: bool = False
     progress: Progress = Progress()
 
     @property
@@ -115,6 +124,12 @@ class EnvironmentTable:
 
     def find(self, environment_id: str) -> Environment | None:
         return self._by_id.get(environment_id)
+
+    def find_at(self, environment_id: str, port: int | None) -> Environment | None:
+        """The environment behind a host name. The editor has one address only, which is not that of its port."""
+        environment = self._by_id.get(environment_id)
+        upstream = environment.upstream if environment is not None else None
+        return None if upstream is not None and upstream.port == port else environment
 
     def values(self) -> Iterable[Environment]:
         return self._by_id.values()
@@ -209,8 +224,15 @@ def make_environment(instance: WorkspaceInstance, pod: DoorPod | None) -> Enviro
         deleting=meta.deletion_timestamp is not None,
         upstream=find_upstream(pod) if pod is not None else None,
         instance=instance,
+        ports=_preview_ports(pod) if pod is not None else (),
+        has_code_server=pod is not None and _has_code_server(pod),
         progress=find_progress(pod) if pod is not None else Progress(),
     )
+
+
+def open_path(environment_id: str) -> str:
+    """The address on the public host that leads into an environment, and starts a stopped one."""
+    return f"{OPEN_PATH}?{urlencode({'env': environment_id})}"
 
 
 def shown_phase(environment: Environment) -> ShownPhase:
@@ -226,8 +248,24 @@ def _instance_uid(pod: DoorPod) -> str:
     return pod.metadata.labels.get(names.LABEL_INSTANCE_UID, "")
 
 
+def _workspace(pod: DoorPod) -> Container | None:
+    return next((container for container in pod.spec.containers if container.name == names.CONTAINER_NAME), None)
+
+
 def _editor_port(pod: DoorPod) -> int | None:
-    for container in pod.spec.containers:
-        if container.name == names.CONTAINER_NAME:
-            return next((port.container_port for port in container.ports if port.name == names.PORT_NAME), None)
-    return None
+    container = _workspace(pod)
+    ports = container.ports if container is not None else ()
+    return next((port.container_port for port in ports if port.name == names.PORT_NAME), None)
+
+
+def _preview_ports(pod: DoorPod) -> tuple[ContainerPort, ...]:
+    """What the template announces beside the editor."""
+    container = _workspace(pod)
+    ports = container.ports if container is not None else ()
+    return tuple(port for port in ports if port.name != names.PORT_NAME)
+
+
+def _has_code_server(pod: DoorPod) -> bool:
+    """Only code-server is given a password; a custom server is reached without."""
+    container = _workspace(pod)
+    return container is not None and any(variable.name == names.CREDENTIAL_VARIABLE for variable in container.env)

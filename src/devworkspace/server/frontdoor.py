@@ -27,7 +27,7 @@ API_PREFIX: Final = "/api/"
 LINGER_SECONDS: Final = 2.0
 
 PublicHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-EnvironmentHandler = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
+EnvironmentHandler = Callable[[web.BaseRequest, Site], Awaitable[web.StreamResponse]]
 
 
 class FrontDoor:
@@ -60,7 +60,7 @@ class FrontDoor:
                 response = await self._serve_public(request)
             else:
                 room = "environment"
-                response = await self._environment(request, checked.environment_id)
+                response = await self._environment(request, checked)
         except (asyncio.CancelledError, ConnectionError):
             self._observe(room, 499)
             raise

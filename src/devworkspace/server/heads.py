@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from devworkspace.core.access import Knock
+from devworkspace.core.address import port_label
 from devworkspace.server.config import PublicAddress
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -16,15 +17,22 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE"})
 RESERVED_PREFIX: Final = "/-/"
 
-_ENVIRONMENT_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_LABEL = re.compile(r"(?:(?P<port>[1-9][0-9]{0,4})--)?(?P<id>[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)")
+MAX_PORT: Final = 65535
 # Origin form in visible ASCII, without the two characters that browsers and servers are known to read differently.
 _TARGET = re.compile(r"/[!\"$-\[\]-~]*")
 
 
 class Site(NamedTuple):
-    """Where a request goes: the public host (`environment_id` None) or an environment's own host."""
+    """Where a request goes: the public host (`environment_id` None), an environment's own, or that of its port."""
 
     environment_id: str | None
+    port: int | None = None
+
+    @property
+    def label(self) -> str:
+        """The part of the host name before the public one."""
+        return port_label(self.environment_id or "", self.port)
 
 
 def parse_host(host: str, public: PublicAddress) -> Site | None:
@@ -33,9 +41,15 @@ def parse_host(host: str, public: PublicAddress) -> Site | None:
     if host == public.netloc:
         return Site(None)
     label, dot, rest = host.partition(".")
-    if dot and rest == public.netloc and _ENVIRONMENT_ID.fullmatch(label):
-        return Site(label)
-    return None
+    return parse_label(label) if dot and rest == public.netloc else None
+
+
+def parse_label(label: str) -> Site | None:
+    """The environment, and the port if one is named, of `<id>` or `<port>--<id>`; ids begin with a letter."""
+    match = _LABEL.fullmatch(label)
+    if match is None or (match["port"] is not None and int(match["port"]) > MAX_PORT):
+        return None
+    return Site(match["id"], int(match["port"]) if match["port"] is not None else None)
 
 
 def target_is_strict(target: str) -> bool:

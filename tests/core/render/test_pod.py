@@ -93,6 +93,7 @@ def test_the_whole_pod() -> None:
                             "name": "HASHED_PASSWORD",
                             "valueFrom": {"secretKeyRef": {"name": CHILD, "key": "hashed-password"}},
                         },
+                        {"name": "VSCODE_PROXY_URI", "value": "http://{{port}}--demo--team.localhost:8080/"},
                     ],
                     "ports": [{"name": "dw-editor", "containerPort": 8080, "protocol": "TCP"}],
                     "resources": {

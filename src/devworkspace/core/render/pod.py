@@ -3,6 +3,7 @@
 from devworkspace.api import names
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.template import Environment, Scheduling
+from devworkspace.core.address import port_url
 from devworkspace.core.render.common import Body, child_metadata, child_name, digest
 from devworkspace.core.resolve import Settings
 
@@ -29,8 +30,8 @@ def template_revision(settings: Settings) -> str:
     )
 
 
-def render_pod(instance: WorkspaceInstance, settings: Settings, *, volume: str) -> Body:
-    """The pod; `volume` is the name of the claim that holds the home directory."""
+def render_pod(instance: WorkspaceInstance, settings: Settings, *, volume: str, gateway_url: str | None = None) -> Body:
+    """The pod; `volume` is the claim that holds the home directory, `gateway_url` where the editor is opened."""
     restarted_at = instance.metadata.annotations.get(names.ANNOTATION_RESTARTED_AT, "")
     revision = template_revision(settings)
     annotations = {
@@ -48,7 +49,7 @@ def render_pod(instance: WorkspaceInstance, settings: Settings, *, volume: str) 
             "restartPolicy": "Always",
             "terminationGracePeriodSeconds": _TERMINATION_GRACE_SECONDS,
             "securityContext": _pod_security(settings.environment),
-            "containers": [_container(instance, settings)],
+            "containers": [_container(instance, settings, gateway_url)],
             "volumes": [
                 {"name": names.VOLUME_NAME, "persistentVolumeClaim": {"claimName": volume}},
             ],
@@ -70,12 +71,12 @@ def _pod_security(environment: Environment) -> Body:
     }
 
 
-def _container(instance: WorkspaceInstance, settings: Settings) -> Body:
+def _container(instance: WorkspaceInstance, settings: Settings, gateway_url: str | None) -> Body:
     environment = settings.environment
     container: Body = {
         "name": names.CONTAINER_NAME,
         "image": environment.image,
-        "env": _environment_variables(instance, environment),
+        "env": _environment_variables(instance, environment, gateway_url),
         "ports": _ports(settings),
         "resources": {"requests": settings.requests, "limits": settings.limits},
         "volumeMounts": [{"name": names.VOLUME_NAME, "mountPath": environment.home_path}],
@@ -118,12 +119,19 @@ def _command(environment: Environment) -> tuple[tuple[str, ...], tuple[str, ...]
     return _CODE_SERVER_COMMAND, args
 
 
-def _environment_variables(instance: WorkspaceInstance, environment: Environment) -> list[Body]:
+def _environment_variables(
+    instance: WorkspaceInstance, environment: Environment, gateway_url: str | None
+) -> list[Body]:
     variables: dict[str, Body] = {"HOME": {"name": "HOME", "value": environment.home_path}}
     variables |= {variable.name: {"name": variable.name, "value": variable.value} for variable in environment.env}
     if environment.ide == "code-server":
         reference = {"name": child_name(instance), "key": names.CREDENTIAL_KEY}
-        variables["HASHED_PASSWORD"] = {"name": "HASHED_PASSWORD", "valueFrom": {"secretKeyRef": reference}}
+        credential = names.CREDENTIAL_VARIABLE
+        variables[credential] = {"name": credential, "valueFrom": {"secretKeyRef": reference}}
+        if gateway_url is not None:
+            # The editor's list of ports links there; it fills in the number.
+            address = port_url(instance.metadata.key, "{{port}}", gateway_url=gateway_url)
+            variables.setdefault("VSCODE_PROXY_URI", {"name": "VSCODE_PROXY_URI", "value": address})
     return list(variables.values())
 
 

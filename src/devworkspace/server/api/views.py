@@ -7,10 +7,10 @@ import msgspec
 
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.actions import Action, Obstacle, Rights, find_obstacle
-from devworkspace.core.address import environment_url
+from devworkspace.core.address import environment_url, port_url
 from devworkspace.core.conditions import find_condition
 from devworkspace.server.config import PublicAddress
-from devworkspace.server.environments import Environment, ShownPhase, shown_phase
+from devworkspace.server.environments import Environment, ShownPhase, open_path, shown_phase
 
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 
@@ -34,6 +34,14 @@ class AllowedAction(View, frozen=True):
     obstacle: Obstacle | None
 
 
+class PortView(View, frozen=True):
+    """A port that the template announces; any other can be opened at the same address with its number."""
+
+    name: str
+    port: int
+    url: str
+
+
 class EnvironmentView(View, frozen=True):
     """One environment. Times are RFC 3339; `resourceVersion` is the version that `If-Match` takes."""
 
@@ -51,6 +59,7 @@ class EnvironmentView(View, frozen=True):
     running: bool
     url: str
     open_path: str
+    ports: tuple[PortView, ...]
     node: str
     volume: str
     storage: str
@@ -108,6 +117,14 @@ def make_environment_view(environment: Environment, *, rights: Rights, public: P
         running=spec.running,
         url=environment_url(environment.key, gateway_url=public.origin),
         open_path=open_path(environment.id),
+        ports=tuple(
+            PortView(
+                name=port.name,
+                port=port.container_port,
+                url=port_url(environment.key, port.container_port, gateway_url=public.origin),
+            )
+            for port in environment.ports
+        ),
         node=status.node_name or "",
         volume=status.pvc_name or "",
         storage=str(spec.overrides.storage.size or ""),
@@ -152,7 +169,3 @@ def make_template_view(template: WorkspaceTemplate, *, usable: bool) -> Template
         own_variables=spec.overrides.env,
         usable=usable,
     )
-
-
-def open_path(environment_id: str) -> str:
-    return f"/-/open?env={environment_id}"

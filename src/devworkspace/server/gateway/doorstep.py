@@ -74,10 +74,10 @@ class Doorstep:
         return self._answers.json({"open": opened, "main": main})
 
     async def press(
-        self, request: web.BaseRequest, path: str, *, session: Session, environment: Environment
+        self, request: web.BaseRequest, path: str, *, origin: str, session: Session, environment: Environment
     ) -> web.Response:
-        """The buttons of the page. Returns to the page, which tells what became of it."""
-        if not is_same_origin(request.headers, self._public.environment_origin(environment.id)):
+        """The buttons of the page at `origin`. Returns to the page, which tells what became of it."""
+        if not is_same_origin(request.headers, origin):
             return self._answers.problem(403, "Requests from pages of other sites are not accepted.")
         if not await self._authorizer.has(session.identity, environment, MANAGE):
             return self._answers.problem(403, "You may open this environment, but not start it.")

@@ -2,11 +2,12 @@
 
 import asyncio
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 import structlog
 from aiohttp import web
+from msgspec.structs import replace
 
 from devworkspace.core.access import Verdict, asks_to_start, decide
 from devworkspace.core.credential import COOKIE_NAME, environment_credential
@@ -14,7 +15,7 @@ from devworkspace.server.answers import Answers, language_of
 from devworkspace.server.authorizer import CONNECT, MANAGE, Authorizer
 from devworkspace.server.codes import NONCE_SECONDS, Codes
 from devworkspace.server.config import PublicAddress
-from devworkspace.server.environments import Environment, EnvironmentTable
+from devworkspace.server.environments import Environment, EnvironmentTable, Upstream
 from devworkspace.server.gateway.doorstep import RESTART_PATH, START_PATH, STATE_PATH, Doorstep
 from devworkspace.server.gateway.head import request_headers
 from devworkspace.server.gateway.proxy import Proxy
@@ -23,6 +24,7 @@ from devworkspace.server.gateway.upstream import UpstreamError, UpstreamPool, Up
 from devworkspace.server.gateway.websocket import is_valid_upgrade, open_relay
 from devworkspace.server.heads import (
     RESERVED_PREFIX,
+    Site,
     is_disguised_reserved,
     is_navigation,
     is_safe_path,
@@ -45,8 +47,18 @@ _REFUSALS: Final = frozenset({Verdict.FORBIDDEN, Verdict.UNAUTHORIZED, Verdict.S
 _NO_ENVIRONMENT: Final = "This environment does not exist or is not shared with you."
 
 
+class _Way(NamedTuple):
+    """Where a request goes in the pod. `host` is the browser's, `credential` a cookie pair for the editor."""
+
+    upstream: Upstream
+    host: str
+    target: str
+    prefix: str
+    credential: str | None
+
+
 class Gateway:
-    """Serves `<id>.<public host>`."""
+    """Serves `<id>.<public host>` and `<port>--<id>.<public host>`."""
 
     def __init__(
         self,
@@ -74,32 +86,33 @@ class Gateway:
         self.sockets = Sockets(sessions=sessions, authorizer=authorizer, find=table.find)
         table.on_change(self._on_change)
 
-    async def handle(self, request: web.BaseRequest, environment_id: str) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest, site: Site) -> web.StreamResponse:
         """Answers one request for the environment's host; `request` has passed the checks of the head."""
         target = request.raw_path
         path = target.partition("?")[0]
         if is_disguised_reserved(path):
             return self._answers.refusal(400, "This path is not allowed.")
         if path.startswith(RESERVED_PREFIX):
-            return await self._reserved(request, path, environment_id)
-        environment = self._table.find(environment_id)
+            return await self._reserved(request, path, site)
+        environment = self._table.find_at(site.environment_id or "", site.port)
         session = self._session(request, environment)
-        verdict = await self._decide(request, environment_id, session=session, environment=environment)
+        verdict = await self._decide(request, site, session=session, environment=environment)
         if session is None or environment is None or verdict in _REFUSALS:
-            return self._refuse(request, verdict, environment_id=environment_id, target=target)
+            return self._refuse(request, verdict, site=site, target=target)
         if verdict is Verdict.STREAM:
-            return await self._stream(request, target, session=session, environment=environment)
+            way = self._find_way(site, environment, target)
+            return await self._stream(request, way, session=session, environment=environment)
         return await self._doorstep.receive(request, verdict, session=session, environment=environment)
 
     async def _decide(
         self,
         request: web.BaseRequest,
-        environment_id: str,
+        site: Site,
         *,
         session: Session | None,
         environment: Environment | None,
     ) -> Verdict:
-        knock = make_knock(request.method, request.headers, origin=self._public.environment_origin(environment_id))
+        knock = make_knock(request.method, request.headers, origin=self._public.environment_origin(site.label))
         granted = may_manage = False
         if session is not None and environment is not None:
             granted = await self._authorizer.granted(session.identity, environment)
@@ -119,23 +132,37 @@ class Gateway:
         token = only_cookie(request.headers.getall("Cookie", ()), self._cookies.environment)
         return self._sessions.read_for_environment(token, uid=environment.uid)
 
-    async def _stream(
-        self, request: web.BaseRequest, target: str, *, session: Session, environment: Environment
-    ) -> web.StreamResponse:
+    def _find_way(self, site: Site, environment: Environment, target: str) -> _Way:
+        """To the editor, or to what listens on a port.
+
+        Development servers listen on the loopback address, where only code-server's own proxy reaches them; a custom
+        server has none, so what runs beside it must listen on the pod's address.
+        """
         upstream = environment.upstream
         assert upstream is not None
+        host = f"{site.label}.{self._public.netloc}"
+        if site.port is not None and not environment.has_code_server:
+            return _Way(replace(upstream, port=site.port), host=host, target=target, prefix="", credential=None)
+        prefix = f"/proxy/{site.port}" if site.port is not None else ""
+        credential = f"{COOKIE_NAME}={self._credential(environment.uid)}"
+        return _Way(upstream, host=host, target=prefix + target, prefix=prefix, credential=credential)
+
+    async def _stream(
+        self, request: web.BaseRequest, way: _Way, *, session: Session, environment: Environment
+    ) -> web.StreamResponse:
         headers = request_headers(
-            request.headers.items(),
-            host=f"{environment.id}.{self._public.netloc}",
-            scheme=self._public.scheme,
-            credential=f"{COOKIE_NAME}={self._credential(environment.uid)}",
+            request.headers.items(), host=way.host, scheme=self._public.scheme, credential=way.credential
         )
         try:
             if request.headers.get("Upgrade", "").lower() != "websocket":
-                return await self._proxy.forward(request, target=target, headers=headers, upstream=upstream)
+                return await self._proxy.forward(
+                    request, target=way.target, headers=headers, upstream=way.upstream, prefix=way.prefix
+                )
             if not is_valid_upgrade(request):
                 return self._answers.refusal(400, "This is not a valid WebSocket handshake.")
-            opened = await open_relay(request, target=target, headers=headers, upstream=upstream, pool=self._pool)
+            opened = await open_relay(
+                request, target=way.target, headers=headers, upstream=way.upstream, pool=self._pool
+            )
         except UpstreamTimeoutError:
             return self._answers.problem(504, "The environment took the request and did not answer.")
         except UpstreamError as error:
@@ -147,24 +174,24 @@ class Gateway:
         await self.sockets.run(relay, session=session, environment=environment)
         return response
 
-    def _refuse(self, request: web.BaseRequest, verdict: Verdict, *, environment_id: str, target: str) -> web.Response:
+    def _refuse(self, request: web.BaseRequest, verdict: Verdict, *, site: Site, target: str) -> web.Response:
         if verdict is Verdict.FORBIDDEN:
             return self._answers.problem(403, "Requests from pages of other sites are not accepted.")
         if verdict is Verdict.UNAUTHORIZED:
             return self._answers.problem(401, "Sign in first.")
         if verdict is Verdict.SIGN_IN:
-            return self._to_sign_in(request, environment_id, target)
+            return self._to_sign_in(request, site, target)
         return self._not_found(request)
 
-    def _to_sign_in(self, request: web.BaseRequest, environment_id: str, target: str) -> web.Response:
+    def _to_sign_in(self, request: web.BaseRequest, site: Site, target: str) -> web.Response:
         cookie = only_cookie(request.headers.getall("Cookie", ()), self._cookies.nonce)
         # A nonce that is there is kept, so that several tabs opened at once do not invalidate each other.
-        nonce_hash = self._codes.hash_of_nonce(cookie, environment_id=environment_id)
+        nonce_hash = self._codes.hash_of_nonce(cookie, environment_id=site.label)
         if cookie is None or nonce_hash is None:
-            cookie = self._codes.make_nonce(environment_id)
-            nonce_hash = self._codes.hash_of_nonce(cookie, environment_id=environment_id)
+            cookie = self._codes.make_nonce(site.label)
+            nonce_hash = self._codes.hash_of_nonce(cookie, environment_id=site.label)
         query = urlencode(
-            {"env": environment_id, "nonce": nonce_hash or "", "next": target if is_safe_path(target) else "/"}
+            {"env": site.label, "nonce": nonce_hash or "", "next": target if is_safe_path(target) else "/"}
         )
         response = self._answers.redirect(f"{self._public.origin}/-/authorize?{query}")
         self._answers.set_cookie(response, self._cookies.nonce, cookie, seconds=NONCE_SECONDS)
@@ -176,18 +203,18 @@ class Gateway:
         page = missing_page("missing.environment", link=self._public.origin + "/", language=language_of(request))
         return self._answers.page(page, status=404)
 
-    async def _reserved(self, request: web.BaseRequest, path: str, environment_id: str) -> web.Response:
+    async def _reserved(self, request: web.BaseRequest, path: str, site: Site) -> web.Response:
         asset = find_asset(path)
         if asset is not None and request.method == "GET":
             return asset
         if path == CALLBACK_PATH and request.method == "GET":
-            return self._callback(request, environment_id)
+            return self._callback(request, site)
         if (request.method, path) in _DOORSTEP:
-            return await self._at_doorstep(request, path, environment_id)
+            return await self._at_doorstep(request, path, site)
         return self._answers.problem(404, "There is no such page.")
 
-    async def _at_doorstep(self, request: web.BaseRequest, path: str, environment_id: str) -> web.Response:
-        environment = self._table.find(environment_id)
+    async def _at_doorstep(self, request: web.BaseRequest, path: str, site: Site) -> web.Response:
+        environment = self._table.find_at(site.environment_id or "", site.port)
         session = self._session(request, environment)
         if session is None or environment is None:
             return self._answers.problem(401, "Sign in first.")
@@ -195,13 +222,14 @@ class Gateway:
             return self._answers.problem(404, _NO_ENVIRONMENT)
         if path == STATE_PATH:
             return await self._doorstep.state(request, session=session, environment=environment)
-        return await self._doorstep.press(request, path, session=session, environment=environment)
+        origin = self._public.environment_origin(site.label)
+        return await self._doorstep.press(request, path, origin=origin, session=session, environment=environment)
 
-    def _callback(self, request: web.BaseRequest, environment_id: str) -> web.Response:
+    def _callback(self, request: web.BaseRequest, site: Site) -> web.Response:
         """Turns a one-time code into the session cookie of this environment."""
-        environment = self._table.find(environment_id)
+        environment = self._table.find_at(site.environment_id or "", site.port)
         cookie = only_cookie(request.headers.getall("Cookie", ()), self._cookies.nonce)
-        nonce_hash = self._codes.hash_of_nonce(cookie, environment_id=environment_id)
+        nonce_hash = self._codes.hash_of_nonce(cookie, environment_id=site.label)
         uid = environment.uid if environment is not None else ""
         code = self._codes.redeem(request.query.get("code", ""), uid=uid, nonce_hash=nonce_hash)
         if code is None or not self._sessions.is_valid(code.session):

@@ -64,10 +64,11 @@ def strip_cookies(values: Iterable[str]) -> list[str]:
     return [pair for pair in pairs if pair and not is_reserved_cookie(pair.partition("=")[0])]
 
 
-def request_headers(received: Iterable[tuple[str, str]], *, host: str, scheme: str, credential: str) -> Headers:
+def request_headers(received: Iterable[tuple[str, str]], *, host: str, scheme: str, credential: str | None) -> Headers:
     """The head for the pod, without framing (`Content-Length`, `Transfer-Encoding`) and without `Upgrade`.
 
-    `host` is the browser's host with port: the editor compares it with `Origin`. `credential` is a whole cookie pair.
+    `host` is the browser's host with port: the editor compares it with `Origin`. `credential` is a whole cookie pair,
+    or None for what is not the editor.
     """
     received = list(received)
     named = _connection_tokens(received)
@@ -81,14 +82,15 @@ def request_headers(received: Iterable[tuple[str, str]], *, host: str, scheme: s
             canonical in _REQUEST_DROPPED or canonical in named or canonical.startswith(_REQUEST_DROPPED_PREFIXES)
         ):
             kept.append((name, value))
-    kept.append(("Cookie", "; ".join([*strip_cookies(cookies), credential])))
+    if pairs := [*strip_cookies(cookies), *([credential] if credential is not None else [])]:
+        kept.append(("Cookie", "; ".join(pairs)))
     kept.append(("X-Forwarded-Host", host))
     kept.append(("X-Forwarded-Proto", scheme))
     return kept
 
 
-def response_headers(received: Iterable[tuple[str, str]]) -> Headers:
-    """The head for the browser, without framing."""
+def response_headers(received: Iterable[tuple[str, str]], *, prefix: str = "") -> Headers:
+    """The head for the browser, without framing. `prefix` is what stands before the browser's paths at the pod."""
     received = list(received)
     named = _connection_tokens(received)
     kept: Headers = []
@@ -98,6 +100,8 @@ def response_headers(received: Iterable[tuple[str, str]]) -> Headers:
         if lowered in _RESPONSE_DROPPED or lowered in named or not _is_allowed(lowered, value):
             continue
         framed = framed or (lowered == "content-security-policy" and "frame-ancestors" in value.lower())
+        if lowered == "location" and prefix and value.startswith(f"{prefix}/"):
+            value = value[len(prefix) :]
         kept.append((name, value))
     if not framed:
         # A second policy only narrows: an editor must not be framed by another environment's page.

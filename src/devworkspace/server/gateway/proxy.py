@@ -60,9 +60,15 @@ class Proxy:
         self._pool = pool
 
     async def forward(
-        self, request: web.BaseRequest, *, target: str, headers: Iterable[tuple[str, str]], upstream: Upstream
+        self,
+        request: web.BaseRequest,
+        *,
+        target: str,
+        headers: Iterable[tuple[str, str]],
+        upstream: Upstream,
+        prefix: str = "",
     ) -> web.StreamResponse:
-        """The pod's response, already sent to the browser.
+        """The pod's response, already sent to the browser. `prefix`: see `response_headers`.
 
         Raises UpstreamError while nothing has been sent yet, so that the caller can answer in its own words.
         """
@@ -70,7 +76,7 @@ class Proxy:
         connection, head, upload = await self._exchange(request, target=target, headers=headers, upstream=upstream)
         finished = False
         try:
-            response = await relay_response(request, head)
+            response = await relay_response(request, head, prefix=prefix)
             finished = upload is None or upload.done()
             return response
         finally:
@@ -148,11 +154,11 @@ async def _send_continue(writer: AbstractStreamWriter) -> None:
     writer.output_size = 0
 
 
-async def relay_response(request: web.BaseRequest, head: ResponseHead) -> web.StreamResponse:
+async def relay_response(request: web.BaseRequest, head: ResponseHead, *, prefix: str = "") -> web.StreamResponse:
     """Sends the pod's response to the browser as it comes."""
     message, body = head
     response = RelayedResponse(status=message.code, reason=message.reason or "")
-    response.headers.extend(response_headers(message.headers.items()))
+    response.headers.extend(response_headers(message.headers.items(), prefix=prefix))
     length = message.headers.get("Content-Length")
     if length is not None and message.code != 204 and not message.chunked:
         response.headers["Content-Length"] = length

@@ -1,4 +1,4 @@
-"""Connections to pods: dial, keep for reuse, give back. One pool per pod UID, because addresses are used again.
+"""Connections to pods: dial, keep for reuse, give back. Kept by pod UID and port, because addresses are used again.
 
 aiohttp's client is not used: its session, cookie and redirect layers cost about as much as the rest of the path, and it
 repeats requests on its own terms. Its response parser and flow control are used as they are.
@@ -39,9 +39,9 @@ class ResponseHead(NamedTuple):
 class Connection:
     """One HTTP/1.1 connection to a pod. `used` counts the requests that it has carried."""
 
-    def __init__(self, protocol: ResponseHandler, *, pod_uid: str) -> None:
+    def __init__(self, protocol: ResponseHandler, *, upstream: Upstream) -> None:
         self.protocol = protocol
-        self.pod_uid = pod_uid
+        self.upstream = upstream
         self.used = 0
         self.idle_since = 0.0
 
@@ -106,11 +106,11 @@ class UpstreamPool:
     """Hands out connections and takes them back."""
 
     def __init__(self) -> None:
-        self._idle: dict[str, deque[Connection]] = {}
+        self._idle: dict[Upstream, deque[Connection]] = {}
 
     def take_idle(self, upstream: Upstream) -> Connection | None:
         """The most recently used live connection to the pod, if one is kept."""
-        idle = self._idle.get(upstream.pod_uid)
+        idle = self._idle.get(upstream)
         now = asyncio.get_running_loop().time()
         while idle:
             connection = idle.pop()
@@ -130,11 +130,11 @@ class UpstreamPool:
         except OSError as error:
             raise UpstreamError(f"the pod refused the connection: {error.strerror or error}") from error
         _keep_alive(protocol)
-        return Connection(protocol, pod_uid=upstream.pod_uid)
+        return Connection(protocol, upstream=upstream)
 
     def give_back(self, connection: Connection) -> None:
         """Keeps the connection for the next request, or closes it if it cannot carry one."""
-        idle = self._idle.setdefault(connection.pod_uid, deque())
+        idle = self._idle.setdefault(connection.upstream, deque())
         if not connection.is_reusable or len(idle) >= MAX_IDLE_PER_POD:
             connection.close()
             return
@@ -143,18 +143,19 @@ class UpstreamPool:
 
     def drop(self, pod_uid: str) -> None:
         """Closes what is kept for a pod that is gone."""
-        for connection in self._idle.pop(pod_uid, ()):
-            connection.close()
+        for upstream in [known for known in self._idle if known.pod_uid == pod_uid]:
+            for connection in self._idle.pop(upstream):
+                connection.close()
 
     def sweep(self) -> None:
         """Closes what has been idle for too long; to be called every few seconds."""
         now = asyncio.get_running_loop().time()
-        for pod_uid, idle in list(self._idle.items()):
+        for upstream, idle in list(self._idle.items()):
             while idle and (now - idle[0].idle_since >= IDLE_SECONDS or not idle[0].is_reusable):
                 idle.popleft().close()
             if not idle:
-                del self._idle[pod_uid]
+                del self._idle[upstream]
 
     def close(self) -> None:
-        for pod_uid in list(self._idle):
-            self.drop(pod_uid)
+        for upstream in list(self._idle):
+            self.drop(upstream.pod_uid)

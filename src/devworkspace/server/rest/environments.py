@@ -1,7 +1,7 @@
 """The environments that somebody may open, as a page, and the way into one."""
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import structlog
 from aiohttp import web
@@ -12,7 +12,7 @@ from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import Answers, language_of
 from devworkspace.server.authorizer import CONNECT, MANAGE, Authorizer
 from devworkspace.server.config import PublicAddress
-from devworkspace.server.environments import Environment, EnvironmentTable, shown_phase
+from devworkspace.server.environments import OPEN_PATH, Environment, EnvironmentTable, open_path, shown_phase
 from devworkspace.server.heads import make_knock
 from devworkspace.server.lifecycle import Actor, Lifecycle
 from devworkspace.server.pages.html import EnvironmentView, list_page, missing_page
@@ -22,7 +22,6 @@ from devworkspace.server.sessions import Session
 log = structlog.get_logger("devworkspace.server")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-OPEN_PATH = "/-/open"
 LANGUAGE_SECONDS = 365 * 24 * 3600
 
 
@@ -94,10 +93,6 @@ class EnvironmentList:
         environments = sorted(self._table.values(), key=lambda environment: environment.key)
         allowed = await self._authorizer.allowed_of(identity, environments)
         return [make_view(environment, self._public) for environment in allowed]
-
-
-def open_path(environment_id: str) -> str:
-    return f"{OPEN_PATH}?{urlencode({'env': environment_id})}"
 
 
 def make_view(environment: Environment, public: PublicAddress) -> EnvironmentView:

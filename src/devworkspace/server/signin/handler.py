@@ -15,7 +15,7 @@ from devworkspace.server.bodies import read_body
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import Environment
-from devworkspace.server.heads import is_safe_path, is_same_origin, only_cookie, printable, safe_next
+from devworkspace.server.heads import is_safe_path, is_same_origin, only_cookie, parse_label, printable, safe_next
 from devworkspace.server.pages.html import missing_page, sign_in_page
 from devworkspace.server.pages.texts import LANGUAGE_COOKIE, text
 from devworkspace.server.sessions import CookieNames, Session, Sessions
@@ -43,7 +43,7 @@ class SignIn:
         sessions: Sessions,
         codes: Codes,
         authorizer: Authorizer,
-        find: Callable[[str], Environment | None],
+        find: Callable[[str, int | None], Environment | None],
         clock: Callable[[], float],
         count: Callable[[str], None],
     ) -> None:
@@ -151,21 +151,22 @@ class SignIn:
     async def authorize(self, request: web.BaseRequest) -> web.StreamResponse:
         """Sends a signed-in person back to the environment's host with a one-time code."""
         query = request.query
-        environment_id, nonce_hash, path = query.get("env", ""), query.get("nonce", ""), query.get("next", "/")
+        label, nonce_hash, path = query.get("env", ""), query.get("nonce", ""), query.get("next", "/")
         if not _NONCE_HASH.fullmatch(nonce_hash):
             return self._answers.plain(400, "This address is incomplete; open the environment from the list.")
         session = self.session(request)
         if session is None:
-            parameters = urlencode({"env": environment_id, "nonce": nonce_hash, "next": path})
+            parameters = urlencode({"env": label, "nonce": nonce_hash, "next": path})
             return self._answers.redirect("/signin?next=" + quote(f"/-/authorize?{parameters}", safe=""))
-        environment = self._find(environment_id)
+        site = parse_label(label)
+        environment = self._find(site.environment_id or "", site.port) if site is not None else None
         if environment is None or not await self._authorizer.has(session.identity, environment, CONNECT):
-            log.info("environment refused", user=session.name, environment=printable(environment_id[:63]))
+            log.info("environment refused", user=session.name, environment=printable(label[:63]))
             return self._not_found(request)
         code = self._codes.issue(
             session, uid=environment.uid, nonce_hash=nonce_hash, path=path if is_safe_path(path) else "/"
         )
-        origin = self._public.environment_origin(environment.id)
+        origin = self._public.environment_origin(label)
         return self._answers.redirect(f"{origin}/-/callback?{urlencode({'code': code})}")
 
     def _not_found(self, request: web.BaseRequest) -> web.Response:
