@@ -52,6 +52,16 @@ async def test_a_list_completes_the_store_and_the_watch_then_tells_nothing_new()
         assert store.hear(replace(listed, metadata=replace(listed.metadata, resource_version="900000")))
 
 
+async def test_the_template_that_an_unreadable_environment_uses_is_known_from_the_start() -> None:
+    async with FakeApiServer() as server, client_of(server) as client:
+        put_instance(server, running="not a truth value")
+        put_instance(server, "nameless", running="not a truth value", templateRef=7)
+        store: Store[WorkspaceInstance] = Store()
+        await sweep_of(client, store).fill()
+        found = {key.name: unread.template for key, unread in store.unreadable.items()}
+        assert found == {"demo": "python", "nameless": None}
+
+
 async def test_what_a_watch_missed_is_put_into_the_store() -> None:
     async with FakeApiServer() as server, client_of(server) as client:
         store: Store[WorkspaceInstance] = Store()

@@ -4,7 +4,6 @@
 """
 
 import logging
-from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import kopf
@@ -15,7 +14,7 @@ from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.operator.cluster import Cluster
-from devworkspace.operator.store import Store
+from devworkspace.operator.store import Store, template_named_by
 
 logger = logging.getLogger(__name__)
 
@@ -104,15 +103,8 @@ def _decode(event: kopf.RawEvent, type_: type[T], store: Store[T]) -> T | None:
             store.drop(metadata.key, metadata.uid)
             return None
         logger.error("%s %s is not readable and is left alone: %s", type_.__name__, metadata.key, error)
-        store.skip(metadata, template=_template_ref(event["object"]))
+        store.skip(metadata, template=template_named_by(event["object"]))
         return None
-
-
-def _template_ref(body: Mapping[str, Any]) -> str | None:
-    """The template that an unreadable instance names: it counts as a use, whatever else is wrong with it."""
-    spec = body.get("spec")
-    name = spec.get("templateRef") if isinstance(spec, Mapping) else None
-    return name if isinstance(name, str) else None
 
 
 def make_settings() -> kopf.OperatorSettings:

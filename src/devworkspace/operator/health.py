@@ -8,21 +8,22 @@ each object, would keep a restarted operator waiting.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, Generic, NoReturn, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from devworkspace.api import names
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.kube.client import Client, ListResult
-from devworkspace.kube.errors import KubeError
+from devworkspace.kube.errors import KubeError, NotFound
 from devworkspace.kube.resource import Resource
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.kinds import INSTANCES, TEMPLATES
-from devworkspace.operator.store import Store
+from devworkspace.operator.store import Store, template_named_by
 
 logger = logging.getLogger(__name__)
 
@@ -71,9 +72,18 @@ class Sweep(Generic[T]):
         for found in listing.items:
             self._store.hear(found)
         for metadata in listing.unreadable:
-            if self._store.version(metadata.key) < int(metadata.resource_version):
-                self._store.skip(metadata)
+            await self._skip(metadata)
         self.synced = True
+
+    async def _skip(self, metadata: ObjectMeta) -> None:
+        """Notes what cannot be read: a list tells only its metadata, and its template must be known for the counts."""
+        template = None
+        if self._type is WorkspaceInstance:
+            with contextlib.suppress(NotFound):
+                body: dict[str, Any] = await self._client.get(self._resource, metadata.key, dict[str, Any])
+                template = template_named_by(body)
+        if self._store.version(metadata.key) < int(metadata.resource_version):
+            self._store.skip(metadata, template=template)
 
     async def run_once(self) -> tuple[Key, ...]:
         """Lists, waits where the store lags, and returns the keys that were missed; they are repaired."""
@@ -92,7 +102,7 @@ class Sweep(Generic[T]):
         listing: ListResult[T] = await self._client.list(self._resource, self._type)
         for metadata in listing.unreadable:
             if metadata.uid in wanted:
-                self._store.skip(metadata)
+                await self._skip(metadata)
         missed = [found for found in listing.items if found.metadata.uid in wanted]
         for found in missed:
             self._store.put(found)

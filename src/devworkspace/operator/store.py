@@ -1,7 +1,7 @@
 """Objects of one of our own kinds, as Kopf's watch reports them."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from devworkspace.api.meta import Key, ObjectMeta
 from devworkspace.kube.index import Index, Indexer
@@ -115,6 +115,13 @@ class Store(Generic[T]):
         listed = set(present)
         known: tuple[Named, ...] = (*self._objects.values(), *self._unreadable.values())
         return tuple(found.metadata for found in known if (found.metadata.key, found.metadata.uid) not in listed)
+
+
+def template_named_by(body: Mapping[str, Any]) -> str | None:
+    """The template that an unreadable instance names: it counts as a use, whatever else is wrong with it."""
+    spec = body.get("spec")
+    name = spec.get("templateRef") if isinstance(spec, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def _version(object_: Named) -> int:
