@@ -19,6 +19,7 @@ from tests.operator.running import (
 )
 from tests.support.builders import INSTALLATION, make_instance
 from tests.support.fake_apiserver import INSTANCES, TEMPLATES, FakeApiServer
+from tests.support.fake_faults import Logged
 from tests.support.fixtures import client_of, eventually
 
 
@@ -60,7 +61,7 @@ async def test_each_instance_is_woken_once_in_a_period_and_they_are_spread_over_
 async def test_ten_thousand_take_longer_instead_of_costing_more() -> None:
     woken, waited = await rounds_of(10_000, every=120.0, pauses=10_000)
     assert len(set(woken)) == 10_000
-    assert set(waited) == {0.05}
+    assert set(waited) == {0.2}
 
 
 async def test_an_empty_cluster_is_no_busy_loop() -> None:
@@ -81,10 +82,14 @@ async def test_looking_again_writes_nothing_where_nothing_differs(tmp_path: Path
         def rounds() -> float:
             return operator.metrics.registry.get_sample_value("devworkspace_reconciles_total", {"result": "ok"}) or 0
 
+        def writes() -> list[Logged]:
+            # The counts of a template follow a second later, whoever looks.
+            return [write for write in server.writes if not write.resource.startswith(TEMPLATES.plural)]
+
         await silence(server)
-        before, seen = len(server.writes), rounds()
+        before, seen = writes(), rounds()
         await eventually(lambda: rounds() > seen + 5)
-        assert len(server.writes) == before
+        assert writes() == before
 
 
 async def test_a_dropped_line_of_an_instance_s_watch_heals(tmp_path: Path) -> None:
