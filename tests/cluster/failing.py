@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from typing import Any
+from typing import Any, Final
 
 from devworkspace.api.instance import WorkspaceInstance
 from tests.support.live import Live
@@ -57,6 +57,35 @@ def apply_volume(live: Live, name: str, *, path: str, type_: str = "DirectoryOrC
         "hostPath": {"path": path, "type": type_},
     }
     apply(live, "PersistentVolume", f"{live.namespace}-{name}", spec=spec)
+
+
+_REGISTRY: Final = """
+import http.server, sys
+class Registry(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = b'{"errors": [{"code": "%s", "message": "says the test"}]}' % sys.argv[2].encode()
+        self.send_response(200 if self.path == "/v2/" else int(sys.argv[1]))
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body if self.command == "GET" else b"")
+    do_HEAD = do_GET
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[3])), Registry).serve_forever()
+"""
+
+
+async def run_registry(live: Live, *, port: int, status: int, code: str) -> str:
+    """A registry on a node's loopback that answers every image with an error; returns the node's name."""
+    container = {
+        "name": "registry",
+        "image": f"{live.surroundings.image_prefix}/python:0.1.0",
+        "command": ["python3", "-c", _REGISTRY, str(status), code, str(port)],
+    }
+    spec = {"hostNetwork": True, "containers": [container], "terminationGracePeriodSeconds": 0}
+    apply(live, "Pod", "registry", spec=spec)
+    where = (f"--namespace={live.namespace}", "pod/registry")
+    await asyncio.to_thread(live.surroundings.run_kubectl, "wait", "--for=condition=Ready", "--timeout=50s", *where)
+    return live.surroundings.run_kubectl("get", *where, "--output=jsonpath={.spec.nodeName}")
 
 
 async def run_on_node(live: Live, command: str) -> None:

@@ -4,7 +4,6 @@ Every test asserts phase, reason, message and that status told it within `MAX_DE
 remove the cause afterwards and see the environment come up by itself.
 """
 
-import asyncio
 import time
 from typing import Any
 
@@ -16,7 +15,7 @@ from devworkspace.api.meta import Key
 from devworkspace.core.render.common import child_name
 from devworkspace.core.timestamps import parse_timestamp
 from devworkspace.kube.resource import NAMESPACES, SERVICES
-from tests.cluster.failing import apply, serving, start
+from tests.cluster.failing import apply, run_registry, serving, start
 from tests.support.admission import changed_pods, refused_pods
 from tests.support.live import Anything, Live
 from tests.support.witness import (
@@ -67,15 +66,44 @@ async def test_a_registry_that_cannot_be_reached_keeps_its_words_through_the_bac
         knew=waits_for("ErrImagePull"),
         condition="ImagePulled",
     )
-    async with asyncio.timeout(60):
-        while witness.first(waits_for("ImagePullBackOff")) is None:
-            await asyncio.sleep(0.1)
-    await asyncio.sleep(1)
+    await witness.wait_for(waits_for("ImagePullBackOff"))
     later = await live.get()
     assert first.status.message is not None
     assert later.status.message is not None
     assert "registry.invalid" in later.status.message.partition("It says: ")[2]
     assert later.status.phase == "Pending"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "reason", "words"),
+    [
+        pytest.param(404, "MANIFEST_UNKNOWN", reasons.IMAGE_NOT_FOUND, "does not exist; check its name", id="unknown"),
+        pytest.param(403, "DENIED", reasons.IMAGE_PULL_DENIED, "an admin must add a pull secret", id="denied"),
+    ],
+)
+async def test_a_registry_that_says_no(
+    live: Live, witness: Witness, *, status: int, code: str, reason: str, words: str
+) -> None:
+    # A port for each, since the registry of the test before may not have ended yet.
+    port = 15000 + status
+    node = await run_registry(live, port=port, status=status, code=code)
+    image = f"localhost:{port}/team/image:1"
+    await start(
+        live,
+        environment=serving(live, image=image),
+        scheduling={"nodeSelector": {"kubernetes.io/hostname": node}},
+    )
+    first = await witness.expect(
+        reason,
+        phase="Failed",
+        words=(f"'{image}'", words, "The registry says: "),
+        knew=waits_for("ErrImagePull"),
+        condition="ImagePulled",
+    )
+    backed_off = await witness.wait_for(waits_for("ImagePullBackOff"))
+    await witness.wait_for(waits_for("ErrImagePull"), since=backed_off)
+    # Not one more write: neither for the back-off nor for the next attempt.
+    assert (await live.get()).status == first.status
 
 
 # What the container needs.

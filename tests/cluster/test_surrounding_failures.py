@@ -1,6 +1,5 @@
 """Failures that the pod's own status does not tell: of disks, of sandboxes, of nodes; provoked for real."""
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -199,7 +198,5 @@ def report_node(live: Live, name: str) -> None:
 async def answer_as_kubelet(live: Live, witness: Witness, instance: WorkspaceInstance) -> None:
     """The pod gets its node, and that node's kubelet says that the editor answers."""
     key = live.key(child_name(instance))
-    async with asyncio.timeout(60):
-        while witness.first(lambda seen: isinstance(seen, Pod) and seen.spec.node_name == live.namespace) is None:
-            await asyncio.sleep(0.1)
+    await witness.wait_for(lambda seen: isinstance(seen, Pod) and seen.spec.node_name == live.namespace)
     await live.client.merge_patch(PODS, key, {"status": running_status()}, Anything, subresource="status")

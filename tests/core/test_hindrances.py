@@ -219,6 +219,16 @@ def test_the_kubelet_s_summary_does_not_hide_the_cause() -> None:
     assert reason_of(make_event("FailedMount", summary)) == reasons.VOLUME_MOUNT_FAILED
 
 
+def test_attempts_that_fail_alike_are_told_in_the_same_words() -> None:
+    sentence = "{}failed to set up sandbox container {} network: no addresses left"
+    first = make_event("FailedCreatePodSandBox", sentence.format("", "0a" * 32))
+    later = make_event("FailedCreatePodSandBox", sentence.format("(combined from similar events): ", "1b" * 32))
+    found = [find_hindrance(facts(CREATING, event)) for event in (first, later)]
+    assert found[0] is not None
+    assert "set up sandbox container … network: no addresses left" in found[0].message
+    assert found[0] == found[1]
+
+
 def test_causes_have_an_order() -> None:
     evicted = {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}
     crashed = running_status(ready=False, state={"terminated": {"exitCode": 1}})

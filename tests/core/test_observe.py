@@ -192,6 +192,13 @@ def test_the_registry_s_words_survive_the_back_off() -> None:
     assert conditions_of(later)["ImagePulled"] == ("False", reasons.IMAGE_NOT_FOUND)
 
 
+def test_a_pull_that_keeps_failing_is_told_once() -> None:
+    words = 'failed to resolve reference "r/i:1": 403 Forbidden'
+    first = status_of(make_world(pod=make_pod(**waiting_status("ErrImagePull", words))))
+    back_off = waiting_status("ImagePullBackOff", f'Back-off pulling image "r/i:1": ErrImagePull: {words}')
+    assert status_of(make_world(instance=make_instance(status=first), pod=make_pod(**back_off))) == first
+
+
 def test_a_condition_keeps_the_time_of_its_last_change() -> None:
     first = status_of(make_world())
     world = running_world(instance=make_instance(status=first), now=NOW + timedelta(seconds=9))

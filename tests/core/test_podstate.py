@@ -100,7 +100,7 @@ ROWS = {
             "Failed",
             reasons.IMAGE_PULL_DENIED,
             f"The registry refuses access to image {IMAGE}; an admin must add a pull secret. "
-            'The registry says: Back-off pulling image "i": ErrImagePull: 401 Unauthorized.',
+            "The registry says: 401 Unauthorized.",
             "ImagePulled",
         ),
     ),

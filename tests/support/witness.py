@@ -44,6 +44,13 @@ class Witness:
         """When a fact was first seen."""
         return next((at for at, seen in self.sightings if at >= since and fact(seen)), None)
 
+    async def wait_for(self, fact: Fact, *, since: float = 0.0, seconds: float = 60) -> float:
+        """When a fact is seen for the first time."""
+        async with asyncio.timeout(seconds):
+            while (at := self.first(fact, since=since)) is None:
+                await asyncio.sleep(0.02)
+        return at
+
     async def see(self, kind: type[T], *, seconds: float = 20) -> T:
         """The first object of a kind."""
         async with asyncio.timeout(seconds):

@@ -107,6 +107,10 @@ EVENT_REASONS: Final = frozenset({*(warning.event for warning in WARNINGS), RESI
 # The kubelet sums up from time to time what it still waits for; the cause is in the Events before that.
 _SUMMARY: Final = re.compile(r"^Unable to attach or mount volumes|timed out waiting for the condition")
 
+# What is another in each attempt though the cause is the same; each would be a write of the same status.
+_CHANGING: Final = re.compile(r"\b[0-9a-f]{32,}\b")
+_COMBINED: Final = "(combined from similar events): "
+
 
 def find_hindrance(facts: Facts) -> Finding | None:
     """The first thing that keeps the pod from running, from the strongest fact to the weakest."""
@@ -223,7 +227,7 @@ def _explain(facts: Facts, events: Iterable[Event]) -> Finding | None:
         return None
     event, row = max(known, key=lambda pair: (not _SUMMARY.search(pair[0].message), *_order(pair[0])))
     sentence = row.sentence.format(
-        detail=clause(event.message),
+        detail=clause(_CHANGING.sub("…", event.message.removeprefix(_COMBINED))),
         node=facts.pod.spec.node_name,
         storage=(facts.volume.spec.storage_class_name if facts.volume is not None else None) or "default",
     )

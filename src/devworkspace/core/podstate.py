@@ -166,7 +166,9 @@ _IMAGE_CAUSES: tuple[tuple[tuple[str, ...], Phase, str, str], ...] = (
 )
 
 
-# ImagePullBackOff repeats the cause in newer Kubernetes and hides it in older; status keeps the first one then.
+# ImagePullBackOff repeats the cause in newer Kubernetes and hides it in older; status keeps the first one then. The two
+# states take turns for as long as the pull fails: told in different words, each turn would be a write.
+_BACK_OFF: Final = re.compile(r'^Back-off pulling image "[^"]*": (?:ErrImagePull: )?')
 _IMAGE_REASONS: Final = (
     "InvalidImageName",
     "ErrImageNeverPull",
@@ -191,6 +193,7 @@ def _image_not_pulled(pod: Pod) -> Finding | None:
             else f"Image {container.image!r} is not on the node and may not be pulled; load it or change the policy.",
             "ImagePulled",
         )
+    message = _BACK_OFF.sub("", message)
     text = message.lower()
     for words, phase, found, sentence in _IMAGE_CAUSES:
         if any(word in text for word in words):
