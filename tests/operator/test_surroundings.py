@@ -1,6 +1,7 @@
 """Warning Events and nodes: they explain, they wake only whom they concern, and nothing depends on them."""
 
 import asyncio
+import inspect
 import logging
 import time
 from collections import Counter
@@ -14,7 +15,12 @@ from devworkspace.api.meta import Key
 from devworkspace.core.nodestate import NodeVerdict, judge_node
 from devworkspace.kube.client import Client
 from devworkspace.kube.resource import EVENTS, NODES, PODS, PVCS
-from devworkspace.operator.surroundings import MAX_EVENTS, UNKNOWN_AFTER_SECONDS, Surroundings
+from devworkspace.operator.surroundings import (
+    MAX_EVENTS,
+    UNKNOWN_AFTER_SECONDS,
+    WARNINGS_WATCH_SECONDS,
+    Surroundings,
+)
 from tests.operator.running import (
     DEMO,
     let_pod_answer,
@@ -155,6 +161,11 @@ async def test_without_the_rights_it_works_and_complains_once(tmp_path: Path, ca
             for fault in refused:
                 fault.times = 0
             await eventually(lambda: reason_of(server) == reasons.NODE_LOST, within=15)
+
+
+def test_the_watch_of_events_is_renewed_before_it_counts_as_dead() -> None:
+    silence = inspect.signature(Client).parameters["silence"].default
+    assert silence - 10 > WARNINGS_WATCH_SECONDS
 
 
 # What is stored and what reaches the queue.

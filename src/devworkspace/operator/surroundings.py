@@ -19,13 +19,16 @@ from devworkspace.api.surroundings import Event, Node
 from devworkspace.core.hindrances import EVENT_REASONS
 from devworkspace.core.nodestate import NodeVerdict, judge_node
 from devworkspace.kube.client import Client
-from devworkspace.kube.informer import Informer
+from devworkspace.kube.informer import Informer, Timing
 from devworkspace.kube.resource import EVENTS, NODES
 
 # Whoever may write Events into a namespace can write any number of them.
 MAX_EVENTS: Final = 20_000
 # As long as a watch may be silent before the process counts as blind.
 UNKNOWN_AFTER_SECONDS: Final = 210.0
+# The API server keeps no cache of Events, so a watch of them has no bookmarks: in a healthy cluster it would be silent
+# for longer than a living watch may be. It is renewed before that.
+WARNINGS_WATCH_SECONDS: Final = 50
 _START_WAIT_SECONDS: Final = 2.0
 _BY_OBJECT: Final = "object"
 
@@ -59,6 +62,7 @@ class Surroundings:
             limit=MAX_EVENTS,
             indexers={_BY_OBJECT: _object_uid},
             on_change=self._warning_changed,
+            timing=Timing(watch=WARNINGS_WATCH_SECONDS),
         )
 
     @property
