@@ -106,7 +106,7 @@ async def open_stage(arguments: argparse.Namespace, folder: Path) -> AsyncIterat
 async def carry_out_simulated(arguments: argparse.Namespace, folder: Path, *, seed: int) -> list[Outcome]:
     async with open_stage(arguments, folder) as stage:
         reference, learned = await learn(stage)
-        plans = make_plans(learned.writes, learned.requests, seed=seed)
+        plans = make_plans(learned.writes, learned.requests, told=learned.told, seed=seed)
         chosen = choose(arguments, plans, seed)
         print(f"{len(plans)} plans, {len(chosen)} of them chosen", flush=True)
         if arguments.list:
@@ -120,7 +120,7 @@ async def carry_out_real(arguments: argparse.Namespace, folder: Path, *, seed: i
     image = os.environ.get("DEVWORKSPACE_IMAGE_PREFIX", "localhost/devworkspace") + "/base:0.1.0"
     async with real_stage(arguments.real, folder, kubectl=kubectl, image=image) as stage:
         reference, learned = await learn(stage)
-        plans = choose_real(arguments, make_plans(learned.writes, learned.requests, seed=seed))
+        plans = choose_real(arguments, make_plans(learned.writes, learned.requests, told=learned.told, seed=seed))
         print(f"{len(plans)} plans with real pods", flush=True)
         outcomes = await carry_out(stage, plans, reference, jobs=arguments.jobs)
     return [replace(outcome, plan=with_changes(outcome.plan, id=f"real-{outcome.plan.id}")) for outcome in outcomes]

@@ -107,14 +107,19 @@ def silence(evidence: Evidence, _: Reference) -> list[str]:
 
 def faults_happened(evidence: Evidence, _: Reference) -> list[str]:
     """A plan that hit nothing proves nothing."""
-    return [f"never happened: {fault.action} at {fault.match}" for fault in evidence.missing]
+    missing = [fault for fault in evidence.missing if not fault.optional]
+    return [f"never happened: {fault.action} at {fault.match}" for fault in missing]
 
 
 # Kopf tells each failed attempt of its own requests as an error, and goes on.
-_KOPF_TRIES_AGAIN: Final = r"^kopf\.\S+: Request attempt #\d+/\d+ failed; will retry"
+_KOPF_TRIES_AGAIN: Final = r"^kopf\.\S+: Request attempt #\d+/\d+ failed"
+# One watch that is answered with what it does not understand ends all of Kopf; the operator starts it again.
+_KOPF_GIVES_UP: Final = r"^kopf\._core\.reactor\.(orchestration|running): .* has failed: "
+_KOPF_IS_STOPPED: Final = r"^asyncio: Exception in callback .*stream\.<locals>\.request_cancel_callback"
 # Errors that a fault brings about by its nature, told by the log of a healthy operator.
 _EXPECTED_ERRORS: Final[dict[str, tuple[str, ...]]] = dict.fromkeys(
-    ("drop", "hang", "status", "cut", "truncate"), (_KOPF_TRIES_AGAIN,)
+    ("drop", "hang", "status", "cut", "gone", "stale", "truncate"),
+    (_KOPF_TRIES_AGAIN, _KOPF_GIVES_UP, _KOPF_IS_STOPPED),
 )
 
 

@@ -52,6 +52,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Actions on watches (`cut` and what follows it) hit the open watches of `target`; with `on_watch_line` the watch
     that `match` finds, at its line number `line`. A `stale` list is what there was before the last `lag` writes.
+    An `optional` one need not happen: whether the request comes again is up to what came before.
     """
 
     match: Match
@@ -63,6 +64,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: int = 0
     retry_after: int | None = None
     seconds: float = 0.0
+    optional: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

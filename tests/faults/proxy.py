@@ -7,6 +7,7 @@ and records what it sees. Whatever no fault of the plan concerns passes unchange
 import asyncio
 import contextlib
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -77,6 +78,7 @@ class FaultProxy:
         self.trigger = Trigger(plan)
         self.requests: list[ApiRequest] = []
         self.writes: list[Write] = []
+        self.told: Counter[str] = Counter()
         self.port = 0
         self._upstream = upstream
         self._authority = authority
@@ -253,6 +255,7 @@ class FaultProxy:
         with contextlib.suppress(aiohttp.ClientError, ConnectionError):
             async for line in _lines(upstream):
                 number += 1
+                self.told[watch.resource] += 1
                 await watch.flowing.wait()
                 fault = by_line.get(number)
                 if fault is None:

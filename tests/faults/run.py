@@ -5,7 +5,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -56,6 +56,7 @@ class Outcome:
     evidence: Evidence
     requests: list[ApiRequest] = field(default_factory=list)
     writes: list[tuple[Write, str]] = field(default_factory=list)
+    told: Mapping[str, int] = field(default_factory=dict)
 
 
 class Run:
@@ -102,6 +103,7 @@ class Run:
             evidence=evidence,
             requests=self._proxy.requests,
             writes=[(write, rename(write.request.name)) for write in self._proxy.writes],
+            told=self._proxy.told,
         )
 
     @contextlib.asynccontextmanager

@@ -19,6 +19,8 @@ WRITES = [
 ]
 REQUESTS = [ApiRequest(verb=verb, resource="pods") for verb in ("list", "watch", "apply", "get")]
 
+TOLD = {"pods": 5, "nodes": 1}
+
 
 def test_each_write_that_was_done_is_a_moment_of_its_own() -> None:
     assert [str(moment) for moment in find_moments(WRITES)] == [
@@ -29,7 +31,7 @@ def test_each_write_that_was_done_is_a_moment_of_its_own() -> None:
 
 
 def test_each_write_has_three_plans_and_each_kind_of_request_its_failures() -> None:
-    ids = [plan.id for plan in make_plans(WRITES, REQUESTS, seed=1)]
+    ids = [plan.id for plan in make_plans(WRITES, REQUESTS, told=TOLD, seed=1)]
     assert len(ids) == len(set(ids))
     for family in ("crash-before", "crash-after", "lost-reply"):
         assert sum(name.startswith(f"{family}/") for name in ids) == 3
@@ -40,13 +42,13 @@ def test_each_write_has_three_plans_and_each_kind_of_request_its_failures() -> N
 
 def test_the_random_plans_follow_from_the_seed() -> None:
     writes = WRITES * 3
-    once, again, other = (make_plans(writes, REQUESTS, seed=seed) for seed in (1, 1, 2))
+    once, again, other = (make_plans(writes, REQUESTS, told=TOLD, seed=seed) for seed in (1, 1, 2))
     assert once == again
     assert once != other
 
 
 def test_the_fast_plans_are_of_every_family_and_wait_for_no_timeout() -> None:
-    plans = make_plans(WRITES * 3, REQUESTS, seed=1)
+    plans = make_plans(WRITES * 3, REQUESTS, told=TOLD, seed=1)
     fast = make_fast_plans(plans, seed=1, count=12)
     assert len(fast) == 12
     assert not any(plan.slow for plan in fast)

@@ -118,6 +118,11 @@ def test_a_lost_lease_explains_the_end_of_an_operator_and_nothing_else_does() ->
     assert judge(ended, REFERENCE)
 
 
+def test_only_an_optional_fault_may_be_missing() -> None:
+    optional = Fault(match=Match(verb="apply"), when="before_commit", action="drop", optional=True)
+    assert judge(replace(GOOD, missing=[optional]), REFERENCE) == []
+
+
 def test_half_a_line_of_a_killed_operator_is_no_error() -> None:
     cut = replace(GOOD, log=GOOD.log + '{"level": "info", "eve')
     assert judge(cut, REFERENCE) == []

@@ -1,5 +1,6 @@
 """A plan hits exactly the requests that it names."""
 
+from tests.faults.__main__ import CORPUS
 from tests.faults.plan import Fault, Match, Plan, Trigger, load_plan, refusal
 from tests.faults.request import ApiRequest
 
@@ -51,3 +52,9 @@ def test_a_printed_plan_can_be_read_again() -> None:
 def test_a_refusal_is_a_status_as_the_api_server_says_it() -> None:
     assert refusal(429, retry_after=2)["details"] == {"retryAfterSeconds": 2}
     assert refusal(410)["reason"] == "Expired"
+
+
+def test_the_corpus_can_be_read_and_names_no_plan_twice() -> None:
+    files = sorted(CORPUS.glob("*.json"))
+    assert [load_plan(file.read_bytes()).id for file in files] == [f"corpus/{file.stem}" for file in files]
+    assert files

@@ -29,8 +29,9 @@ from devworkspace.kube.workqueue import WorkQueue
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.config import OperatorConfig
 from devworkspace.operator.events import EventRecorder
-from devworkspace.operator.handlers import make_registry, make_settings
+from devworkspace.operator.handlers import make_registry
 from devworkspace.operator.health import Health
+from devworkspace.operator.kopf_runner import run_kopf
 from devworkspace.operator.login import add_login
 from devworkspace.operator.metrics import Metrics
 from devworkspace.operator.probes import make_probe_app
@@ -154,9 +155,12 @@ class Operator:
             await elector.release()
 
     async def _run_kopf(self, cluster: Cluster) -> None:
-        registry = make_registry(cluster)
-        add_login(registry, self._endpoint)
-        await kopf.operator(registry=registry, settings=make_settings(), clusterwide=True, standalone=True)
+        def registry() -> kopf.OperatorRegistry:
+            made = make_registry(cluster)
+            add_login(made, self._endpoint)
+            return made
+
+        await run_kopf(registry, on_start=self._take_signals)
 
     async def _follow(self, cluster: Cluster, health: Health) -> None:
         await health.wait_synced()
@@ -165,7 +169,6 @@ class Operator:
         # The stores live as long as the process; without this every full collection walks all of them.
         gc.freeze()
         logger.info("all stores are complete")
-        self._take_signals()
         self.warm.set()
         await health.run()
 
@@ -177,7 +180,7 @@ class Operator:
         await self._queue.run_workers(self.config.workers, lambda key: self._reconcile(reconciler, key))
 
     def _take_signals(self) -> None:
-        """Takes the signals from Kopf, which waits 5 s at its end for tasks that it did not start: ours."""
+        """Takes the signals from Kopf: it would end by itself, and nobody would give the Lease back."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, self.stop)

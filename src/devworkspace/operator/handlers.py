@@ -120,4 +120,6 @@ def make_settings() -> kopf.OperatorSettings:
     settings.persistence.diffbase_storage = NullDiffBase()
     settings.persistence.progress_storage = NullProgress()
     settings.posting.enabled = False
+    # Kopf would kill the process ten minutes after it was told to end; here it may end and start again.
+    settings.process.ultimate_exiting_timeout = None
     return settings

@@ -222,8 +222,8 @@ class Reconciler:
         resource, _ = _KINDS[deletion.kind]
         try:
             await self._client.delete(resource, Key(key.namespace, deletion.name), uid=deletion.uid)
-        except (NotFound, Conflict):
-            # Gone already, or another object under that name: the watch will tell.
+        except NotFound:
+            # A conflict is raised: an API server says so, too, when it was in others' way, and no event would follow.
             return
         if deletion.kind == "Pod":
             self._cluster.pod_deleted(deletion.uid)

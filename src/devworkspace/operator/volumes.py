@@ -78,8 +78,9 @@ class Volumes:
         key = Key(instance.metadata.namespace, volume.name)
         try:
             await self._client.delete(PVCS, key, uid=volume.uid)
-        except (NotFound, Conflict):
+        except NotFound:
             return
+        # A conflict is no answer to the owner's wish: let through, it comes back and is decided on what is there then.
         logger.info("volume %s is deleted, as its owner asked", key)
         self._cluster.volumes.forget(key, volume.uid)
         message = f"Volume {volume.name} was deleted with its environment, as dataPolicy asked."
