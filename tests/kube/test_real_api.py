@@ -18,7 +18,8 @@ from devworkspace.kube.client import Client, OnlyMetadata
 from devworkspace.kube.config import Endpoint, from_kubeconfig
 from devworkspace.kube.credentials import StaticHeader
 from devworkspace.kube.informer import Informer
-from devworkspace.kube.resource import NAMESPACES, PVCS, SECRETS, Resource
+from devworkspace.kube.lease import Elector
+from devworkspace.kube.resource import LEASES, NAMESPACES, PVCS, SECRETS, Resource
 from devworkspace.kube.review import AccessReviewer
 from devworkspace.kube.transport import RetryPolicy
 from tests.support.fake_apiserver import KNOWN, FakeApiServer
@@ -129,6 +130,33 @@ async def test_refusals_have_their_classes(place: Place) -> None:
     await place.client.delete(CONFIG_MAPS, place.key("a"), uid=created.metadata.uid)
     with pytest.raises(errors.NotFound):
         await place.client.delete(CONFIG_MAPS, place.key("a"), uid=created.metadata.uid)
+
+
+async def test_replace_needs_the_version_that_is_stored(place: Place) -> None:
+    await place.apply("a", mine="1")
+    read = await place.client.get(CONFIG_MAPS, place.key("a"), dict)
+    replaced = await place.client.replace(CONFIG_MAPS, {**read, "data": {"mine": "2"}}, ConfigMap)
+    assert replaced.data == {"mine": "2"}
+    with pytest.raises(errors.Conflict):
+        await place.client.replace(CONFIG_MAPS, {**read, "data": {"mine": "3"}}, ConfigMap)
+    await place.client.delete(CONFIG_MAPS, place.key("a"), uid=replaced.metadata.uid)
+    with pytest.raises(errors.NotFound):
+        await place.client.replace(CONFIG_MAPS, {**read, "data": {"mine": "4"}}, ConfigMap)
+
+
+async def test_a_lease_is_made_renewed_given_back_and_taken(place: Place) -> None:
+    one = Elector(place.client, place.key("lease"), identity="one")
+    two = Elector(place.other, place.key("lease"), identity="two")
+    await one.look()
+    await two.look()
+    await one.look()
+    assert (one.is_leading(), two.is_leading()) == (True, False)
+    await one.release()
+    assert (await place.client.get(LEASES, place.key("lease"), dict))["spec"]["holderIdentity"] == ""
+    await two.look()
+    assert (one.is_leading(), two.is_leading()) == (False, True)
+    spec = (await place.client.get(LEASES, place.key("lease"), dict))["spec"]
+    assert (spec["holderIdentity"], spec["leaseTransitions"], spec["leaseDurationSeconds"]) == ("two", 1, 15)
 
 
 async def test_the_status_subresource(place: Place) -> None:
