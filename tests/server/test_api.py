@@ -1,5 +1,6 @@
 """The REST API over real sockets: who sees and does what, and what wrong requests are told."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -452,7 +453,16 @@ class TestAddresses:
     async def test_other_methods_are_405(self, server: Harness, signed_in: Browser) -> None:
         answer = await send(server, signed_in, "PUT", DEMO)
         assert answer.status == 405
-        assert "DELETE, GET" in answer.json()["detail"]
+        assert answer.headers["Allow"] == "DELETE, GET"
+
+    async def test_the_document_describes_them_all(self, server: Harness, signed_in: Browser) -> None:
+        document = await read(server, signed_in, f"{API}/openapi.json")
+        operations = {f"{method} {path}" for path, methods in document["paths"].items() for method in methods}
+        assert {"post /api/v1/namespaces/{namespace}/environments", "get /api/v1/environments/stream"} <= operations
+        referenced = set(re.findall(r"#/components/schemas/(\w+)", msgspec.json.encode(document).decode()))
+        assert referenced == set(document["components"]["schemas"])
+        create = document["paths"]["/api/v1/namespaces/{namespace}/environments"]["post"]
+        assert {"201", "400", "401", "403", "409", "413", "415", "422", "503"} <= set(create["responses"])
 
 
 class TestPrograms:

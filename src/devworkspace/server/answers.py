@@ -1,7 +1,7 @@
 """Answers of our own, as opposed to those of pods: pages, problems, redirects, cookies; all with the same safe head."""
 
 import http
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -51,17 +51,18 @@ class Answers:
         reason: str = "",
         errors: Sequence[msgspec.Struct] = (),
         retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> web.Response:
         """An error for programs (RFC 9457); `reason` is one of our own, `errors` are about fields of the request."""
-        headers = {**_COMMON, "Content-Type": "application/problem+json"}
+        sent = {**_COMMON, **(headers or {}), "Content-Type": "application/problem+json"}
         if retry_after is not None:
-            headers["Retry-After"] = str(retry_after)
+            sent["Retry-After"] = str(retry_after)
         body: dict[str, object] = {"title": http.HTTPStatus(status).phrase, "status": status, "detail": detail}
         if reason:
             body["reason"] = reason
         if errors:
             body["errors"] = errors
-        return web.Response(body=msgspec.json.encode(body), status=status, headers=headers)
+        return web.Response(body=msgspec.json.encode(body), status=status, headers=sent)
 
     def json(self, value: object, *, status: int = 200) -> web.Response:
         headers = {**_COMMON, "Content-Type": "application/json"}

@@ -1,5 +1,6 @@
 """Errors of the API (RFC 9457), and what the API server's refusals become."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -38,6 +39,7 @@ class Problem(Exception):  # noqa: N818
         reason: str = "",
         errors: tuple[FieldError, ...] = (),
         retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -45,6 +47,7 @@ class Problem(Exception):  # noqa: N818
         self.reason = reason
         self.errors = errors
         self.retry_after = retry_after
+        self.headers = headers or {}
 
 
 def absent() -> Problem:

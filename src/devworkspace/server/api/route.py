@@ -105,7 +105,8 @@ class Router:
             if route.method == method:
                 return route, match.groupdict()
         if known:
-            raise Problem(405, f"This address takes {', '.join(sorted(route.method for route, _ in known))}.")
+            methods = ", ".join(sorted(route.method for route, _ in known))
+            raise Problem(405, f"This address takes {methods}.", headers={"Allow": methods})
         raise Problem(404, "There is no such address; /api/v1/openapi.json lists them.")
 
     def _check_origin(self, request: web.BaseRequest) -> None:
@@ -119,6 +120,7 @@ class Router:
             reason=problem.reason,
             errors=problem.errors,
             retry_after=problem.retry_after,
+            headers=problem.headers,
         )
 
 
