@@ -92,7 +92,14 @@ class Reconciler:
         return replace(world, deletion=await self._volumes.deletion_facts(world, instance))
 
     async def _carry_out(self, key: Key, instance: WorkspaceInstance | None, plan: Plan) -> None:
-        if instance is not None and plan.status is not None and not await self._write_status(instance, plan.status):
+        told, existing = await asyncio.gather(
+            self._tell(instance, plan), self._find_existing(plan), return_exceptions=True
+        )
+        # Both have ended: a request that outlives its round could meet the next round of the same instance.
+        for outcome in (told, existing):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        if not told or isinstance(existing, BaseException):
             return
         if instance is not None and plan.hold and not await self._set_finalizer(instance, held=True):
             return
@@ -107,9 +114,19 @@ class Reconciler:
         # Last, because they may be refused for as long as a quota is used up or a name is taken.
         if instance is not None and plan.adopt is not None:
             await self._volumes.adopt(instance, plan.adopt)
-        refusals = [refusal for group in plan.apply for refusal in await self._apply_group(instance, group)]
+        refusals = [refusal for group in plan.apply for refusal in await self._apply_group(instance, group, existing)]
         if refusals:
             raise RefusedWriteError(refusals[0])
+
+    async def _tell(self, instance: WorkspaceInstance | None, plan: Plan) -> bool:
+        """False when nothing may be made for the instance any more."""
+        return instance is None or plan.status is None or await self._write_status(instance, plan.status)
+
+    async def _find_existing(self, plan: Plan) -> Mapping[tuple[Kind, Key], Any]:
+        """What stands under the names of children that are to be new; asked while the status is written."""
+        wanted = [(action.kind, _key(action)) for group in plan.apply for action in group if action.expect_new]
+        found = await asyncio.gather(*(self._find(*_KINDS[kind], key) for kind, key in wanted))
+        return {child: existing for child, existing in zip(wanted, found, strict=True) if existing is not None}
 
     async def _set_finalizer(self, instance: WorkspaceInstance, *, held: bool) -> bool:
         """False when the instance has gone, or is going: the API server takes no finalizer then."""
@@ -176,9 +193,12 @@ class Reconciler:
         elif (trouble := find_trouble(new) or find_trouble(instance.status)) is not None:
             troubles[uid] = trouble
 
-    async def _apply_group(self, instance: WorkspaceInstance | None, group: tuple[Apply, ...]) -> tuple[Refusal, ...]:
+    async def _apply_group(
+        self, instance: WorkspaceInstance | None, group: tuple[Apply, ...], existing: Mapping[tuple[Kind, Key], Any]
+    ) -> tuple[Refusal, ...]:
         """Writes a group at once. Returns refusals that nothing else needs to wait for."""
-        results = await asyncio.gather(*(self._apply(instance, action) for action in group), return_exceptions=True)
+        writes = (self._apply(instance, action, existing.get((action.kind, _key(action)))) for action in group)
+        results = await asyncio.gather(*writes, return_exceptions=True)
         # A refusal is what the owner must read; it must not hide behind a neighbour's network failure.
         failures = [result for result in results if isinstance(result, BaseException)]
         failures.sort(key=lambda failure: not isinstance(failure, RefusedWriteError))
@@ -186,11 +206,10 @@ class Reconciler:
             raise failures[0]
         return tuple(result for result in results if isinstance(result, Refusal))
 
-    async def _apply(self, instance: WorkspaceInstance | None, action: Apply) -> Refusal | None:
+    async def _apply(self, instance: WorkspaceInstance | None, action: Apply, existing: Any) -> Refusal | None:
         resource, type_ = _KINDS[action.kind]
-        metadata = action.body["metadata"]
-        key = Key(metadata["namespace"], metadata["name"])
-        if action.expect_new and (existing := await self._find(resource, key, type_)) is not None:
+        key = _key(action)
+        if existing is not None:
             if not _is_ours(action.kind, existing.metadata, instance):
                 raise RefusedWriteError(name_conflict(kind=action.kind, name=key.name))
             self._cluster.remember(existing)
@@ -212,7 +231,7 @@ class Reconciler:
         self._cluster.remember(applied)
         return None
 
-    async def _find(self, resource: Resource, key: Key, type_: type[Any]) -> Any:
+    async def _find(self, resource: Resource, type_: type[Any], key: Key) -> Any:
         try:
             return await self._client.get(resource, key, type_)
         except NotFound:
@@ -252,6 +271,11 @@ def _foreign_fields(wanted: InstanceStatus, stored: InstanceStatus) -> list[str]
         for field in fields(InstanceStatus)
         if field.name != "last_activity" and getattr(wanted, field.name) is None and getattr(stored, field.name)
     ]
+
+
+def _key(action: Apply) -> Key:
+    metadata = action.body["metadata"]
+    return Key(metadata["namespace"], metadata["name"])
 
 
 def _is_ours(kind: Kind, metadata: ObjectMeta, instance: WorkspaceInstance | None) -> bool:
