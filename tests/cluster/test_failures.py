@@ -145,6 +145,8 @@ async def test_a_container_that_prepares_the_start_and_fails(live: Live, witness
 
 async def test_a_quota_and_its_end(live: Live, witness: Witness) -> None:
     live.surroundings.run_kubectl("create", "quota", "small", f"--namespace={live.namespace}", "--hard=limits.cpu=1")
+    where = ("quota/small", f"--namespace={live.namespace}", "--timeout=30s")
+    live.surroundings.run_kubectl("wait", *where, "--for=jsonpath={.status.used}")
     began = time.monotonic()
     await start(live)
     await witness.expect(
@@ -335,13 +337,13 @@ async def test_a_crash_loop_with_its_last_words(live: Live, witness: Witness) ->
 
 
 async def test_a_start_that_takes_too_long(live: Live, witness: Witness) -> None:
-    await start(live, environment=serving(live, command="exec sleep 600"), lifecycle={"startTimeout": "4s"})
+    await start(live, environment=serving(live, command="exec sleep 600"), lifecycle={"startTimeout": "10s"})
     pod = await witness.see(Pod)
-    due = parse_timestamp(pod.metadata.creation_timestamp or "").timestamp() + 4 - time.time() + time.monotonic()
+    due = parse_timestamp(pod.metadata.creation_timestamp or "").timestamp() + 10 - time.time() + time.monotonic()
     await witness.expect(
         reasons.START_TIMEOUT,
         phase="Failed",
-        words=("It did not start within 4s; it hangs at: waiting for the editor's first answer",),
+        words=("It did not start within 10s; it hangs at: waiting for the editor's first answer",),
         knew=due,
     )
 

@@ -105,7 +105,16 @@ def test_an_invalid_object_is_a_refusal() -> None:
     assert refusal.reason == reasons.ADMISSION_REFUSED
 
 
-@pytest.mark.parametrize(("status", "message"), [(409, "conflict"), (429, "slow down"), (500, "oops"), (404, "gone")])
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (409, "conflict"),
+        (429, "slow down"),
+        (500, "oops"),
+        (404, "gone"),
+        (403, 'pods "demo" is forbidden: status unknown for quota: small, resources: limits.cpu'),
+    ],
+)
 def test_an_error_that_says_nothing_about_the_request_is_no_refusal(status: int, message: str) -> None:
     assert explain_refusal(kind="Pod", status=status, message=message) is None
 

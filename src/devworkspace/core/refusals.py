@@ -61,6 +61,9 @@ def explain_refusal(*, kind: str, status: int, message: str) -> Refusal | None:
             f"The cluster asks webhook {webhook['name']!r} about the {kind} of this environment and gets no answer. "
             "It is tried again; if this stays, ask an admin to look at that webhook.",
         )
+    # A new quota that nobody has counted for yet: a matter of moments.
+    if "status unknown for quota" in message:
+        return None
     if status not in (403, 409, 422) and "denied the request" not in message:
         return None
     if (quota := _QUOTA.search(message)) is not None:
