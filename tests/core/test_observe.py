@@ -9,6 +9,7 @@ from devworkspace.api.children import Service
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
 from devworkspace.core.conditions import find_condition
 from devworkspace.core.observe import MAX_MESSAGE, SLOW_STEP, observe
+from devworkspace.core.plan import make_plan
 from devworkspace.core.resolve import Refusal, resolve
 from devworkspace.core.world import World
 from tests.support.builders import (
@@ -182,6 +183,14 @@ def test_a_start_that_takes_its_time(status: dict[str, Any], age: int, phase: st
     assert result.phase == phase
     assert result.message is not None
     assert words in result.message
+
+
+def test_a_start_whose_template_has_gone_has_a_limit_too() -> None:
+    pod = make_pod(age=301, **running_status(ready=False))
+    status = status_of(make_world(pod=pod, template=None, volumes=(make_volume(),)))
+    assert (status.phase, conditions_of(status)["Ready"]) == ("Failed", ("False", reasons.START_TIMEOUT))
+    young = make_world(pod=make_pod(age=250, **running_status(ready=False)), template=None, volumes=(make_volume(),))
+    assert make_plan(young).requeue_after == timedelta(seconds=51)
 
 
 def test_the_registry_s_words_survive_the_back_off() -> None:

@@ -34,7 +34,7 @@ from devworkspace.core.hindrances import (
 from devworkspace.core.podstate import Finding, container_status, is_ready, pod_condition
 from devworkspace.core.render.common import child_name
 from devworkspace.core.render.pod import template_revision
-from devworkspace.core.resolve import Refusal, Settings
+from devworkspace.core.resolve import Refusal, Settings, start_limit
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
 from devworkspace.core.volumestate import volume_state
 from devworkspace.core.world import World, own_volume
@@ -201,9 +201,8 @@ def start_step(facts: Facts) -> str:
 
 
 def _overdue(world: World, settings: Settings | Refusal, pod: Pod) -> timedelta | None:
-    if isinstance(settings, Refusal) or world.now - _created_at(pod) < settings.start_timeout:
-        return None
-    return settings.start_timeout
+    limit = start_limit(settings)
+    return limit if world.now - _created_at(pod) >= limit else None
 
 
 def _created_at(pod: Pod) -> datetime:

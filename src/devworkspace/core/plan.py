@@ -25,7 +25,7 @@ from devworkspace.core.render.policy import POLICY_NAME, render_network_policy
 from devworkspace.core.render.secret import render_secret
 from devworkspace.core.render.service import render_service
 from devworkspace.core.render.volume import render_volume
-from devworkspace.core.resolve import Refusal, Settings, resolve
+from devworkspace.core.resolve import Refusal, Settings, resolve, start_limit
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
 from devworkspace.core.world import World, own_volume
 
@@ -259,10 +259,10 @@ def _last_change(pod: Pod) -> datetime:
 def _next_look(world: World, settings: Settings | Refusal) -> timedelta | None:
     """The time until the clock alone changes the verdict."""
     pod = world.pod
-    if pod is None or pod.metadata.deletion_timestamp is not None or isinstance(settings, Refusal) or is_ready(pod):
+    if pod is None or pod.metadata.deletion_timestamp is not None or is_ready(pod):
         return None
     if pod.status.phase in ("Failed", "Succeeded"):
         return _replacement_pause(world)
     age = world.now - parse_timestamp(pod.metadata.creation_timestamp or "1970-01-01T00:00:00Z")
-    due = [limit - age for limit in (SLOW_STEP, settings.start_timeout) if limit > age]
+    due = [limit - age for limit in (SLOW_STEP, start_limit(settings)) if limit > age]
     return min(due) + timedelta(seconds=1) if due else None

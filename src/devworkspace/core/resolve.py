@@ -18,6 +18,7 @@ from devworkspace.api.template import (
     Environment,
     EnvVar,
     LabelSelector,
+    Lifecycle,
     Port,
     Quantities,
     Resources,
@@ -48,6 +49,11 @@ class Refusal(Struct, frozen=True):
 
     reason: str
     message: str
+
+
+def start_limit(settings: Settings | Refusal) -> timedelta:
+    """How long a start may take; the default for one whose template has gone meanwhile."""
+    return settings.start_timeout if isinstance(settings, Settings) else parse_duration(Lifecycle().start_timeout)
 
 
 def resolve(
