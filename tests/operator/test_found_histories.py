@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from devworkspace.api import names
+from devworkspace.api.meta import Key
 from devworkspace.core.render.policy import POLICY_NAME
 from devworkspace.kube import resource as kinds
-from devworkspace.operator.kinds import INSTANCES
+from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 from tests.operator.histories.history import History
-from tests.operator.histories.world import KEYS, key_of
+from tests.operator.histories.world import FAILURES, KEYS, key_of
 from tests.support.fake_objects import Object
 
 ADA, BOB, RED = KEYS
@@ -121,3 +122,17 @@ def test_a_new_leader_that_has_not_heard_of_an_environment_does_not_mark_its_vol
     assert len(history.world.objects(kinds.PVCS)) == 2
     for volume in history.world.objects(kinds.PVCS):
         assert names.LABEL_RETAINED not in volume["metadata"]["labels"]
+
+
+def test_a_pod_that_ended_goes_although_the_template_does_not_let_it_start_again(history: History) -> None:
+    history.world.annotate(ADA, names.ANNOTATION_RESTARTED_AT, "now")
+    for _ in range(3):
+        history.deliver_all()
+        history.answer_all()
+        history.world.end_pods()
+    history.world.remove(TEMPLATES, Key("", "python"))
+    history.crash(commits=lambda _: False)
+    history.start()
+    history.world.pod_says(0, ADA.namespace, FAILURES["ended"])
+    history.settle()
+    assert history.world.objects(kinds.PODS) == []

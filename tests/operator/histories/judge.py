@@ -204,7 +204,12 @@ def claims(pod: Object) -> set[str]:
 def is_marked(obj: Object) -> bool:
     """Whether an object carries all marks of somebody's child; a copy of all of them is as good as the original."""
     uid, metadata = label(obj, names.LABEL_INSTANCE_UID), obj["metadata"]
-    if uid is None or label(obj, names.LABEL_MANAGED_BY) != names.MANAGED_BY:
+    if label(obj, names.LABEL_MANAGED_BY) != names.MANAGED_BY:
+        return False
+    if obj["kind"] == kinds.NETWORK_POLICIES.kind:
+        # It belongs to no single instance, so there is nothing else to tell it by.
+        return True
+    if uid is None:
         return False
     if obj["kind"] == kinds.PVCS.kind:
         return names.ANNOTATION_INSTANCE in metadata.get("annotations", {}) or metadata["name"].endswith(uid[:8])

@@ -1,5 +1,6 @@
 """The rules of a history, for Hypothesis: what may happen next, whatever has happened before."""
 
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -87,11 +88,14 @@ class Histories(RuleBasedStateMachine):
                 return
 
     def teardown(self) -> None:
-        if (history := getattr(self, "history", None)) is not None:
-            try:
+        if (history := getattr(self, "history", None)) is None:
+            return
+        try:
+            # After a failure the rest proves nothing, and would hide it.
+            if sys.exc_info()[0] is None:
                 history.settle()
-            finally:
-                history.close()
+        finally:
+            history.close()
 
     @property
     def world(self) -> Any:

@@ -21,7 +21,7 @@ from devworkspace.api.meta import Key
 from devworkspace.kube import resource as kinds
 from devworkspace.kube.client import Client
 from devworkspace.kube.config import Endpoint
-from devworkspace.kube.errors import Unreachable, api_error
+from devworkspace.kube.errors import ApiError, Unreachable, api_error
 from devworkspace.kube.transport import Request, RetryPolicy, Transport
 from tests.support.fake_answers import WITHOUT_STATUS, answer, event_kind, is_selected, refusal_body
 from tests.support.fake_apiserver import KNOWN
@@ -162,8 +162,7 @@ class MemoryServer:
             return
         if outcome in _REFUSALS:
             status, reason = _REFUSALS[outcome]
-            body = refusal_body(status, reason, f"told to answer {status}")
-            one.reply.set_exception(api_error(status=status, body=msgspec.json.encode(body)))
+            one.reply.set_exception(_as_received(Refusal(status, reason, f"told to answer {status}")))
             return
         lost = Unreachable(f"{one.request}: no answer in time")
         if outcome == "lost before":
@@ -172,8 +171,7 @@ class MemoryServer:
         try:
             reply = self.serve(one.request, one.round)
         except Refusal as refusal:
-            body = refusal_body(refusal.status, refusal.reason, refusal.message, refusal.details)
-            one.reply.set_exception(api_error(status=refusal.status, body=msgspec.json.encode(body)))
+            one.reply.set_exception(_as_received(refusal))
             return
         if outcome == "lost after":
             one.reply.set_exception(lost)
@@ -217,6 +215,11 @@ class MemoryServer:
         return {"metadata": {"resourceVersion": str(self.store.version)}, "items": items}
 
 
+def _as_received(refusal: Refusal) -> ApiError:
+    body = refusal_body(refusal.status, refusal.reason, refusal.message, refusal.details)
+    return api_error(status=refusal.status, body=msgspec.json.encode(body))
+
+
 def target_of_request(request: Request) -> Target:
     head = _Head(request.method, request.path, request.params, request.content_type)
     return target_of(head, KNOWN, without_status=WITHOUT_STATUS)
@@ -242,7 +245,10 @@ class _MemoryTransport(Transport):
     async def _exchange(self, request: Request) -> bytes:
         round = ROUND.get()
         if round is None:
-            return self._server.serve(request, None)
+            try:
+                return self._server.serve(request, None)
+            except Refusal as refusal:
+                raise _as_received(refusal) from refusal
         reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._server.waiting.append(Waiting(self._client, round, request, target_of_request(request), reply))
         return await reply

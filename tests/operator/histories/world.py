@@ -63,7 +63,7 @@ class Surroundings:
     # What the API server itself refuses.
 
     def _admit(self, target: Target, before: Object | None, body: Object) -> None:
-        if target.verb not in ("apply", "create"):
+        if target.verb not in ("apply", "create") or not target.resource.namespaced:
             return
         namespace = self.server.find(kinds.NAMESPACES, Key("", target.key.namespace))
         if before is None and namespace is None:
