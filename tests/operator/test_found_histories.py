@@ -136,3 +136,18 @@ def test_a_pod_that_ended_goes_although_the_template_does_not_let_it_start_again
     history.world.pod_says(0, ADA.namespace, FAILURES["ended"])
     history.settle()
     assert history.world.objects(kinds.PODS) == []
+
+
+def test_a_volume_is_taken_over_only_when_the_last_pod_has_let_go_of_it(history: History) -> None:
+    volume = only(history, kinds.PVCS)["metadata"]["name"]
+    history.world.remove(INSTANCES, ADA)
+    history.world.create(BOB, template="python", owner="ada", adopt=volume)
+    for _ in range(3):
+        history.deliver_all()
+        history.answer_all()
+        history.world.collect_garbage()
+    status = history.server.store.get(INSTANCES, BOB)["status"]
+    assert status["phase"] == "Pending"
+    assert f"still used by pod '{volume}'" in status["message"]
+    history.settle()
+    assert history.server.store.get(INSTANCES, BOB)["status"]["pvcName"] == volume

@@ -43,6 +43,11 @@ def plan_adoption(world: World, instance: WorkspaceInstance) -> Adopt | Refusal 
     return Adopt(name, metadata.uid, metadata.resource_version)
 
 
+def still_used(volume: str, pod: str) -> Refusal:
+    """The volume is free, and somebody's pod has not let go of it: the last one of an environment ends slowly."""
+    return _refuse(f"Volume {volume!r} is still used by pod {pod!r}; it is taken over when that pod has ended.")
+
+
 def _refuse(message: str) -> Refusal:
     return Refusal(
         reasons.VOLUME_NOT_ADOPTABLE,

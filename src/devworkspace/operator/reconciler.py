@@ -113,7 +113,9 @@ class Reconciler:
             await self._set_finalizer(instance, held=False)
         # Last, because they may be refused for as long as a quota is used up or a name is taken.
         if instance is not None and plan.adopt is not None:
-            await self._volumes.adopt(instance, plan.adopt)
+            refusal = await self._volumes.adopt(instance, plan.adopt)
+            if refusal is not None:
+                raise RefusedWriteError(refusal)
         refusals = [refusal for group in plan.apply for refusal in await self._apply_group(instance, group, existing)]
         if refusals:
             raise RefusedWriteError(refusals[0])

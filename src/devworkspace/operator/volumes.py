@@ -7,11 +7,12 @@ from devworkspace.api import names, reasons
 from devworkspace.api.children import Namespace, PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
-from devworkspace.core.adoption import Adopt
+from devworkspace.core.adoption import Adopt, still_used
 from devworkspace.core.deletion import DeletionFacts
 from devworkspace.core.plan import DeleteVolume, Retain
 from devworkspace.core.render.common import child_labels
 from devworkspace.core.render.volume import volume_annotations
+from devworkspace.core.resolve import Refusal
 from devworkspace.core.transitions import Transition
 from devworkspace.core.world import World, own_volume
 from devworkspace.kube.client import Client
@@ -86,8 +87,11 @@ class Volumes:
         message = f"Volume {volume.name} was deleted with its environment, as dataPolicy asked."
         self._events.record(instance.metadata, Transition("Normal", reasons.VOLUME_DELETED, message))
 
-    async def adopt(self, instance: WorkspaceInstance, adopt: Adopt) -> None:
-        """Makes a left volume the instance's own; `Conflict` when somebody was faster."""
+    async def adopt(self, instance: WorkspaceInstance, adopt: Adopt) -> Refusal | None:
+        """Makes a left volume the instance's own, unless a pod still uses it; `Conflict` when somebody was faster."""
+        key = Key(instance.metadata.namespace, adopt.name)
+        if users := await self._users(key):
+            return still_used(adopt.name, users[0])
         patch = {
             "metadata": {
                 "uid": adopt.uid,
@@ -96,11 +100,11 @@ class Volumes:
                 "annotations": {**volume_annotations(instance), names.ANNOTATION_RETAINED_AT: None},
             }
         }
-        key = Key(instance.metadata.namespace, adopt.name)
         self._cluster.remember(await self._client.merge_patch(PVCS, key, patch, PersistentVolumeClaim))
         logger.info("%s took over volume %s", instance.metadata.key, adopt.name)
         message = f"Volume {adopt.name}, left by an earlier environment, was taken over with its data."
         self._events.record(instance.metadata, Transition("Normal", reasons.VOLUME_ADOPTED, message))
+        return None
 
     async def retain(self, instance: Key, retain: Retain) -> None:
         """Marks a left volume, unless its instance lives: caches of two kinds need not be equally new."""

@@ -109,13 +109,14 @@ def _adoption_refused(world: Surroundings, instance: Object) -> bool:
     name = instance["metadata"].get("annotations", {}).get(names.ANNOTATION_ADOPT_VOLUME)
     if name is None:
         return False
-    key, uid = key_of(instance), instance["metadata"]["uid"]
-    own = [
-        volume for volume in world.objects(kinds.PVCS, key.namespace) if label(volume, names.LABEL_INSTANCE_UID) == uid
-    ]
+    key = key_of(instance)
     volume = world.server.find(kinds.PVCS, Key(key.namespace, name))
-    if own or volume is None or label(volume, names.LABEL_MANAGED_BY) != names.MANAGED_BY:
-        return not own
+    names_of_own = {_child_key(instance).name, name, instance.get("status", {}).get("pvcName")}
+    candidates = [one for one in world.objects(kinds.PVCS, key.namespace) if key_of(one).name in names_of_own]
+    if any(_is_ours(kinds.PVCS, one, instance) for one in candidates):
+        return False
+    if volume is None or label(volume, names.LABEL_MANAGED_BY) != names.MANAGED_BY:
+        return True
     annotations = volume["metadata"].get("annotations", {})
     in_use = any(
         other["metadata"]["uid"] == label(volume, names.LABEL_INSTANCE_UID)
