@@ -151,3 +151,19 @@ def test_a_volume_is_taken_over_only_when_the_last_pod_has_let_go_of_it(history:
     assert f"still used by pod '{volume}'" in status["message"]
     history.settle()
     assert history.server.store.get(INSTANCES, BOB)["status"]["pvcName"] == volume
+
+
+def test_an_environment_that_goes_during_its_first_good_round_is_no_failure(history: History) -> None:
+    history.world.exhausted.add(BOB.namespace)
+    history.world.create(BOB, template="python", owner="bob")
+    for _ in range(3):
+        history.deliver_all()
+        history.answer_all()
+    assert history.server.store.get(INSTANCES, BOB)["status"]["phase"] == "Pending"
+    history.world.exhausted.clear()
+    assert history.leader is not None
+    history.leader.cluster.instance_changed(BOB)
+    history.run()
+    history.world.remove(INSTANCES, BOB)
+    history.leader.deliver(INSTANCES)
+    history.settle()

@@ -78,7 +78,8 @@ class Reconciler:
             await self._tell_refusal(key, world.instance, refused.refusal)
             raise
         if world.instance is not None and plan.apply and world.write_refusal is not None:
-            del self._cluster.write_refusals[world.instance.metadata.uid]
+            # It may have gone meanwhile, and what was remembered about it with it.
+            self._cluster.write_refusals.pop(world.instance.metadata.uid, None)
             return 0.0
         return plan.requeue_after.total_seconds() if plan.requeue_after is not None else None
 
