@@ -182,7 +182,9 @@ class OperatorProcess:
             f"--identity=operator-{self._port}",
         ]  # fmt: skip
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(argv, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                argv, stdout=log, stderr=log, env={**os.environ, **_deployed_environment()}
+            )
 
     async def wait_ready(self, *, seconds: float = 120) -> float:
         """Waits for /readyz and returns the seconds that it took."""
@@ -234,6 +236,17 @@ class OperatorProcess:
     def cpu_seconds(self) -> float:
         """Processor time since its start."""
         return _cpu_seconds(self._running.pid)
+
+
+def _deployed_environment() -> dict[str, str]:
+    """The variables that the operator's manifest sets to a value."""
+    (manifest,) = (
+        document
+        for document in yaml.safe_load_all((find_project().deploy / "operator.yaml").read_text(encoding="utf-8"))
+        if document["kind"] == "Deployment"
+    )
+    environment = manifest["spec"]["template"]["spec"]["containers"][0]["env"]
+    return {entry["name"]: entry["value"] for entry in environment if "value" in entry}
 
 
 def _cpu_seconds(pid: int) -> float:

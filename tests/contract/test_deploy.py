@@ -314,7 +314,9 @@ class TestFit:
         self, mounted: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         fields = {
-            entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container_of("operator")["env"]
+            entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"]
+            for entry in container_of("operator")["env"]
+            if "valueFrom" in entry
         }
         assert fields == {
             "POD_NAME": "metadata.name",

@@ -108,7 +108,7 @@ class Client:
         namespace: str | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
-        limit: int = 500,
+        limit: int = 100,
         metadata_only: bool = False,
         keep: Callable[[T], bool] | None = None,
     ) -> ListResult[T]:
