@@ -1,7 +1,4 @@
-"""Operators as processes of their own, so that a test can kill, pause and end them.
-
-Kopf cancels the tasks of its event loop when it ends, so two operators cannot share one.
-"""
+"""Operators as processes of their own: a task can be neither killed nor paused, and has no exit code."""
 
 import asyncio
 import contextlib
