@@ -36,7 +36,7 @@ SLOW_PATIENCE_SECONDS: Final = 400.0
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--all", action="store_true", help="every plan; without it a part of each family")
-    parser.add_argument("--only", metavar="PATTERN", help="only plans whose id fits, e.g. 'crash-*/* pods *'")
+    parser.add_argument("--only", metavar="PATTERN", action="append", help="plans whose id fits: 'crash-*/* pods *'")
     parser.add_argument("--plan", type=Path, action="append", default=[], help="a plan from a file, repeatable")
     parser.add_argument("--seed", type=int, help="of the random plans and of the choice; printed, default: a new one")
     parser.add_argument("--jobs", type=int, default=6, help="plans at the same time (default 6)")
@@ -69,13 +69,14 @@ def choose(arguments: argparse.Namespace, plans: list[Plan], seed: int) -> list[
     if arguments.plan:
         return [load_plan(file.read_bytes()) for file in arguments.plan]
     if arguments.only:
-        return [plan for plan in [*kept, *plans] if fnmatch.fnmatchcase(plan.id, arguments.only)]
+        fitting = (plan for plan in [*kept, *plans] if any(fnmatch.fnmatchcase(plan.id, one) for one in arguments.only))
+        return list(fitting)
     return [*kept, *(plans if arguments.all else make_fast_plans(plans, seed=seed, count=FAST_PLANS))]
 
 
 async def carry_out(stage: Stage, plans: list[Plan], reference: Reference, *, jobs: int) -> list[Outcome]:
     """Slow plans wait nearly all of their time, so they run beside the others and do not count as jobs."""
-    busy, waiting = asyncio.Semaphore(jobs), asyncio.Semaphore(2 * jobs)
+    busy, waiting = asyncio.Semaphore(jobs), asyncio.Semaphore(jobs)
 
     async def one(plan: Plan) -> Outcome:
         async with waiting if plan.slow else busy:
@@ -129,8 +130,7 @@ async def carry_out_real(arguments: argparse.Namespace, folder: Path, *, seed: i
 async def main(arguments: argparse.Namespace) -> int:
     seed = arguments.seed if arguments.seed is not None else new_seed()
     print(f"seed {seed}", flush=True)
-    folder = ROOT / ".local" / "faults"
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = ROOT / ".local" / "faults" / f"{seed}-{os.getpid()}"
     started = time.monotonic()
     outcomes = await carry_out_simulated(arguments, folder, seed=seed)
     if arguments.list:
@@ -140,7 +140,11 @@ async def main(arguments: argparse.Namespace) -> int:
     print_report(outcomes, seed=seed, seconds=time.monotonic() - started)
     if arguments.junit:
         write_junit(outcomes, arguments.junit)
-    return int(not outcomes or any(outcome.problems for outcome in outcomes))
+    failed = not outcomes or any(outcome.problems for outcome in outcomes)
+    if not failed:
+        # Logs of runs that passed are of no use, and each of them holds a key.
+        shutil.rmtree(folder, ignore_errors=True)
+    return int(failed)
 
 
 if __name__ == "__main__":
