@@ -263,8 +263,6 @@ def _next_look(world: World, settings: Settings | Refusal) -> timedelta | None:
         return None
     if pod.status.phase in ("Failed", "Succeeded"):
         return _replacement_pause(world)
-    if isinstance(settings, Refusal):
-        return None
     age = world.now - parse_timestamp(pod.metadata.creation_timestamp or "1970-01-01T00:00:00Z")
     due = [limit - age for limit in (SLOW_STEP, start_limit(settings)) if limit > age]
     return min(due) + timedelta(seconds=1) if due else None
