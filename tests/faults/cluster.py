@@ -14,7 +14,7 @@ from tests.faults.direct import Direct, RefusedError
 from tests.faults.kubelet import STORAGE_CLASS, StandIn
 from tests.faults.pki import make_authority
 from tests.faults.run import Stage, make_template
-from tests.faults.truth import GROUP_PATH, Truth
+from tests.faults.truth import GROUP_PATH, Pulse, Truth
 
 ROOT: Final = Path(__file__).parents[2]
 SYSTEM: Final = "devworkspace-system"
@@ -59,15 +59,16 @@ async def simulated_stage(kubeconfig: Path, folder: Path) -> AsyncIterator[Stage
                      "deploy/rbac.yaml"):  # fmt: skip
             await _apply_file(direct, ROOT / file)
         await _until_served(direct)
-        truth, stand_in = Truth(direct), StandIn(direct)
+        truth, pulse, stand_in = Truth(direct), Pulse(direct), StandIn(direct)
         truth.listen(stand_in)
         # Whatever fails in them ends the whole run: without them nothing is true any more.
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(stand_in.run()), group.create_task(truth.run())]
+            tasks = [group.create_task(part.run()) for part in (stand_in, truth, pulse)]
             await truth.synced.wait()
             yield Stage(
                 direct=direct,
                 truth=truth,
+                pulse=pulse,
                 authority=make_authority(),
                 token=await operator_token(direct),
                 folder=folder,

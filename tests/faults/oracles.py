@@ -19,7 +19,10 @@ Changes = dict[str, tuple[int, int]]
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """One run. `hidden_texts` are what nobody may read: keys, tokens, credentials; `visible_texts` what people read."""
+    """One run. `hidden_texts` are what nobody may read: keys, tokens, credentials; `visible_texts` what people read.
+
+    `stalled`: the machine or the control plane stood still for seconds, seen by the harness itself.
+    """
 
     plan: Plan
     snapshots: dict[str, Snapshot]
@@ -32,6 +35,7 @@ class Evidence:
     exits: list[str] = field(default_factory=list)
     file_hashes: dict[str, str] = field(default_factory=dict)
     log: str = ""
+    stalled: bool = False
     visible_texts: dict[str, str] = field(default_factory=dict)
     hidden_texts: dict[str, str] = field(default_factory=dict)
 
@@ -107,8 +111,12 @@ def silence(evidence: Evidence, _: Reference) -> list[str]:
 
 def faults_happened(evidence: Evidence, _: Reference) -> list[str]:
     """A plan that hit nothing proves nothing."""
-    missing = [fault for fault in evidence.missing if not fault.optional]
-    return [f"never happened: {fault.action} at {fault.match}" for fault in missing]
+    return [f"never happened: {fault.action} at {fault.match}" for fault in missed(evidence)]
+
+
+def missed(evidence: Evidence) -> list[Fault]:
+    """The faults that did not happen although they had to."""
+    return [fault for fault in evidence.missing if not fault.optional]
 
 
 # Kopf tells each failed attempt of its own requests as an error, and goes on.
@@ -131,7 +139,7 @@ def quiet_log(evidence: Evidence, _: Reference) -> list[str]:
     """No error that the faults do not explain, no traceback, no end of the program by itself."""
     faults = evidence.plan.faults
     allowed = [pattern for fault in faults for pattern in _EXPECTED_ERRORS.get(fault.action, ())]
-    if any(fault.match.resource == "leases" for fault in faults):
+    if evidence.stalled or any(fault.match.resource == "leases" for fault in faults):
         allowed.append(_LOST_LEASE)
     found = [*_errors(evidence.log), *evidence.exits]
     return [f"log: {line}" for line in found if not any(re.search(one, line) for one in allowed)]

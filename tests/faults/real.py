@@ -12,7 +12,7 @@ from tests.faults.cluster import ACCOUNT, SYSTEM, operator_token
 from tests.faults.direct import Direct
 from tests.faults.pki import make_authority
 from tests.faults.run import Stage, make_template
-from tests.faults.truth import Truth
+from tests.faults.truth import Pulse, Truth
 
 _OPERATOR: Final = f"/apis/apps/v1/namespaces/{SYSTEM}/deployments/{ACCOUNT}"
 # Where a crash could cost somebody's files, or put two pods on them.
@@ -46,13 +46,14 @@ async def real_stage(kubeconfig: Path, folder: Path, *, kubectl: str, image: str
         return output.decode().split()[0]
 
     async with Direct(config.from_kubeconfig(kubeconfig)) as direct, _paused_operator(direct):
-        truth = Truth(direct)
+        truth, pulse = Truth(direct), Pulse(direct)
         async with asyncio.TaskGroup() as group:
-            following = group.create_task(truth.run())
+            tasks = [group.create_task(truth.run()), group.create_task(pulse.run())]
             await truth.synced.wait()
             yield Stage(
                 direct=direct,
                 truth=truth,
+                pulse=pulse,
                 authority=make_authority(),
                 token=await operator_token(direct),
                 folder=folder,
@@ -60,7 +61,8 @@ async def real_stage(kubeconfig: Path, folder: Path, *, kubectl: str, image: str
                 disposable=False,
                 read_file=read_file,
             )
-            following.cancel()
+            for task in tasks:
+                task.cancel()
 
 
 @contextlib.asynccontextmanager

@@ -22,7 +22,7 @@ from tests.faults.request import ApiRequest
 from tests.faults.rights import lease_rights
 from tests.faults.scenario import LIFECYCLE, SIZE, Actor, Step
 from tests.faults.snapshot import Snapshot, count_changes, renamer, take_snapshot
-from tests.faults.truth import GROUP_PATH, Ledger, Truth
+from tests.faults.truth import GROUP_PATH, Ledger, Pulse, Truth
 
 RESYNC_SECONDS: Final = 2.0
 SETTLE_SECONDS: Final = 0.5
@@ -37,6 +37,7 @@ class Stage:
 
     direct: Direct
     truth: Truth
+    pulse: Pulse
     authority: Authority
     token: str
     folder: Path
@@ -73,12 +74,12 @@ class Run:
         self._snapshots: dict[str, Snapshot] = {}
         self._late_writes: list[ApiRequest] = []
         self._file_hashes: dict[str, str] = {}
+        self._started = time.monotonic()
         self._proxy: FaultProxy
         self._operator: OperatorProcess
 
     async def carry_out(self) -> Outcome:
         """Goes through the lifecycle and judges it."""
-        started = time.monotonic()
         async with self._operating():
             actor = Actor(self._stage.direct, self._ledger)
             disturbed = False
@@ -99,7 +100,7 @@ class Run:
             plan=self._plan,
             log_file=self._stage.folder / self._ledger.namespace / "operator.log",
             problems=judge(evidence, self._reference or Reference(snapshots={}, changes=evidence.changes)),
-            seconds=time.monotonic() - started,
+            seconds=time.monotonic() - self._started,
             evidence=evidence,
             requests=self._proxy.requests,
             writes=[(write, rename(write.request.name)) for write in self._proxy.writes],
@@ -196,6 +197,7 @@ class Run:
             writes_in_silence=self._late_writes,
             missing=self._proxy.trigger.missing,
             exits=self._operator.unexpected,
+            stalled=self._stage.pulse.stalled_since(self._started),
             file_hashes=self._file_hashes,
             log=self._operator.log(),
             visible_texts={"Events": json.dumps(ledger.events), "status": "\n".join(ledger.statuses)},

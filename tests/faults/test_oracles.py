@@ -111,10 +111,11 @@ def test_every_oracle_is_seen_to_fail() -> None:
     assert {oracle for oracle, _, _ in BAD} == set(ORACLES)
 
 
-def test_a_lost_lease_explains_the_end_of_an_operator_and_nothing_else_does() -> None:
+def test_only_a_lost_lease_or_a_stalled_machine_explains_the_end_of_an_operator() -> None:
     ended = replace(GOOD, exits=["the operator ended by itself with code 1"])
     refused = Fault(match=Match(verb="update", resource="leases"), when="before_commit", action="status", status=500)
     assert judge(replace(ended, plan=Plan(id="test", faults=(refused,))), REFERENCE) == []
+    assert judge(replace(ended, stalled=True), REFERENCE) == []
     assert judge(ended, REFERENCE)
 
 

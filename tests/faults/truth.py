@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Final
@@ -26,6 +27,9 @@ COLLECTIONS: Final = {
     "networkpolicies": "/apis/networking.k8s.io/v1/networkpolicies",
     "events": "/api/v1/events",
 }
+
+BEAT_SECONDS: Final = 0.5
+STALL_SECONDS: Final = 3.0
 
 OnEvent = Callable[[str, str, Object], None]
 """Called with resource, `ADDED`, `MODIFIED` or `DELETED`, and the object."""
@@ -76,6 +80,26 @@ class Truth:
     def _tell(self, resource: str, kind: str, item: Object) -> None:
         for listener in tuple(self._listeners):
             listener(resource, kind, item)
+
+
+class Pulse:
+    """Notices when the API server, or the machine, stands still: an operator then loses its Lease, and rightly so."""
+
+    def __init__(self, direct: Direct) -> None:
+        self._direct = direct
+        self._stalls: list[float] = []
+
+    async def run(self) -> None:
+        """Never returns."""
+        while True:
+            before = time.monotonic()
+            await self._direct.get("/api/v1/namespaces/kube-system")
+            await asyncio.sleep(BEAT_SECONDS)
+            if time.monotonic() - before > BEAT_SECONDS + STALL_SECONDS:
+                self._stalls.append(time.monotonic())
+
+    def stalled_since(self, started: float) -> bool:
+        return any(at > started for at in self._stalls)
 
 
 class Ledger:
