@@ -26,7 +26,7 @@ from tests.support.live import INSTANCES, Anything, Live
 
 pytestmark = pytest.mark.cluster
 
-ACTING_SECONDS: Final = 25.0
+ACTING_SECONDS: Final = 20.0
 NAMES: Final = ("ada", "bob")
 OPERATOR: Final = "--selector=app.kubernetes.io/component=operator"
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import get_state_machine_test
 from msgspec.structs import replace
 
+from devworkspace.api import names
 from devworkspace.core import adoption, deletion, plan, world
 from devworkspace.operator import cluster, reconciler
 from tests.operator.histories.machine import Histories
@@ -44,6 +45,24 @@ def test_whatever_happens_no_data_is_lost_and_status_comes_true() -> None:
 Break = Callable[[pytest.MonkeyPatch], None]
 
 
+def deletes_without_consent(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(deletion, "has_consent", lambda instance: instance.metadata.deletion_timestamp is not None)
+
+
+def deletes_under_a_pod(patch: pytest.MonkeyPatch) -> None:
+    decide = deletion.decide_on_volume
+    patch.setattr(plan, "decide_on_volume", lambda uid, facts: decide(uid, replace(facts, users=())))
+
+
+def takes_any_labelled_child(patch: pytest.MonkeyPatch) -> None:
+    for module in (cluster, reconciler):
+        patch.setattr(
+            module,
+            "is_own_child",
+            lambda metadata, instance: metadata.labels.get(names.LABEL_INSTANCE_UID) == instance.metadata.uid,
+        )
+
+
 def deletes_with_the_namespace(patch: pytest.MonkeyPatch) -> None:
     decide = deletion.decide_on_volume
     patch.setattr(plan, "decide_on_volume", lambda uid, facts: decide(uid, replace(facts, torn_down=False)))
@@ -65,7 +84,8 @@ def writes_while_paused(patch: pytest.MonkeyPatch) -> None:
     def ignore(seen: world.World) -> plan.Plan:
         if (instance := seen.instance) is None:
             return make(seen)
-        metadata = replace(instance.metadata, annotations={})
+        annotations = {**instance.metadata.annotations, names.ANNOTATION_PAUSED: "false"}
+        metadata = replace(instance.metadata, annotations=annotations)
         return make(replace(seen, instance=replace(instance, metadata=metadata)))
 
     patch.setattr(reconciler, "make_plan", ignore)
@@ -90,7 +110,10 @@ def overhears_its_children(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "mutant",
     [
+        deletes_without_consent,
+        deletes_under_a_pod,
         deletes_with_the_namespace,
+        takes_any_labelled_child,
         takes_over_from_anybody,
         writes_while_paused,
         writes_over_what_it_finds,

@@ -117,6 +117,18 @@ class Histories(RuleBasedStateMachine):
     def delete(self, key: str) -> None:
         self.world.remove(INSTANCES, _KEYS[key])
 
+    @rule(key=_keys, policy=_policies)
+    def change_data_policy_and_delete(self, key: str, policy: str) -> None:
+        """Before anybody else could do anything in between."""
+        self.world.edit(_KEYS[key], dataPolicy=policy)
+        self.world.remove(INSTANCES, _KEYS[key])
+
+    @rule(key=_keys, number=_numbers)
+    def use_and_delete(self, key: str, number: int) -> None:
+        """Somebody still looks into the volume."""
+        self.world.use_volume(_KEYS[key].namespace, number)
+        self.world.remove(INSTANCES, _KEYS[key])
+
     @rule(key=_keys, running=st.booleans())
     def start_or_stop(self, key: str, running: bool) -> None:
         self.world.edit(_KEYS[key], running=running)
@@ -184,12 +196,6 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def delete_definition(self) -> None:
         self.world.remove(CRDS, INSTANCE_CRD)
-
-    @rule()
-    def define_again(self) -> None:
-        self.world.define()
-        for namespace in NAMESPACES:
-            self.world.make_namespace(namespace)
 
     @rule(namespace=_namespaces)
     def exhaust_the_quota(self, namespace: str) -> None:
