@@ -85,7 +85,11 @@ class Observer:
     async def _follow(self, resource: Resource, type_: Any, handle: Any) -> None:
         while True:
             try:
-                version = (await self._client.list(resource, type_, limit=0)).resource_version
+                listing = await self._client.list(resource, type_, limit=0)
+                for item in listing.items:
+                    # After an interruption: what happened meanwhile counts from now.
+                    handle(item, time.monotonic())
+                version = listing.resource_version
                 events = self._client.watch(resource, type_, resource_version=version, timeout_seconds=3600)
                 async with aclosing(events):
                     async for event in events:

@@ -72,7 +72,7 @@ class Simulation:
     async def __aenter__(self) -> "Simulation":
         await asyncio.to_thread(self._start)
         endpoint = config.from_kubeconfig(self._cluster.kubeconfig)
-        self.client = Client(endpoint, field_manager="devworkspace-bench", limit=_CREATES_AT_ONCE)
+        self.client = Client(endpoint, field_manager="devworkspace-bench", limit=_CREATES_AT_ONCE, silence=300)
         await self.client.__aenter__()
         await self._prepare()
         return self
