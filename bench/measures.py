@@ -158,7 +158,7 @@ async def lifecycle(bench: Bench) -> list[Figure]:
             bench.audit.mark()
             await act()
             await asyncio.sleep(_REST_SECONDS)
-            writes = bench.audit.writes()
+            writes = [write for write in bench.audit.writes() if not write.is_shared]
             total += writes
             print(f"{step}: {count(writes)}")
             bar = 6.0 if step == "create → Running" else None
