@@ -54,15 +54,6 @@ def deletes_under_a_pod(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(plan, "decide_on_volume", lambda uid, facts: decide(uid, replace(facts, users=())))
 
 
-def takes_any_labelled_child(patch: pytest.MonkeyPatch) -> None:
-    for module in (cluster, reconciler):
-        patch.setattr(
-            module,
-            "is_own_child",
-            lambda metadata, instance: metadata.labels.get(names.LABEL_INSTANCE_UID) == instance.metadata.uid,
-        )
-
-
 def deletes_with_the_namespace(patch: pytest.MonkeyPatch) -> None:
     decide = deletion.decide_on_volume
     patch.setattr(plan, "decide_on_volume", lambda uid, facts: decide(uid, replace(facts, torn_down=False)))
@@ -113,7 +104,6 @@ def overhears_its_children(patch: pytest.MonkeyPatch) -> None:
         deletes_without_consent,
         deletes_under_a_pod,
         deletes_with_the_namespace,
-        takes_any_labelled_child,
         takes_over_from_anybody,
         writes_while_paused,
         writes_over_what_it_finds,
