@@ -28,7 +28,7 @@ from tests.faults.snapshot import differences
 CORPUS: Final = Path(__file__).with_name("corpus")
 # How many status writes a step takes is up to how fast its parts follow each other; one that did not come may come now.
 ATTEMPTS: Final = 3
-FAST_PLANS: Final = 40
+FAST_PLANS: Final = 30
 FAST_REAL_PLANS: Final = 2
 PATIENCE_SECONDS: Final = 180.0
 # A silent watch is given up after 70 s, one of Kopf's after the sweep and three failed probes.

@@ -42,7 +42,7 @@ class OperatorProcess:
         self._setup = setup
         self._process: asyncio.subprocess.Process | None = None
         self._expected = False
-        self._probe_port = _free_port()
+        self._probe_port = 0
         self._keeper: asyncio.Task[None]
         self._log = setup.folder / "operator.log"
 
@@ -70,6 +70,7 @@ class OperatorProcess:
 
     async def _start(self) -> None:
         self._expected = False
+        self._probe_port = _free_port()
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 PROGRAM,
