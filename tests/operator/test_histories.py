@@ -114,7 +114,7 @@ def overhears_its_children(patch: pytest.MonkeyPatch) -> None:
 )
 def test_an_operator_with_one_rule_broken_is_caught(mutant: Break, monkeypatch: pytest.MonkeyPatch) -> None:
     mutant(monkeypatch)
-    # Found is enough; cutting it down to the essence is for people.
-    found = settings(_QUICK, phases=[Phase.generate])
+    # Found is enough; cutting it down to the essence is for people. The rarest were found after 180 to 620 histories.
+    found = settings(_QUICK, max_examples=5000, phases=[Phase.generate], report_multiple_bugs=False)
     with pytest.raises(AssertionError):
         get_state_machine_test(Histories, settings=found)()
