@@ -191,6 +191,23 @@ async def test_who_waits_for_a_volume_gets_it_once_its_environment_is_gone(tmp_p
         assert status_of(server, heir)["pvcName"] == volume.name
 
 
+async def test_who_waits_for_a_volume_gets_it_when_the_earlier_pod_has_ended(tmp_path: Path) -> None:
+    async with FakeApiServer() as server, running_operator(server, tmp_path):
+        server.store.graceful = {PODS}
+        put_template(server)
+        volume = child(put_instance(server))
+        await let_pod_answer(server)
+        await eventually(lambda: phase_of(server) == "Running")
+        server.remove(INSTANCES, DEMO)
+        await eventually(lambda: is_retained(server, volume))
+        heir = Key("team", "heir")
+        ask_for(server, volume, heir.name)
+        await eventually(lambda: "still used by pod" in status_of(server, heir).get("message", ""))
+        server.remove(PODS, volume)
+        await eventually(lambda: phase_of(server, heir) == "Provisioning")
+        assert status_of(server, heir)["pvcName"] == volume.name
+
+
 async def test_nobody_takes_over_what_belongs_to_another_owner(tmp_path: Path) -> None:
     async with FakeApiServer() as server, running_operator(server, tmp_path):
         volume = await leave_a_volume(server, owner="ada")

@@ -219,10 +219,13 @@ class Cluster:
                 self._enqueue(instance.metadata.key)
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        if old is not None and new is None:
-            self._deleted_pods.discard(old.metadata.uid)
         # What has become of a pod is what a person looks at; that one was made is news to nobody.
         self._child_changed(old, new, urgent=old is not None)
+        if old is not None and new is None:
+            self._deleted_pods.discard(old.metadata.uid)
+            # Who wants the volume that it used waits for its end.
+            for volume in self.volumes.by_index(_BY_UID, old.metadata.labels.get(names.LABEL_INSTANCE_UID, "")):
+                self._wake_for(volume)
 
     def _child_changed(self, old: Child | None, new: Child | None, *, urgent: bool = False) -> None:
         child = new if new is not None else old
@@ -234,8 +237,12 @@ class Cluster:
         self._child_changed(old, new)
         volume = new if new is not None else old
         if volume is not None:
-            for instance in self.instances.by_index(_BY_WANTED_VOLUME, str(volume.metadata.key)):
-                self._enqueue(instance.metadata.key)
+            self._wake_for(volume)
+
+    def _wake_for(self, volume: PersistentVolumeClaim) -> None:
+        """Looks at those again that ask for the volume."""
+        for instance in self.instances.by_index(_BY_WANTED_VOLUME, str(volume.metadata.key)):
+            self._enqueue(instance.metadata.key)
 
     def _policy_changed(self, old: NetworkPolicy | None, new: NetworkPolicy | None) -> None:
         policy = new if new is not None else old
