@@ -31,7 +31,8 @@ from devworkspace.operator.config import OperatorConfig
 from devworkspace.operator.events import EventRecorder
 from devworkspace.operator.handlers import make_registry
 from devworkspace.operator.health import Health
-from devworkspace.operator.kopf_runner import run_kopf
+from devworkspace.operator.kinds import INSTANCES, TEMPLATES
+from devworkspace.operator.kopf_runner import check_served, run_kopf
 from devworkspace.operator.login import add_login
 from devworkspace.operator.metrics import Metrics
 from devworkspace.operator.probes import make_probe_app
@@ -124,7 +125,7 @@ class Operator:
         nodes, warnings = cluster.surroundings.informers
         followers["informer of nodes"] = nodes.run()
         followers["informer of events"] = _after(self._complete, warnings.run())
-        followers["kopf"] = self._run_kopf(cluster)
+        followers["kopf"] = self._run_kopf(client, cluster)
         followers["sweep"] = self._follow(cluster, health)
         followers["lease"] = _after(self.warm, elector.run())
         followers["stop"] = self._stop.wait()
@@ -154,13 +155,17 @@ class Operator:
         if finished:
             await elector.release()
 
-    async def _run_kopf(self, cluster: Cluster) -> None:
+    async def _run_kopf(self, client: Client, cluster: Cluster) -> None:
         def registry() -> kopf.OperatorRegistry:
             made = make_registry(cluster)
             add_login(made, self._endpoint)
             return made
 
-        await run_kopf(registry, on_start=self._take_signals)
+        await run_kopf(
+            registry,
+            check_served=lambda: check_served(client, (INSTANCES, TEMPLATES)),
+            on_start=self._take_signals,
+        )
 
     async def _follow(self, cluster: Cluster, health: Health) -> None:
         await health.wait_synced()

@@ -13,11 +13,15 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections.abc import Callable, Collection, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Sequence
 from typing import Any, Final, TypeVar
 
 import kopf
 
+from devworkspace.api.meta import Struct
+from devworkspace.kube.client import Client
+from devworkspace.kube.codec import decode
+from devworkspace.kube.resource import Resource
 from devworkspace.operator.handlers import make_settings
 
 logger = logging.getLogger(__name__)
@@ -29,26 +33,54 @@ STABLE_SECONDS: Final = 60.0
 # How long Kopf's own clean-up may take before it is interrupted.
 END_SECONDS: Final = 5.0
 
+
+class _ServedKind(Struct, frozen=True):
+    name: str
+
+
+class _ServedKinds(Struct, frozen=True):
+    resources: tuple[_ServedKind, ...] = ()
+
+
 T = TypeVar("T")
 Tasks = set["asyncio.Task[Any]"]
 
 _family: contextvars.ContextVar[Tasks | None] = contextvars.ContextVar("kopf_family", default=None)
 
 
-async def run_kopf(make_registry: Callable[[], kopf.OperatorRegistry], *, on_start: Callable[[], None]) -> None:
-    """Never returns but on a signal that Kopf got; `on_start` is called when Kopf has taken the signals."""
+async def run_kopf(
+    make_registry: Callable[[], kopf.OperatorRegistry],
+    *,
+    check_served: Callable[[], Awaitable[None]],
+    on_start: Callable[[], None],
+) -> None:
+    """Never returns but on a signal that Kopf got; `on_start` is called when Kopf has taken the signals.
+
+    `check_served` raises while the API server does not serve our kinds. Kopf looks for them once: of a kind that comes
+    later, because its definition was deleted and is made anew, it would never hear again.
+    """
     pause = FIRST_PAUSE_SECONDS
     while True:
         started = time.monotonic()
         try:
+            await check_served()
             await _run_once(make_registry(), on_start)
             return
         except Exception as error:
             if time.monotonic() - started > STABLE_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
-            logger.warning("Kopf has given up and is started again in %.1f s: %s", pause, error)
+            logger.warning("Kopf cannot go on and is started again in %.1f s: %s", pause, error)
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+async def check_served(client: Client, kinds: Sequence[Resource]) -> None:
+    """Raises unless discovery, which is what Kopf goes by, names all of these kinds of one API group."""
+    path = f"/apis/{kinds[0].group}/{kinds[0].version}"
+    found = decode(await client.raw("GET", path, resource="discovery"), _ServedKinds, what=path)
+    missing = {kind.plural for kind in kinds} - {kind.name for kind in found.resources}
+    if missing:
+        raise LookupError(f"the API server does not serve {', '.join(sorted(missing))}; are the CRDs installed?")
 
 
 async def _run_once(registry: kopf.OperatorRegistry, on_start: Callable[[], None]) -> None:
