@@ -51,6 +51,18 @@ async def test_an_owner_who_types_the_address_starts_it(server: Harness, browser
     assert server.api.patches == [START], "one write until the watch tells more"
 
 
+async def test_one_that_was_stopped_again_at_once_is_started_again_at_once(
+    server: Harness, browser: Browser, pod: Pod
+) -> None:
+    url = await stopped(server, browser, pod)
+    await browser.navigate(url, headers=TYPED)
+    before = make_instance(phase="Stopped")
+    metadata = msgspec.structs.replace(before.metadata, generation=before.metadata.generation + 2)
+    server.table.on_instance(before, msgspec.structs.replace(before, metadata=metadata))
+    await browser.navigate(url, headers=TYPED)
+    assert server.api.patches == [START, START]
+
+
 DELIBERATE: dict[str, dict[str, str]] = {
     "typed or bookmarked": TYPED,
     "a link on its own host": with_headers(Sec_Fetch_Site="same-origin"),

@@ -41,6 +41,13 @@ class Actor(NamedTuple):
     source: str | None
 
 
+class _Asked(NamedTuple):
+    """When a start was written, in seconds of the process, and as which generation of the instance."""
+
+    at: float
+    generation: int
+
+
 class Lifecycle:
     """`now` is the wall clock, `monotonic` seconds of the process. Methods raise `KubeError`."""
 
@@ -51,7 +58,7 @@ class Lifecycle:
         self._now = now
         self._monotonic = monotonic
         self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._asked: dict[str, float] = {}
+        self._asked: dict[str, _Asked] = {}
 
     async def start(self, environment: Environment, by: Actor) -> None:
         """Sets `spec.running`; many who ask at once, as after a link in a chat, cost one write."""
@@ -67,19 +74,23 @@ class Lifecycle:
         await asyncio.shield(task)
 
     async def _start(self, environment: Environment) -> None:
-        await self._patch(environment, {"spec": {"running": True}})
+        written = await self._patch(environment, {"spec": {"running": True}})
         now = self._monotonic()
-        self._asked = {uid: at for uid, at in self._asked.items() if now - at < _REMEMBER_SECONDS}
-        self._asked[environment.uid] = now
+        self._asked = {uid: asked for uid, asked in self._asked.items() if now - asked.at < _REMEMBER_SECONDS}
+        self._asked[environment.uid] = _Asked(now, written.metadata.generation)
 
     def is_starting(self, environment: Environment) -> bool:
-        """Whether a start was asked for a moment ago, so that `Stopped` is yesterday's news."""
-        at = self._asked.get(environment.uid)
-        return at is not None and self._monotonic() - at < _REMEMBER_SECONDS
+        """Whether a start was asked for a moment ago, so that `Stopped` is yesterday's news.
+
+        Not if somebody has changed the instance since, for it may have been stopped again.
+        """
+        asked = self._asked.get(environment.uid)
+        if asked is None or self._monotonic() - asked.at >= _REMEMBER_SECONDS:
+            return False
+        return environment.instance.metadata.generation <= asked.generation
 
     async def stop(self, environment: Environment, by: Actor) -> None:
         _audit("stop", environment, by)
-        self._asked.pop(environment.uid, None)
         await self._patch(environment, {"spec": {"running": False}})
 
     async def restart(self, environment: Environment, by: Actor) -> None:
@@ -92,9 +103,9 @@ class Lifecycle:
     async def set_data_policy(self, environment: Environment, policy: DataPolicy) -> None:
         await self._patch(environment, {"spec": {"dataPolicy": policy}})
 
-    async def _patch(self, environment: Environment, patch: dict[str, Any]) -> None:
+    async def _patch(self, environment: Environment, patch: dict[str, Any]) -> WorkspaceInstance:
         body = {**patch, "metadata": {**patch.get("metadata", {}), "uid": environment.uid}}
-        await self._client.merge_patch(INSTANCES, environment.key, body, WorkspaceInstance)
+        return await self._client.merge_patch(INSTANCES, environment.key, body, WorkspaceInstance)
 
 
 def _audit(action: str, environment: Environment, by: Actor) -> None:
