@@ -25,14 +25,14 @@ from devworkspace.kube.tokens import TokenReviewer
 from devworkspace.server.answers import Answers
 from devworkspace.server.api.caller import Tokens
 from devworkspace.server.api.catalogue import Catalogue, InformedCatalogue
-from devworkspace.server.api.rooms import Writer, make_api
+from devworkspace.server.api.rooms import make_api
 from devworkspace.server.authorizer import Authorizer, Reviewer
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import ServerConfig, parse_public_url, read_master_key
 from devworkspace.server.environments import DoorPod, EnvironmentTable
 from devworkspace.server.frontdoor import DoorServer, FrontDoor, PublicHandler
 from devworkspace.server.gateway.handler import Gateway
-from devworkspace.server.lifecycle import INSTANCES, Lifecycle
+from devworkspace.server.lifecycle import INSTANCES, Lifecycle, Writer
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
 from devworkspace.server.rest.environments import EnvironmentList
 from devworkspace.server.sessions import Sessions
@@ -136,7 +136,6 @@ def make_rooms(
         catalogue=catalogue,
         authorizer=authorizer,
         lifecycle=lifecycle,
-        writer=writer,
         session=sign_in.session,
         tokens=tokens,
     )

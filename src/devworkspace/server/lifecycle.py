@@ -1,7 +1,7 @@
-"""Starting, stopping and restarting environments: the server's only writes to the cluster.
+"""Making, starting, stopping and deleting environments: the server's only writes to the cluster.
 
-The caller has decided that the person may. Each write is a merge patch of one field that only holds for the instance
-with this UID; what follows is the operator's work.
+The caller has decided that the person may. A change or deletion only holds for the instance with this UID; what follows
+is the operator's work.
 """
 
 import asyncio
@@ -26,12 +26,20 @@ INSTANCES: Final = Resource(names.GROUP, names.VERSION, names.INSTANCE_PLURAL, n
 _REMEMBER_SECONDS: Final = 15.0
 
 
-class Patcher(Protocol):
+class Writer(Protocol):
     """The part of the Kubernetes client that is used here."""
 
     async def merge_patch(
         self, resource: Resource, key: Key, patch: Mapping[str, Any], type: type[WorkspaceInstance]
     ) -> WorkspaceInstance: ...
+
+    async def create(
+        self, resource: Resource, body: Mapping[str, Any], type: type[WorkspaceInstance], *, dry_run: bool = False
+    ) -> WorkspaceInstance: ...
+
+    async def delete(
+        self, resource: Resource, key: Key, *, uid: str, grace_period_seconds: int | None = None
+    ) -> None: ...
 
 
 class Actor(NamedTuple):
@@ -52,7 +60,7 @@ class Lifecycle:
     """`now` is the wall clock, `monotonic` seconds of the process. Methods raise `KubeError`."""
 
     def __init__(
-        self, client: Patcher, *, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
+        self, client: Writer, *, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._client = client
         self._now = now
@@ -64,7 +72,7 @@ class Lifecycle:
         """Sets `spec.running`; many who ask at once, as after a link in a chat, cost one write."""
         if self.is_starting(environment):
             return
-        _audit("start", environment, by)
+        _audit("start", environment.key, by)
         task = self._under_way.get(environment.uid)
         if task is None:
             task = asyncio.create_task(self._start(environment))
@@ -90,15 +98,26 @@ class Lifecycle:
         return environment.instance.metadata.generation <= asked.generation
 
     async def stop(self, environment: Environment, by: Actor) -> None:
-        _audit("stop", environment, by)
+        _audit("stop", environment.key, by)
         await self._patch(environment, {"spec": {"running": False}})
 
     async def restart(self, environment: Environment, by: Actor) -> None:
         """A new pod, also of one that has failed; of a stopped environment a start."""
-        _audit("restart", environment, by)
+        _audit("restart", environment.key, by)
         at = format_timestamp(self._now())
         annotations = {names.ANNOTATION_RESTARTED_AT: at}
         await self._patch(environment, {"metadata": {"annotations": annotations}, "spec": {"running": True}})
+
+    async def create(self, body: Mapping[str, Any], by: Actor, *, dry_run: bool) -> WorkspaceInstance:
+        """The instance as the API server stores it, or would store it."""
+        made = await self._client.create(INSTANCES, body, WorkspaceInstance, dry_run=dry_run)
+        if not dry_run:
+            _audit("create", made.metadata.key, by)
+        return made
+
+    async def delete(self, environment: Environment, by: Actor) -> None:
+        _audit("delete", environment.key, by, data=environment.instance.spec.data_policy)
+        await self._client.delete(INSTANCES, environment.key, uid=environment.uid)
 
     async def set_data_policy(self, environment: Environment, policy: DataPolicy) -> None:
         await self._patch(environment, {"spec": {"dataPolicy": policy}})
@@ -108,7 +127,5 @@ class Lifecycle:
         return await self._client.merge_patch(INSTANCES, environment.key, body, WorkspaceInstance)
 
 
-def _audit(action: str, environment: Environment, by: Actor) -> None:
-    log.info(
-        "environment asked to change", action=action, environment=str(environment.key), user=by.user, source=by.source
-    )
+def _audit(action: str, key: Key, by: Actor, **more: object) -> None:
+    log.info("environment asked to change", action=action, environment=str(key), user=by.user, source=by.source, **more)

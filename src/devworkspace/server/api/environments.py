@@ -1,11 +1,10 @@
 """Addresses of environments: list, read, create, start, stop, restart, delete."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, Protocol
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-import structlog
 from msgspec import Meta
 
 from devworkspace.api import names
@@ -15,7 +14,6 @@ from devworkspace.core.access import Identity
 from devworkspace.core.actions import Action, Rights, find_obstacle
 from devworkspace.core.address import address_id
 from devworkspace.core.resolve import Refusal, resolve
-from devworkspace.kube.resource import Resource
 from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.problems import FieldError, Problem, absent
 from devworkspace.server.api.route import Call, Route
@@ -29,9 +27,7 @@ from devworkspace.server.environments import (
     make_environment,
     shown_phase,
 )
-from devworkspace.server.lifecycle import INSTANCES, Actor, Lifecycle
-
-log = structlog.get_logger("devworkspace.server")
+from devworkspace.server.lifecycle import Actor, Lifecycle
 
 MAX_PAGE: Final = 500
 # The operator notes a wish to delete the volume in a fraction of a second, unless it is away.
@@ -40,18 +36,6 @@ CONSENT_POLL_SECONDS: Final = 0.05
 
 Quantity = Annotated[str, Meta(min_length=1, max_length=32)]
 Text = Annotated[str, Meta(max_length=253)]
-
-
-class Writer(Protocol):
-    """The part of the Kubernetes client that is used here."""
-
-    async def create(
-        self, resource: Resource, body: Mapping[str, Any], type: type[WorkspaceInstance], *, dry_run: bool = False
-    ) -> WorkspaceInstance: ...
-
-    async def delete(
-        self, resource: Resource, key: Key, *, uid: str, grace_period_seconds: int | None = None
-    ) -> None: ...
 
 
 class ListQuery(msgspec.Struct, frozen=True, rename="camel"):
@@ -123,7 +107,6 @@ class Environments:
         table: EnvironmentTable,
         authorizer: Authorizer,
         lifecycle: Lifecycle,
-        writer: Writer,
         catalogue: Catalogue,
     ) -> None:
         self._catalogue = catalogue
@@ -131,7 +114,6 @@ class Environments:
         self._table = table
         self._authorizer = authorizer
         self._lifecycle = lifecycle
-        self._writer = writer
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -192,24 +174,21 @@ class Environments:
             await self._check_other_owner(call.identity, Key(namespace, wanted.name))
         body = _instance_body(wanted, namespace=namespace, owner=owner)
         self._check_template(body)
-        made = await self._writer.create(INSTANCES, body, WorkspaceInstance, dry_run=call.query.dry_run)
-        if not call.query.dry_run:
-            self._audit(call, "create", str(made.metadata.key))
+        made = await self._lifecycle.create(body, _actor(call), dry_run=call.query.dry_run)
         return await self.view(call.identity, make_environment(made, None))
 
     async def delete(self, call: Call) -> None:
         environment = await self._find(call)
         await self._check(call, environment, "delete", DELETE)
         if call.query.data is not None and call.query.data != environment.instance.spec.data_policy:
-            await self._agree_on_data(environment, call.query.data)
-        self._audit(call, "delete", str(environment.key), data=call.query.data)
-        await self._writer.delete(INSTANCES, environment.key, uid=environment.uid)
+            environment = await self._agree_on_data(environment, call.query.data)
+        await self._lifecycle.delete(environment, _actor(call))
 
     def _acting(self, action: Action) -> Callable[[Call], Any]:
         async def act(call: Call) -> None:
             environment = await self._find(call)
             await self._check(call, environment, action, MANAGE)
-            by = Actor(call.identity.name, call.request.remote)
+            by = _actor(call)
             if action == "start":
                 await self._lifecycle.start(environment, by)
             elif action == "stop":
@@ -219,7 +198,7 @@ class Environments:
 
         return act
 
-    async def _agree_on_data(self, environment: Environment, policy: DataPolicy) -> None:
+    async def _agree_on_data(self, environment: Environment, policy: DataPolicy) -> Environment:
         """Waits for the operator to note the policy: it holds only if it stood there before the deletion."""
         await self._lifecycle.set_data_policy(environment, policy)
         deadline = asyncio.get_running_loop().time() + CONSENT_SECONDS
@@ -229,7 +208,7 @@ class Environments:
                 raise absent()
             held = names.FINALIZER_DELETE_VOLUME in known.instance.metadata.finalizers
             if known.instance.status.data_policy == policy and held is (policy == "Delete"):
-                return
+                return known
             await asyncio.sleep(CONSENT_POLL_SECONDS)
         raise Problem(
             503,
@@ -280,15 +259,9 @@ class Environments:
         rights = await self._authorizer.rights(identity, environment)
         return make_environment_view(environment, rights=rights, public=self._public)
 
-    def _audit(self, call: Call, action: str, environment: str, **more: object) -> None:
-        log.info(
-            "environment asked to change",
-            action=action,
-            environment=environment,
-            user=call.identity.name,
-            source=call.request.remote,
-            **more,
-        )
+
+def _actor(call: Call) -> Actor:
+    return Actor(call.identity.name, call.request.remote)
 
 
 def _fits(environment: Environment, query: ListQuery) -> bool:

@@ -1,12 +1,11 @@
 """Puts the API together."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from aiohttp import web
 
 import devworkspace
-from devworkspace.server.api import environments
 from devworkspace.server.api.caller import Callers, Tokens
 from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.environments import Environments
@@ -18,12 +17,8 @@ from devworkspace.server.api.templates import Templates
 from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import EnvironmentTable
-from devworkspace.server.lifecycle import Lifecycle, Patcher
+from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.sessions import Session
-
-
-class Writer(environments.Writer, Patcher, Protocol):
-    """The part of the Kubernetes client that writes."""
 
 
 def make_api(
@@ -33,15 +28,12 @@ def make_api(
     catalogue: Catalogue,
     authorizer: Authorizer,
     lifecycle: Lifecycle,
-    writer: Writer,
     session: Callable[[web.BaseRequest], Session | None],
     tokens: Tokens,
 ) -> Router:
     """All routes, and the document about them."""
     callers = Callers(session=session, tokens=tokens)
-    rooms = Environments(
-        public=public, table=table, authorizer=authorizer, lifecycle=lifecycle, writer=writer, catalogue=catalogue
-    )
+    rooms = Environments(public=public, table=table, authorizer=authorizer, lifecycle=lifecycle, catalogue=catalogue)
     stream = Stream(
         journal=Journal(table),
         authorizer=authorizer,
