@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from devworkspace.api import names, reasons
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
+from devworkspace.api.meta import ObjectMeta, OwnerReference
 from devworkspace.core.deletion import DeletionFacts, decide_on_volume, has_consent
 from devworkspace.core.plan import Delete, DeleteVolume, Plan, make_plan
 from devworkspace.core.world import World
@@ -28,6 +29,12 @@ def leaving(*, recorded: str | None = "Delete", wanted: str = "Delete", held: bo
 def facts(**changes: Any) -> DeletionFacts:
     consenting = DeletionFacts(instance=leaving(), volume=make_volume(), torn_down=False, users=())
     return replace(consenting, **changes)
+
+
+def user(name: str, *, owner: str = "", deleted_at: str | None = None) -> ObjectMeta:
+    """A pod that mounts the volume."""
+    owners = (OwnerReference(api_version="v1", kind="Any", name="any", uid=owner),) if owner else ()
+    return ObjectMeta(name=name, uid=f"uid-of-{name}", owner_references=owners, deletion_timestamp=deleted_at)
 
 
 def world_of(**parts: Any) -> World:
@@ -72,8 +79,8 @@ def test_with_every_consent_the_volume_goes() -> None:
         pytest.param(facts(volume=labelled("other")), "keep", id="it belongs to another instance"),
         pytest.param(facts(volume=in_namespace("other")), "keep", id="it is in another namespace"),
         pytest.param(facts(torn_down=True), "keep", id="the namespace or the CRD is being removed"),
-        pytest.param(facts(users=("debug",)), "wait", id="a pod still mounts it"),
-        pytest.param(facts(users=("debug",), torn_down=True), "keep", id="tearing down does not wait for pods"),
+        pytest.param(facts(users=(user("debug"),)), "wait", id="a pod still mounts it"),
+        pytest.param(facts(users=(user("debug"),), torn_down=True), "keep", id="tearing down does not wait for pods"),
     ],
 )
 def test_whatever_is_missing_keeps_the_volume(found: DeletionFacts, verdict: str) -> None:
@@ -143,11 +150,19 @@ def test_a_kept_volume_lets_the_instance_go() -> None:
 
 
 def test_a_volume_in_use_is_waited_for_and_says_for_whom() -> None:
-    plan = make_plan(world_of(deletion=facts(users=("debug",))))
+    plan = make_plan(world_of(deletion=facts(users=(user("debug"),))))
     assert (plan.delete_volume, plan.release) == (None, False)
     assert plan.requeue_after == timedelta(seconds=10)
     assert plan.status is not None
     assert "'debug'" in (plan.status.message or "")
+
+
+def test_an_own_pod_that_lost_its_labels_does_not_hold_up_the_deletion() -> None:
+    owner = leaving().metadata.uid
+    bare, ending = user("bare", owner=owner), user("ending", owner=owner, deleted_at=DELETED_AT)
+    plan = make_plan(world_of(deletion=facts(users=(user("debug"), user("other", owner="else"), ending, bare))))
+    assert plan.delete == (Delete("Pod", "bare", "uid-of-bare"),)
+    assert (plan.delete_volume, plan.release) == (None, False)
 
 
 def test_pausing_does_not_hold_up_a_deletion() -> None:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from devworkspace.api import names
 from devworkspace.api.children import NetworkPolicy, Service
 from devworkspace.api.instance import InstanceStatus
+from devworkspace.api.meta import Condition
 from devworkspace.core.observe import SLOW_STEP
 from devworkspace.core.plan import Delete, Plan, Retain, is_worth_writing, make_plan
 from devworkspace.core.render.policy import POLICY_NAME
@@ -196,6 +197,19 @@ def test_a_refused_template_makes_nothing_and_deletes_nothing() -> None:
     assert plan.status.phase == "Pending"
 
 
+def test_in_a_namespace_that_is_being_deleted_nothing_is_written_but_the_reason() -> None:
+    assert make_plan(make_world()).apply != ()
+    plan = make_plan(make_world(namespace_terminating=True))
+    assert (plan.apply, plan.delete) == ((), ())
+    assert plan.status is not None
+    assert plan.status.message == (
+        "Project 'team' is being deleted, so nothing new can be made in it. Create the environment in another project."
+    )
+    outdated = complete_world(service=None)
+    assert all_applies(outdated) != []
+    assert all_applies(replace(outdated, namespace_terminating=True)) == []
+
+
 def test_a_gone_instance_leaves_its_volume_marked_and_listed() -> None:
     volume = make_volume()
     plan = make_plan(make_world(instance=None, left_volumes=(volume,)))
@@ -244,3 +258,13 @@ def test_an_observed_generation_is_always_written() -> None:
     assert is_worth_writing(old, replace(old, message="other"))
     running = replace(old, phase="Running")
     assert is_worth_writing(running, replace(running, node_name="node-1"))
+
+
+def test_a_condition_of_somebody_else_is_no_reason_to_write() -> None:
+    time = "2026-11-24T10:00:00Z"
+    own = Condition(type="Ready", status="True", reason="Answering", message="", last_transition_time=time)
+    foreign = Condition(type="Backup", status="True", reason="Done", message="", last_transition_time=time)
+    status = InstanceStatus(phase="Running", conditions=(own,))
+    stored = replace(status, conditions=(foreign, own))
+    assert not is_worth_writing(stored, status)
+    assert is_worth_writing(stored, replace(status, conditions=(replace(own, reason="EditorNotAnswering"),)))

@@ -10,7 +10,7 @@ from typing import Literal
 from devworkspace.api import names
 from devworkspace.api.children import PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
-from devworkspace.api.meta import Struct
+from devworkspace.api.meta import ObjectMeta, Struct
 
 Verdict = Literal["delete", "keep", "wait"]
 
@@ -18,13 +18,13 @@ Verdict = Literal["delete", "keep", "wait"]
 class DeletionFacts(Struct, frozen=True):
     """Fresh from the API server. `torn_down`: the namespace or the CRD of instances is being removed.
 
-    `users` are the pods that mount the volume and have not ended, whoever made them.
+    `users` are the pods that mount the volume and have not ended, whoever made them and whatever their labels say.
     """
 
     instance: WorkspaceInstance | None
     volume: PersistentVolumeClaim | None
     torn_down: bool
-    users: tuple[str, ...]
+    users: tuple[ObjectMeta, ...]
 
 
 def is_held(instance: WorkspaceInstance) -> bool:
@@ -58,3 +58,12 @@ def decide_on_volume(uid: str, facts: DeletionFacts) -> Verdict:
     if volume.metadata.namespace != instance.metadata.namespace:
         return "keep"
     return "wait" if facts.users else "delete"
+
+
+def pods_in_the_way(uid: str, facts: DeletionFacts) -> tuple[ObjectMeta, ...]:
+    """The instance's own pods among the users: without their labels, no watch of ours tells of them."""
+    return tuple(
+        user
+        for user in facts.users
+        if user.deletion_timestamp is None and any(owner.uid == uid for owner in user.owner_references)
+    )

@@ -117,7 +117,7 @@ def _judge_deletion(world: World, instance: WorkspaceInstance) -> Verdict:
         return Verdict("Stopping", reasons.DELETING, "The environment is being deleted; its disk is kept.")
     users = world.deletion.users if world.deletion is not None else ()
     if users:
-        message = f"The disk is still used by pod {users[0]!r}; it is deleted when that pod has ended."
+        message = f"The disk is still used by pod {users[0].name!r}; it is deleted when that pod has ended."
         return Verdict("Stopping", reasons.DELETING, message)
     return Verdict("Stopping", reasons.DELETING, "The environment is being deleted together with its disk.")
 

@@ -10,15 +10,18 @@ A second evaluation of a world in which the plan was carried out is empty.
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from msgspec.structs import replace
+
 from devworkspace.api import names
 from devworkspace.api.children import NetworkPolicy, PersistentVolumeClaim, Pod, Service
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
 from devworkspace.api.meta import Struct
 from devworkspace.core.adoption import Adopt, plan_adoption
 from devworkspace.core.credential import environment_credential
-from devworkspace.core.deletion import decide_on_volume, is_held
+from devworkspace.core.deletion import decide_on_volume, is_held, pods_in_the_way
 from devworkspace.core.observe import SLOW_STEP, observe
 from devworkspace.core.podstate import container_status, is_ready
+from devworkspace.core.refusals import namespace_terminating
 from devworkspace.core.render.common import Body, child_name
 from devworkspace.core.render.pod import render_pod
 from devworkspace.core.render.policy import POLICY_NAME, render_network_policy
@@ -98,6 +101,8 @@ def make_plan(world: World) -> Plan:
     if instance.metadata.annotations.get(names.ANNOTATION_PAUSED) == "true":
         return Plan()
     settings = resolve(instance, world.template, namespace_labels=world.namespace_labels)
+    if world.namespace_terminating and world.pod is None:
+        settings = namespace_terminating(world.key.namespace)
     adoption = plan_adoption(world, instance) if instance.spec.running and world.pod is None else None
     if isinstance(adoption, Refusal) and isinstance(settings, Settings):
         settings = adoption
@@ -140,7 +145,8 @@ def _plan_deletion(world: World, instance: WorkspaceInstance) -> Plan:
         return Plan(status=written)
     verdict, volume = decide_on_volume(instance.metadata.uid, world.deletion), world.deletion.volume
     if verdict == "wait":
-        return Plan(status=written, requeue_after=REPLACE_FAILED_POD_AFTER)
+        rest = tuple(Delete("Pod", pod.name, pod.uid) for pod in pods_in_the_way(instance.metadata.uid, world.deletion))
+        return Plan(status=written, delete=rest, requeue_after=REPLACE_FAILED_POD_AFTER)
     deletion = DeleteVolume(volume.metadata.name, volume.metadata.uid) if verdict == "delete" and volume else None
     return Plan(status=written, delete_volume=deletion, release=True)
 
@@ -160,7 +166,12 @@ def _retains(world: World) -> tuple[Retain, ...]:
 
 
 def is_worth_writing(old: InstanceStatus, new: InstanceStatus) -> bool:
-    """Whether a status differs in what a person needs; steps within a healthy start or stop are not told one by one."""
+    """Whether a status differs in what a person needs; steps within a healthy start or stop are not told one by one.
+
+    Conditions of types that are not ours stay with whoever set them: they are neither compared nor written.
+    """
+    ours = {condition.type for condition in new.conditions}
+    old = replace(old, conditions=tuple(condition for condition in old.conditions if condition.type in ours))
     if old == new:
         return False
     within_transition = old.phase == new.phase and new.phase in ("Provisioning", "Stopping")
@@ -168,7 +179,7 @@ def is_worth_writing(old: InstanceStatus, new: InstanceStatus) -> bool:
 
 
 def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Refusal) -> tuple[tuple[Apply, ...], ...]:
-    if isinstance(settings, Refusal):
+    if isinstance(settings, Refusal) or world.namespace_terminating:
         return ()
     runs = instance.spec.running
     starts = runs and world.pod is None

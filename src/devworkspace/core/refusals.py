@@ -10,14 +10,16 @@ _QUOTA: Final = re.compile(
     r"exceeded quota: (?P<name>[^,]+), requested: (?P<requested>.+?), used: (?P<used>.+?), limited: (?P<hard>.+)"
 )
 
+_TERMINATING: Final = (
+    "Project {name!r} is being deleted, so nothing new can be made in it. Create the environment in another project."
+)
 _WEBHOOK_DOWN: Final = re.compile(r'failed calling webhook "(?P<name>[^"]+)"')
 # The API server's message, the reason and the sentence; the first that is found counts.
 _REFUSALS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
     (
         re.compile(r"namespace (?P<name>\S+) because it is being terminated"),
         reasons.NAMESPACE_TERMINATING,
-        "Project {name!r} is being deleted, so nothing new can be made in it. "
-        "Create the environment in another project.",
+        _TERMINATING,
     ),
     (
         re.compile(
@@ -82,6 +84,11 @@ def explain_refusal(*, kind: str, status: int, message: str) -> Refusal | None:
         f"The cluster refuses the {kind} of this environment: {message.rstrip('.')}. "
         "Correct the template or ask an admin.",
     )
+
+
+def namespace_terminating(name: str) -> Refusal:
+    """What every write of a child would be answered with, so that none is tried."""
+    return Refusal(reasons.NAMESPACE_TERMINATING, _TERMINATING.format(name=name))
 
 
 def name_conflict(*, kind: str, name: str) -> Refusal:

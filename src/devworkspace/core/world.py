@@ -44,6 +44,7 @@ class World(Struct, frozen=True):
     instance: WorkspaceInstance | None = None
     template: WorkspaceTemplate | None = None
     namespace_labels: Mapping[str, str] = {}
+    namespace_terminating: bool = False
     pod: Pod | None = None
     volumes: tuple[PersistentVolumeClaim, ...] = ()
     left_volumes: tuple[PersistentVolumeClaim, ...] = ()

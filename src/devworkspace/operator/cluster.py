@@ -139,6 +139,7 @@ class Cluster:
             instance=instance,
             template=self.templates.get(Key("", instance.spec.template_ref)) if instance is not None else None,
             namespace_labels=namespace.metadata.labels if namespace is not None else {},
+            namespace_terminating=namespace is not None and namespace.metadata.deletion_timestamp is not None,
             pod=pod,
             volumes=volumes,
             left_volumes=self._left_volumes(key, uid),

@@ -91,7 +91,7 @@ class Volumes:
         """Makes a left volume the instance's own, unless a pod still uses it; `Conflict` when somebody was faster."""
         key = Key(instance.metadata.namespace, adopt.name)
         if users := await self._users(key):
-            return still_used(adopt.name, users[0])
+            return still_used(adopt.name, users[0].name)
         patch = {
             "metadata": {
                 "uid": adopt.uid,
@@ -134,12 +134,12 @@ class Volumes:
         definition = await self._find(CRDS, INSTANCE_CRD, _Definition)
         return any(parent is None or parent.metadata.deletion_timestamp is not None for parent in (found, definition))
 
-    async def _users(self, volume: Key) -> tuple[str, ...]:
+    async def _users(self, volume: Key) -> tuple[ObjectMeta, ...]:
         pods = await self._client.list(PODS, _VolumeUser, namespace=volume.namespace)
         if pods.unreadable:
-            return tuple(metadata.name for metadata in pods.unreadable)
+            return tuple(pods.unreadable)
         return tuple(
-            pod.metadata.name
+            pod.metadata
             for pod in pods.items
             if pod.status.phase not in ("Succeeded", "Failed")
             and any(mounted.persistent_volume_claim == _Claim(volume.name) for mounted in pod.spec.volumes)
