@@ -112,6 +112,22 @@ def test_decide_socket(
 
 
 def test_a_name_must_match_whole() -> None:
-    assert has_right(OWNER, owner="li.wei", granted=False)
-    assert not has_right(OWNER, owner="li.wei2", granted=False)
-    assert not has_right(Identity(""), owner=None, granted=False)
+    assert has_right(OWNER, OPEN, granted=False)
+    assert not has_right(OWNER, OPEN._replace(owner="li.wei2"), granted=False)
+    assert not has_right(Identity(""), OPEN._replace(owner=None), granted=False)
+
+
+@pytest.mark.parametrize(
+    ("made_by", "asks", "theirs"),
+    [
+        pytest.param("", "", True, id="made without a provider, asked without one"),
+        pytest.param("", "one", True, id="made on the command line, asked through the provider"),
+        pytest.param("one", "one", True, id="the account that made it"),
+        pytest.param("one", "two", False, id="the name was given out again"),
+        pytest.param("one", "", False, id="the name without an account"),
+    ],
+)
+def test_an_owner_is_an_account_and_not_only_a_name(made_by: str, asks: str, theirs: bool) -> None:
+    identity, door = OWNER._replace(subject=asks), OPEN._replace(owner_subject=made_by)
+    assert has_right(identity, door, granted=False) is theirs
+    assert has_right(identity, door, granted=True), "RBAC knows names only"

@@ -12,6 +12,7 @@ from devworkspace.core.adoption import Adopt, plan_adoption
 from devworkspace.core.conditions import find_condition
 from devworkspace.core.plan import make_plan
 from devworkspace.core.render.common import child_labels
+from devworkspace.core.render.volume import volume_annotations
 from devworkspace.core.resolve import Refusal
 from devworkspace.core.world import World
 from tests.support.builders import applied, make_instance, make_volume, make_world
@@ -63,6 +64,20 @@ def test_without_an_owner_only_a_volume_of_nobody_is_taken() -> None:
     assert isinstance(plan_adoption(world_of(adoptable=left(owner=None)), asking(owner=None)), Adopt)
 
 
+def account(value: Any, subject: str) -> Any:
+    """An instance or volume that belongs to this account at the identity provider."""
+    annotations = {**value.metadata.annotations, names.ANNOTATION_OWNER_SUBJECT: subject}
+    return replace(value, metadata=replace(value.metadata, annotations=annotations))
+
+
+def test_the_account_that_left_a_volume_takes_it_and_hands_its_mark_on() -> None:
+    instance = account(asking(), "one")
+    assert isinstance(plan_adoption(world_of(adoptable=account(left(), "one")), instance), Adopt)
+    assert isinstance(plan_adoption(world_of(), instance), Adopt), "left before there was a provider"
+    assert volume_annotations(instance)[names.ANNOTATION_OWNER_SUBJECT] == "one"
+    assert names.ANNOTATION_OWNER_SUBJECT not in volume_annotations(asking())
+
+
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
@@ -71,6 +86,12 @@ def test_without_an_owner_only_a_volume_of_nobody_is_taken() -> None:
         pytest.param({"adoptable": left(retained=False)}, "belongs to environment 'demo'", id="not left by anybody"),
         pytest.param({"adoptable_in_use": True}, "belongs to environment", id="the label was set by hand"),
         pytest.param({"adoptable": left(owner="bob")}, "another owner", id="somebody else's"),
+        pytest.param({"adoptable": account(left(), "one")}, "another owner", id="a name without its account"),
+        pytest.param(
+            {"adoptable": account(left(), "one"), "instance": account(asking(), "two")},
+            "another owner",
+            id="a name that was given out again",
+        ),
         pytest.param({"adoptable": left(owner=None)}, "another owner", id="nobody's, asked for by somebody"),
         pytest.param({"instance": asking(owner=None)}, "another owner", id="somebody's, asked for by nobody"),
     ],

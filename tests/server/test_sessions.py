@@ -1,12 +1,13 @@
 """Seals, sessions and codes without a network."""
 
+import msgspec
 import pytest
 
 from devworkspace.core.access import Identity
 from devworkspace.server import codes, sessions
 from devworkspace.server.codes import Codes
 from devworkspace.server.seal import Sealer
-from devworkspace.server.sessions import CookieNames, Session, Sessions
+from devworkspace.server.sessions import CookieNames, Session, Sessions, Vouch, sealed_until
 from tests.server.support import Clock
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -97,6 +98,32 @@ class TestSessions:
         clock.now += 4000
         made.revoke(made.issue(PERSON)[1])
         assert len(made._revoked) == 1, "what has expired is forgotten"
+
+    def test_a_providers_word_bounds_a_session_and_what_was_made_from_it(self) -> None:
+        clock = Clock()
+        words: dict[str, float] = {}
+        made = Sessions(
+            [KEY], seconds=3600, clock=clock, vouched_until=lambda item: words.get(item.sid, sealed_until(item))
+        )
+        vouch = Vouch(issuer="https://id.example.com", until=clock.now + 60, refresh="secret")
+        token, session = made.issue(Identity("ada", (), "one"), vouch)
+        child = made.issue_for_environment(session, uid="u")
+        assert (session.identity.subject, made.read(token)) == ("one", session)
+        clock.now += 60
+        assert made.read(token) is None
+        assert made.read_for_environment(child, uid="u") is None
+        assert made.lapsed(token) == session
+        assert made.lapsed(child) == msgspec.structs.replace(session, audience="u")
+        words[session.sid] = clock.now + 60
+        assert made.read(token) == session
+        assert made.lapsed(token) is None
+        made.revoke(session)
+        assert made.read(token) is None
+        words.clear()
+        assert made.lapsed(token) is None, "no provider's word brings back what was signed out"
+        other, _ = made.issue(Identity("ada"), vouch)
+        clock.now += 3600
+        assert made.lapsed(other) is None, "nor what has ended by itself"
 
     def test_https_protects_the_names(self) -> None:
         assert CookieNames.for_scheme(secure=True).session == "__Host-dw-session"

@@ -10,16 +10,21 @@ the person's rights. The order of the checks is the security argument:
 """
 
 import enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from devworkspace.api.instance import Phase
 
 
 class Identity(NamedTuple):
-    """A signed-in person as Kubernetes' RBAC sees them."""
+    """A signed-in person as Kubernetes' RBAC sees them.
+
+    `subject` stands for the account at the identity provider, which a user name that is given out again does not;
+    empty for accounts without one.
+    """
 
     name: str
     groups: tuple[str, ...] = ()
+    subject: str = ""
 
 
 class Knock(NamedTuple):
@@ -44,6 +49,16 @@ class Door(NamedTuple):
     phase: Phase | None
     reachable: bool
     deleting: bool = False
+    owner_subject: str = ""
+
+
+class Owned(Protocol):
+    """What belongs to somebody: a user name and, if it was made through an identity provider, the account there."""
+
+    @property
+    def owner(self) -> str | None: ...
+    @property
+    def owner_subject(self) -> str: ...
 
 
 class Verdict(enum.Enum):
@@ -64,9 +79,16 @@ class SocketVerdict(enum.Enum):
     GONE = "gone"
 
 
-def has_right(identity: Identity, *, owner: str | None, granted: bool) -> bool:
+def has_right(identity: Identity, owned: Owned, *, granted: bool) -> bool:
     """The owner has every right, others have those that RBAC grants for this one environment."""
-    return granted or (owner is not None and owner == identity.name)
+    return granted or is_owner(identity, owned)
+
+
+def is_owner(identity: Identity, owned: Owned) -> bool:
+    """Whether it is theirs. The same name on another account is another person: names are given out again."""
+    if owned.owner is None or owned.owner != identity.name:
+        return False
+    return owned.owner_subject in ("", identity.subject)
 
 
 def decide(
@@ -81,7 +103,7 @@ def decide(
         return Verdict.FORBIDDEN
     if identity is None:
         return Verdict.SIGN_IN if knock.navigation else Verdict.UNAUTHORIZED
-    if door is None or not has_right(identity, owner=door.owner, granted=granted):
+    if door is None or not has_right(identity, door, granted=granted):
         return Verdict.NOT_FOUND
     if may_manage and asks_to_start(knock, door):
         return Verdict.START
@@ -118,6 +140,6 @@ def decide_socket(identity: Identity | None, *, door: Door | None, granted: bool
         return SocketVerdict.REVOKED
     if door is None or not same_pod:
         return SocketVerdict.GONE
-    if not has_right(identity, owner=door.owner, granted=granted):
+    if not has_right(identity, door, granted=granted):
         return SocketVerdict.REVOKED
     return SocketVerdict.KEEP

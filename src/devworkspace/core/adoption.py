@@ -1,6 +1,7 @@
 """Taking over a volume that an earlier environment left."""
 
 from devworkspace.api import names, reasons
+from devworkspace.api.children import PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Struct
 from devworkspace.core.resolve import Refusal
@@ -38,9 +39,18 @@ def plan_adoption(world: World, instance: WorkspaceInstance) -> Adopt | Refusal 
             f"Volume {name!r} belongs to environment {metadata.annotations.get(names.ANNOTATION_INSTANCE)!r}; "
             f"delete that one first, which keeps the volume. {_LIST}"
         )
-    if metadata.annotations.get(names.ANNOTATION_OWNER) != instance.spec.owner:
+    if not _is_same_owner(volume, instance):
         return _refuse(f"Volume {name!r} belongs to another owner; only its owner can take it over.")
     return Adopt(name, metadata.uid, metadata.resource_version)
+
+
+def _is_same_owner(volume: PersistentVolumeClaim, instance: WorkspaceInstance) -> bool:
+    """By name and, where the volume tells it, by the account: a name that was given out again inherits nothing."""
+    left = volume.metadata.annotations
+    subject = left.get(names.ANNOTATION_OWNER_SUBJECT)
+    if subject and subject != instance.metadata.annotations.get(names.ANNOTATION_OWNER_SUBJECT):
+        return False
+    return left.get(names.ANNOTATION_OWNER) == instance.spec.owner
 
 
 def still_used(volume: str, pod: str) -> Refusal:

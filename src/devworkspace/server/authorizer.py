@@ -79,14 +79,14 @@ class Authorizer:
 
     async def granted(self, identity: Identity, environment: Environment, right: Right = CONNECT) -> bool:
         """RBAC's answer as an input for the decision; not asked for the owner, who needs no grant."""
-        if has_right(identity, owner=environment.owner, granted=False):
+        if has_right(identity, environment, granted=False):
             return False
         return await self.answer(identity, environment.key, right) is True
 
     async def has(self, identity: Identity, environment: Environment, right: Right) -> bool:
         """Whether the person has the right, as owner or by RBAC."""
         granted = await self.granted(identity, environment, right)
-        return has_right(identity, owner=environment.owner, granted=granted)
+        return has_right(identity, environment, granted=granted)
 
     async def rights(self, identity: Identity, environment: Environment) -> Rights:
         """What the person may do with it. Who may do something everywhere is not asked about each environment."""
@@ -96,7 +96,7 @@ class Authorizer:
         return Rights(connect=connect, manage=manage, delete=delete)
 
     async def _has_somehow(self, identity: Identity, environment: Environment, right: Right) -> bool:
-        if has_right(identity, owner=environment.owner, granted=False):
+        if has_right(identity, environment, granted=False):
             return True
         return await self.answer(identity, EVERYTHING, right) is True or await self.has(identity, environment, right)
 
@@ -108,5 +108,5 @@ class Authorizer:
         return [
             environment
             for environment, yes in zip(environments, granted, strict=True)
-            if has_right(identity, owner=environment.owner, granted=yes)
+            if has_right(identity, environment, granted=yes)
         ]

@@ -104,10 +104,11 @@ class Environment(Struct, frozen=True):
     ports: tuple[ContainerPort, ...] = ()
     has_code_server: bool = False
     progress: Progress = Progress()
+    owner_subject: str = ""
 
     @property
     def door(self) -> Door:
-        return Door(self.owner, self.phase, self.upstream is not None, self.deleting)
+        return Door(self.owner, self.phase, self.upstream is not None, self.deleting, owner_subject=self.owner_subject)
 
 
 class EnvironmentTable:
@@ -227,6 +228,7 @@ def make_environment(instance: WorkspaceInstance, pod: DoorPod | None) -> Enviro
         ports=_preview_ports(pod) if pod is not None else (),
         has_code_server=pod is not None and _has_code_server(pod),
         progress=find_progress(pod) if pod is not None else Progress(),
+        owner_subject=meta.annotations.get(names.ANNOTATION_OWNER_SUBJECT, ""),
     )
 
 

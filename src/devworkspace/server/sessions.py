@@ -7,6 +7,7 @@ What sign-out revokes is remembered in this process only, until the session woul
 it; the browser's own cookies are deleted by sign-out in any case.
 """
 
+import math
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -22,18 +23,36 @@ MAX_REVOKED: Final = 100_000
 MAX_OPENED: Final = 10_000
 
 
-class Session(msgspec.Struct, frozen=True):
-    """Who signed in; `expires` is Unix time. `audience` is the instance's UID, empty for the public host."""
+class Vouch(msgspec.Struct, frozen=True):
+    """The word of an identity provider: good until a Unix time, renewed with the token `refresh` if there is one."""
+
+    issuer: str
+    until: float
+    refresh: str = ""
+
+
+class Session(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who signed in; `expires` is Unix time. `audience` is the instance's UID, empty for the public host.
+
+    `vouch` is None for the local account; `subject` as in `Identity`.
+    """
 
     sid: str
     name: str
     groups: tuple[str, ...]
     expires: float
     audience: str = ""
+    subject: str = ""
+    vouch: Vouch | None = None
 
     @property
     def identity(self) -> Identity:
-        return Identity(self.name, self.groups)
+        return Identity(self.name, self.groups, self.subject)
+
+
+def sealed_until(session: Session) -> float:
+    """Until when the provider vouched for the session when it was sealed; for ever without a provider."""
+    return math.inf if session.vouch is None else session.vouch.until
 
 
 class CookieNames(msgspec.Struct, frozen=True):
@@ -50,10 +69,18 @@ class CookieNames(msgspec.Struct, frozen=True):
 
 
 class Sessions:
-    """Issues, reads and revokes sessions. `clock` gives Unix time."""
+    """Issues, reads and revokes sessions. `clock` gives Unix time, `vouched_until` what the provider says by now."""
 
-    def __init__(self, master_keys: Sequence[bytes], *, seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        master_keys: Sequence[bytes],
+        *,
+        seconds: float,
+        clock: Callable[[], float],
+        vouched_until: Callable[[Session], float] = sealed_until,
+    ) -> None:
         self._seconds = seconds
+        self._vouched_until = vouched_until
         self._clock = clock
         self._public = _Opener(Sealer(master_keys, purpose="session"))
         self._environment = _Opener(Sealer(master_keys, purpose="environment-session"))
@@ -64,10 +91,16 @@ class Sessions:
         """Calls back with the session id as soon as a session is revoked."""
         self._on_revoke.append(callback)
 
-    def issue(self, identity: Identity) -> tuple[str, Session]:
+    def issue(self, identity: Identity, vouch: Vouch | None = None) -> tuple[str, Session]:
         """A new session of the public host: the cookie's value and the session."""
-        expires = self._clock() + self._seconds
-        session = Session(sid=secrets.token_urlsafe(16), name=identity.name, groups=identity.groups, expires=expires)
+        session = Session(
+            sid=secrets.token_urlsafe(16),
+            name=identity.name,
+            groups=identity.groups,
+            expires=self._clock() + self._seconds,
+            subject=identity.subject,
+            vouch=vouch,
+        )
         return self._public.sealer.seal(session), session
 
     def issue_for_environment(self, session: Session, *, uid: str) -> str:
@@ -85,6 +118,14 @@ class Sessions:
         return session if session is not None and session.audience == uid and self.is_valid(session) else None
 
     def is_valid(self, session: Session) -> bool:
+        return self._is_running(session) and self._vouched_until(session) > self._clock()
+
+    def lapsed(self, token: str | None) -> Session | None:
+        """The session, of either kind, that only its provider's renewed word would make valid again."""
+        session = self._public.open(token) or self._environment.open(token)
+        return session if session is not None and self._is_running(session) and not self.is_valid(session) else None
+
+    def _is_running(self, session: Session) -> bool:
         return session.expires > self._clock() and session.sid not in self._revoked
 
     def remaining(self, session: Session) -> int:

@@ -39,10 +39,12 @@ def render_volume(instance: WorkspaceInstance, settings: Settings, existing: Per
 
 def volume_annotations(instance: WorkspaceInstance) -> dict[str, str]:
     """What a volume tells about its environment, also when that is gone."""
+    subject = instance.metadata.annotations.get(names.ANNOTATION_OWNER_SUBJECT)
     return {
         names.ANNOTATION_INSTANCE: instance.metadata.name,
         names.ANNOTATION_TEMPLATE: instance.spec.template_ref,
         **({names.ANNOTATION_OWNER: instance.spec.owner} if instance.spec.owner else {}),
+        **({names.ANNOTATION_OWNER_SUBJECT: subject} if subject else {}),
     }
 
 

@@ -172,7 +172,8 @@ class Environments:
         owner = wanted.owner or call.identity.name
         if owner != call.identity.name:
             await self._check_other_owner(call.identity, Key(namespace, wanted.name))
-        body = _instance_body(wanted, namespace=namespace, owner=owner)
+        subject = call.identity.subject if owner == call.identity.name else ""
+        body = _instance_body(wanted, namespace=namespace, owner=owner, subject=subject)
         self._check_template(body)
         made = await self._lifecycle.create(body, _actor(call), dry_run=call.query.dry_run)
         return await self.view(call.identity, make_environment(made, None))
@@ -297,7 +298,7 @@ def _position(ordered: Sequence[Environment], cursor: str | None) -> int:
     return found + 1
 
 
-def _instance_body(wanted: EnvironmentRequest, *, namespace: str, owner: str) -> dict[str, Any]:
+def _instance_body(wanted: EnvironmentRequest, *, namespace: str, owner: str, subject: str) -> dict[str, Any]:
     limits = {name: value for name, value in (("cpu", wanted.cpu), ("memory", wanted.memory)) if value is not None}
     overrides: dict[str, Any] = {
         "resources": {"limits": limits} if limits else None,
@@ -315,7 +316,10 @@ def _instance_body(wanted: EnvironmentRequest, *, namespace: str, owner: str) ->
         "description": wanted.description,
         "overrides": overrides or None,
     }
-    annotations = {names.ANNOTATION_ADOPT_VOLUME: wanted.adopt_volume} if wanted.adopt_volume else {}
+    annotations = {
+        **({names.ANNOTATION_ADOPT_VOLUME: wanted.adopt_volume} if wanted.adopt_volume else {}),
+        **({names.ANNOTATION_OWNER_SUBJECT: subject} if subject else {}),
+    }
     return {
         "metadata": {"name": wanted.name, "namespace": namespace, "annotations": annotations},
         "spec": {name: value for name, value in spec.items() if value is not None},
