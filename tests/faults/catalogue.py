@@ -67,6 +67,7 @@ def make_plans(
         *_refusals(kinds),
         *_hangs(kinds),
         *_broken_answers(kinds),
+        *_late_answers(kinds),
         *_watches(watched),
         *_watch_lines([resource for resource in watched if told.get(resource, 0) >= 2]),
         *_stale_lists(watched),
@@ -151,6 +152,22 @@ def _broken_answers(kinds: list[tuple[str, str]]) -> Iterator[Plan]:
         )
         yield Plan(id=f"broken/{verb} {resource}", faults=faults)
 
+
+def _late_answers(kinds: list[tuple[str, str]]) -> Iterator[Plan]:
+    """News of a write overtakes its answer, and a request takes its time on the way."""
+    for verb, resource in kinds:
+        if verb == "watch":
+            continue
+        first, second = (Match(verb=verb, resource=resource, nth=number) for number in (1, 2))
+        faults = (
+            Fault(match=first, when="on_reply", action="delay", seconds=_LATE_SECONDS),
+            Fault(match=second, when="before_commit", action="delay", seconds=_LATE_SECONDS, optional=True),
+        )
+        yield Plan(id=f"late/{verb} {resource}", faults=faults)
+
+
+# Longer than everything that follows a write takes, shorter than every limit of the client.
+_LATE_SECONDS: Final = 0.8
 
 _DURING_START: Final = Moment("apply", "pods", "first-*", 1)
 _DURING_STOP: Final = Moment("delete", "pods", "first-*", 1)

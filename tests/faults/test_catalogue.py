@@ -37,6 +37,8 @@ def test_each_write_has_three_plans_and_each_kind_of_request_its_failures() -> N
         assert sum(name.startswith(f"{family}/") for name in ids) == 3
     for family in ("refused", "hang"):
         assert {f"{family}/{verb} pods" for verb in ("list", "watch", "apply", "get")} <= set(ids)
+    for family in ("broken", "late"):
+        assert {f"{family}/{verb} pods" for verb in ("list", "apply", "get")} <= set(ids)
     assert {"watch-ends/pods", "watch-silent/all", "watch-lines/pods", "stale/pods"} <= set(ids)
 
 
