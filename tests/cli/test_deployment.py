@@ -84,6 +84,13 @@ def test_the_public_url_replaces_both_arguments_and_no_other(project: Project) -
         assert [argument.replace("http://localhost:8080", URL) for argument in arguments] == changed[name]
 
 
+def test_the_address_mode_reaches_both_programs(project: Project) -> None:
+    for mode in ("subdomain", "path"):
+        found = only(render(project, address_mode=mode), "Deployment")
+        arguments = [document["spec"]["template"]["spec"]["containers"][0]["args"] for document in found]
+        assert [f"--address-mode={mode}" in part for part in arguments] == [True, True]
+
+
 def test_as_many_operators_as_were_chosen(project: Project) -> None:
     for chosen, expected in (({}, 2), ({"operator_replicas": 1}, 1), ({"operator_replicas": 3}, 3)):
         deployments = {found["metadata"]["name"]: found for found in only(render(project, **chosen), "Deployment")}

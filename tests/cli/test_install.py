@@ -132,6 +132,11 @@ class TestForeign:
         assert (first.exit_code, second.exit_code) == (0, 0)
         assert [call.stdin for call in kubectl.writes if "kind: Deployment" in call.stdin] == before
         kubectl.forget()
+        install("--yes", "--address-mode", "path")
+        (path_mode,) = [call.stdin for call in kubectl.writes if "kind: Deployment" in call.stdin]
+        assert path_mode == before[0].replace("--address-mode=subdomain", "--address-mode=path") != before[0]
+        install("--yes", "--address-mode", "subdomain")
+        kubectl.forget()
         install("--yes", "--public-url", "https://new.example.com")
         (after,) = [call.stdin for call in kubectl.writes if "kind: Deployment" in call.stdin]
         assert after == before[0].replace("https://dev.example.com", "https://new.example.com")

@@ -199,6 +199,7 @@ class TestProgram:
         operator, server = (parameters(part, mounted) for part in PARTS)
         assert operator["master_key_file"] == server["master_key_file"]
         assert operator["gateway_url"] == server["public_url"]
+        assert operator["address_mode"] == server["address_mode"] == "subdomain"
         parse_public_url(server["public_url"])
         assert operator["server_namespace"] == load("server", "Deployment")["metadata"]["namespace"]
 

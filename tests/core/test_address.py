@@ -1,5 +1,5 @@
 from devworkspace.api.meta import Key
-from devworkspace.core.address import MAX_ID_LENGTH, address_id, environment_url
+from devworkspace.core.address import MAX_ID_LENGTH, Gateway, address_id, environment_url
 
 
 def test_a_short_name_stays_readable() -> None:
@@ -26,7 +26,15 @@ def test_a_long_name_is_hashed_and_differs_by_namespace() -> None:
 
 
 def test_the_address_keeps_scheme_and_port_of_the_gateway() -> None:
-    assert (
-        environment_url(Key("team", "demo"), gateway_url="http://localhost:8080") == "http://demo--team.localhost:8080/"
+    key = Key("team", "demo")
+    assert environment_url(key, Gateway("http://localhost:8080")) == "http://demo--team.localhost:8080/"
+    assert environment_url(key, Gateway("https://ide.corp/")) == "https://demo--team.ide.corp/"
+    assert environment_url(key, Gateway("https://ide.corp"), port=3000) == "https://3000--demo--team.ide.corp/"
+
+
+def test_in_path_mode_the_host_is_the_gateways_own() -> None:
+    key = Key("team", "demo")
+    assert environment_url(key, Gateway("https://ide.corp/", "path")) == "https://ide.corp/w/team/demo/"
+    assert environment_url(key, Gateway("https://ide.corp", "path"), port=3000) == (
+        "https://ide.corp/w/team/demo/proxy/3000/"
     )
-    assert environment_url(Key("team", "demo"), gateway_url="https://ide.corp/") == "https://demo--team.ide.corp/"

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from devworkspace.api import names, reasons
 from devworkspace.api.children import Service
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
+from devworkspace.core.address import Gateway
 from devworkspace.core.conditions import find_condition
 from devworkspace.core.observe import MAX_MESSAGE, SLOW_STEP, observe
 from devworkspace.core.plan import make_plan
@@ -64,8 +65,14 @@ def test_a_new_instance_is_being_prepared_and_names_what_will_be_made() -> None:
 
 
 def test_without_a_gateway_the_address_is_the_service_s() -> None:
-    status = status_of(make_world(installation=replace(INSTALLATION, gateway_url=None)))
+    status = status_of(make_world(installation=replace(INSTALLATION, gateway=None)))
     assert status.url == f"http://{CHILD}.team.svc:8080/"
+
+
+def test_in_path_mode_the_address_is_a_path() -> None:
+    gateway = Gateway("http://localhost:8080", "path")
+    status = status_of(make_world(installation=replace(INSTALLATION, gateway=gateway)))
+    assert status.url == "http://localhost:8080/w/team/demo/"
 
 
 def test_an_answering_editor_is_running() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from devworkspace.api.meta import Key
+from devworkspace.core.address import Gateway
 from devworkspace.kube.resource import NAMESPACES, PODS
 from devworkspace.operator.app import Operator
 from devworkspace.operator.config import OperatorConfig
@@ -33,7 +34,7 @@ async def running_operator(
     config = OperatorConfig(
         master_key_file=key_file,
         identity=identity,
-        gateway_url="http://localhost:8080",
+        gateway=Gateway("http://localhost:8080"),
         probe_host="127.0.0.1",
         probe_port=free_port(),
         **({"workers": 4} | options),

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from devworkspace.cli.deployment import DEFAULT_IMAGE_PREFIX, DEFAULT_OPERATOR_REPLICAS
+from devworkspace.core.address import AddressMode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Choices:
 
     port: int = 8080
     public_url: str | None = None
+    address_mode: AddressMode = "subdomain"
     image_prefix: str = DEFAULT_IMAGE_PREFIX
     operator_replicas: int | None = None
 

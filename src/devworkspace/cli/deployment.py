@@ -12,6 +12,7 @@ import yaml
 from devworkspace.api.names import GROUP, SYSTEM_NAMESPACE
 from devworkspace.cli.kubectl import Kubectl
 from devworkspace.cli.project import Project
+from devworkspace.core.address import AddressMode
 
 DEFAULT_IMAGE_PREFIX: Final = "localhost/devworkspace"
 DEFAULT_OPERATOR_REPLICAS: Final = 2
@@ -31,6 +32,7 @@ class Deployment:
 
     project: Project
     public_url: str
+    address_mode: AddressMode = "subdomain"
     image_prefix: str = DEFAULT_IMAGE_PREFIX
     operator_replicas: int = DEFAULT_OPERATOR_REPLICAS
     node_port: int | None = None
@@ -90,7 +92,12 @@ class Deployment:
 
     def _argument(self, argument: str) -> str:
         name, _, _ = argument.partition("=")
-        return f"{name}={self.public_url}" if name in ("--public-url", "--gateway-url") else argument
+        chosen = {
+            "--public-url": self.public_url,
+            "--gateway-url": self.public_url,
+            "--address-mode": self.address_mode,
+        }
+        return f"{name}={chosen[name]}" if name in chosen else argument
 
 
 def serves_policies(kubectl: Kubectl) -> bool:

@@ -9,6 +9,7 @@ import click
 from devworkspace.api.names import SYSTEM_NAMESPACE
 from devworkspace.cli import prepare
 from devworkspace.cli.account import USERNAME, ensure_account
+from devworkspace.cli.addressing import HELP, MODES
 from devworkspace.cli.choices import recall, remember
 from devworkspace.cli.deployment import (
     DEFAULT_IMAGE_PREFIX,
@@ -21,6 +22,7 @@ from devworkspace.cli.embedded import NODE_PORT, EmbeddedCluster
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project, find_project
 from devworkspace.cli.target import Target, embedded_target, find_foreign
+from devworkspace.core.address import AddressMode
 
 _STEPS: Final = 4
 _ROLLOUT_SECONDS: Final = 180
@@ -32,6 +34,7 @@ _START_SECONDS: Final = 180
 @click.option("--embedded", is_flag=True, help="Use the embedded cluster even if another one is configured.")
 @click.option("--port", type=int, help="Port on this machine for http://localhost:PORT/. Default: as before, or 8080.")
 @click.option("--public-url", help="Where people reach the gateway. Default: as before, or http://localhost:PORT.")
+@click.option("--address-mode", type=MODES, help=f"{HELP} Default: as before, or subdomain.")
 @click.option(
     "--image-prefix", help=f"What stands before /<name>:<version>. Default: as before, or {DEFAULT_IMAGE_PREFIX}."
 )
@@ -51,6 +54,7 @@ def command(
     embedded: bool,
     port: int | None,
     public_url: str | None,
+    address_mode: AddressMode | None,
     image_prefix: str | None,
     operator_replicas: int | None,
     cluster_name: str,
@@ -68,12 +72,14 @@ def command(
         choices_file,
         port=port,
         public_url=public_url,
+        address_mode=address_mode,
         image_prefix=image_prefix,
         operator_replicas=operator_replicas,
     )
     deployment = Deployment(
         project=project,
         public_url=choices.address,
+        address_mode=choices.address_mode,
         image_prefix=choices.image_prefix,
         operator_replicas=choices.replicas(embedded=target.embedded is not None),
         node_port=NODE_PORT if target.embedded is not None else None,

@@ -10,7 +10,9 @@ import click
 import uvloop
 
 from devworkspace.api.names import SYSTEM_NAMESPACE
+from devworkspace.cli.addressing import address_mode_option
 from devworkspace.cli.logs import LogFormat, configure_logging, logging_options
+from devworkspace.core.address import AddressMode, Gateway
 from devworkspace.core.credential import MIN_MASTER_KEY_BYTES
 from devworkspace.kube.errors import NotLeading
 from devworkspace.kube.lease import make_identity
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
     help="File with at least 32 random bytes; the server needs the same.",
 )
 @click.option("--gateway-url", help="Where people reach the gateway, e.g. http://localhost:8080. Default: no gateway.")
+@address_mode_option
 @click.option("--server-namespace", default="devworkspace-system", show_default=True, help="Namespace of the server.")
 @click.option("--kubeconfig", type=click.Path(path_type=Path, exists=True), help="Default: KUBECONFIG, then the pod.")
 @click.option("--probe-host", default="0.0.0.0", show_default=True, help="Address of /metrics, /healthz and /readyz.")  # noqa: S104
@@ -71,6 +74,7 @@ logger = logging.getLogger(__name__)
 def command(
     master_key_file: Path,
     gateway_url: str | None,
+    address_mode: AddressMode,
     server_namespace: str,
     kubeconfig: Path | None,
     probe_host: str,
@@ -93,7 +97,7 @@ def command(
     gc.set_threshold(100_000, 50, 1000)
     config = OperatorConfig(
         master_key_file=master_key_file,
-        gateway_url=gateway_url,
+        gateway=None if gateway_url is None else Gateway(gateway_url, address_mode),
         server_namespace=server_namespace,
         kubeconfig=kubeconfig,
         probe_host=probe_host,

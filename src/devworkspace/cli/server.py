@@ -6,13 +6,16 @@ from pathlib import Path
 import click
 import uvloop
 
+from devworkspace.cli.addressing import address_mode_option
 from devworkspace.cli.logs import LogFormat, configure_logging, logging_options
+from devworkspace.core.address import AddressMode
 from devworkspace.server import app
 from devworkspace.server.config import ConfigurationError, ServerConfig
 
 
 @click.command("server")
-@click.option("--public-url", required=True, help="What people type; environments live at <id>. before its host.")
+@click.option("--public-url", required=True, help="What people type; see also --address-mode.")
+@address_mode_option
 @click.option(
     "--master-key-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -38,6 +41,7 @@ from devworkspace.server.config import ConfigurationError, ServerConfig
 @logging_options
 def command(
     public_url: str,
+    address_mode: AddressMode,
     master_key_file: Path,
     admin_dir: Path,
     listen_host: str,
@@ -52,6 +56,7 @@ def command(
     configure_logging(log_format=log_format, verbose=verbose)
     config = ServerConfig(
         public_url=public_url,
+        address_mode=address_mode,
         master_key_file=master_key_file,
         admin_dir=admin_dir,
         listen_host=listen_host,

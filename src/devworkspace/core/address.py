@@ -1,11 +1,25 @@
-"""The public address of an environment: one DNS label per environment, so that one wildcard name serves all."""
+"""The public address of an environment: one DNS label each, so that one wildcard name serves all, or a path each.
+
+Paths are for where no wildcard name can be had: all environments then share one origin, see docs/SERVER.md.
+"""
 
 import hashlib
+from typing import Final, Literal, NamedTuple
 
 from devworkspace.api.meta import Key
 
 # A DNS label has 63 characters and a port preview needs the five digits and two dashes of `65535--<id>` before the id.
 MAX_ID_LENGTH = 63 - len("65535--")
+
+AddressMode = Literal["subdomain", "path"]
+PATH_PREFIX: Final = "/w/"
+
+
+class Gateway(NamedTuple):
+    """Where people reach the gateway, e.g. `http://localhost:8080`, and how it tells environments apart there."""
+
+    url: str
+    mode: AddressMode = "subdomain"
 
 
 def address_id(key: Key) -> str:
@@ -21,24 +35,23 @@ def address_id(key: Key) -> str:
     return "w" + hashlib.sha256(str(key).encode()).hexdigest()[:24]
 
 
-def port_label(environment_id: str, port: int | None) -> str:
+def port_label(environment_id: str, port: int | str | None) -> str:
     """The label of a port preview; without a port, of the environment itself."""
     return environment_id if port is None else f"{port}--{environment_id}"
 
 
-def port_url(key: Key, port: int | str, *, gateway_url: str) -> str:
-    """The address at which the gateway serves what listens on a port inside the environment.
+def path_base(key: Key, port: int | str | None = None) -> str:
+    """What stands before an environment's own paths in path mode, or before those of its port."""
+    base = f"{PATH_PREFIX}{key.namespace}/{key.name}"
+    return base if port is None else f"{base}/proxy/{port}"
+
+
+def environment_url(key: Key, gateway: Gateway, *, port: int | str | None = None) -> str:
+    """The address at which the gateway serves an environment, or what listens on a port inside.
 
     `port` may be a placeholder that somebody else fills in.
     """
-    scheme, separator, rest = gateway_url.partition("://")
-    return f"{scheme}{separator}{port}--{address_id(key)}.{rest.rstrip('/')}/"
-
-
-def environment_url(key: Key, *, gateway_url: str) -> str:
-    """The address at which the gateway serves an environment.
-
-    `gateway_url` is the gateway's own address, e.g. `http://localhost:8080`; the label goes before its host.
-    """
-    scheme, separator, rest = gateway_url.partition("://")
-    return f"{scheme}{separator}{address_id(key)}.{rest.rstrip('/')}/"
+    if gateway.mode == "path":
+        return f"{gateway.url.rstrip('/')}{path_base(key, port)}/"
+    scheme, separator, rest = gateway.url.partition("://")
+    return f"{scheme}{separator}{port_label(address_id(key), port)}.{rest.rstrip('/')}/"

@@ -282,9 +282,8 @@ def _outdated(world: World, settings: Settings | Refusal) -> bool:
 
 
 def _url(world: World, instance: WorkspaceInstance, settings: Settings | Refusal) -> str:
-    gateway = world.installation.gateway_url
-    if gateway is not None:
-        return environment_url(instance.metadata.key, gateway_url=gateway)
+    if world.installation.gateway is not None:
+        return environment_url(instance.metadata.key, world.installation.gateway)
     port = settings.environment.port if isinstance(settings, Settings) else 8080
     return f"http://{child_name(instance)}.{instance.metadata.namespace}.svc:{port}/"
 

@@ -203,7 +203,7 @@ def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Ref
         (
             Apply(
                 "Pod",
-                render_pod(instance, settings, volume=claim, gateway_url=world.installation.gateway_url),
+                render_pod(instance, settings, volume=claim, gateway=world.installation.gateway),
                 expect_new=True,
             ),
         )

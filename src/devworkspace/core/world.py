@@ -9,6 +9,7 @@ from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, Struct
 from devworkspace.api.surroundings import Event
 from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.core.address import Gateway
 from devworkspace.core.deletion import DeletionFacts
 from devworkspace.core.nodestate import NodeVerdict
 from devworkspace.core.ownership import is_own_volume
@@ -19,12 +20,12 @@ from devworkspace.core.resolve import Refusal
 class Installation(Struct, frozen=True):
     """What the admin configured; the same for every decision.
 
-    `gateway_url` is None where no gateway is installed, `master_key` is what credentials are derived from.
+    `gateway` is None where none is installed, `master_key` is what credentials are derived from.
     """
 
     master_key: bytes
     server_namespace: str
-    gateway_url: str | None = None
+    gateway: Gateway | None = None
 
 
 class World(Struct, frozen=True):

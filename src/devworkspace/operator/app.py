@@ -78,7 +78,7 @@ class Operator:
         installation = Installation(
             master_key=await asyncio.to_thread(self.config.master_key_file.read_bytes),
             server_namespace=self.config.server_namespace,
-            gateway_url=self.config.gateway_url,
+            gateway=self.config.gateway,
         )
         async with self._lease_client() as lease_client:
             lease = Key(self.config.lease_namespace, self.config.lease_name)

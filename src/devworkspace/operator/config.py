@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from devworkspace.api import names
+from devworkspace.core.address import Gateway
 from devworkspace.kube.lease import LeaseTiming
 
 
@@ -23,7 +24,7 @@ class OperatorConfig:
     kube_api_qps: float = 500.0
     kube_api_burst: int = 1000
     resync_seconds: float = 120.0
-    gateway_url: str | None = None
+    gateway: Gateway | None = None
     server_namespace: str = names.SYSTEM_NAMESPACE
     kubeconfig: Path | None = None
     probe_host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus ask from other addresses

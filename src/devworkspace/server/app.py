@@ -100,7 +100,7 @@ def make_rooms(
     clock: Callable[[], float] = time.time,
 ) -> Rooms:
     """Wires the rooms. Raises ConfigurationError if a setting cannot work."""
-    public = parse_public_url(config.public_url)
+    public = parse_public_url(config.public_url, config.address_mode)
     master_key = read_master_key(config.master_key_file)
     metrics, readiness, answers = Metrics(), Readiness(watches), Answers(public)
     sessions = Sessions([master_key], seconds=config.session_seconds, clock=clock)

@@ -4,6 +4,9 @@ import dataclasses
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from devworkspace.api.meta import Key
+from devworkspace.core.address import AddressMode, Gateway, environment_url
+
 
 class ConfigurationError(Exception):
     """A setting cannot work; the message says which, why and what to do."""
@@ -13,13 +16,15 @@ class ConfigurationError(Exception):
 class ServerConfig:
     """Addresses, files and limits. Times are seconds, sizes bytes.
 
-    `public_url` is what people type, e.g. `http://localhost:8080`; environments live at `<id>.` before its host.
+    `public_url` is what people type, e.g. `http://localhost:8080`; environments live at `<id>.` before its host,
+    or, with `address_mode` path, at `/w/<namespace>/<name>/` behind it.
     `master_key_file` holds at least 32 bytes, used as they are. `admin_dir` is a mounted Secret with the files
     `username` and `password-hash` (argon2). `kubeconfig` None means the pod's own service account.
     `api_audience` is what the tokens of programs must be made for; empty means the API server's own tokens.
     """
 
     public_url: str
+    address_mode: AddressMode = "subdomain"
     master_key_file: Path
     admin_dir: Path
     listen_host: str = "0.0.0.0"  # noqa: S104 - a pod is reached by its own address
@@ -41,6 +46,7 @@ class PublicAddress:
     scheme: str
     host: str
     netloc: str
+    mode: AddressMode = "subdomain"
 
     @property
     def secure(self) -> bool:
@@ -50,12 +56,20 @@ class PublicAddress:
     def origin(self) -> str:
         return f"{self.scheme}://{self.netloc}"
 
+    def environment_host(self, label: str) -> str:
+        """What a browser puts into `Host` for an environment, or for one of its ports, by their label."""
+        return self.netloc if self.mode == "path" else f"{label}.{self.netloc}"
+
     def environment_origin(self, label: str) -> str:
         """The origin of an environment, or of one of its ports, by the label of its host."""
-        return f"{self.scheme}://{label}.{self.netloc}"
+        return f"{self.scheme}://{self.environment_host(label)}"
+
+    def environment_url(self, key: Key, port: int | None = None) -> str:
+        """The address of an environment, or of one of its ports."""
+        return environment_url(key, Gateway(self.origin, self.mode), port=port)
 
 
-def parse_public_url(url: str) -> PublicAddress:
+def parse_public_url(url: str, mode: AddressMode = "subdomain") -> PublicAddress:
     """Raises ConfigurationError if `url` is not just scheme, host and port, or would send sessions over plain http."""
     parts = urlsplit(url)
     try:
@@ -75,7 +89,7 @@ def parse_public_url(url: str) -> PublicAddress:
         )
     default = {"http": 80, "https": 443}[parts.scheme]
     netloc = parts.hostname if port in (None, default) else f"{parts.hostname}:{port}"
-    return PublicAddress(scheme=parts.scheme, host=parts.hostname, netloc=netloc)
+    return PublicAddress(scheme=parts.scheme, host=parts.hostname, netloc=netloc, mode=mode)
 
 
 def read_master_key(path: Path) -> bytes:

@@ -3,14 +3,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from devworkspace.api import names
+from devworkspace.core.address import Gateway
 from devworkspace.core.credential import environment_credential
 from devworkspace.core.render.common import child_name
 from devworkspace.core.render.pod import render_pod, template_revision
 from devworkspace.core.render.secret import render_secret
 from tests.support.builders import (
     CHILD,
+    INSTALLATION,
     MASTER_KEY,
     UID,
     applied,
@@ -114,6 +117,16 @@ def test_the_whole_pod() -> None:
             "volumes": [{"name": "home", "persistentVolumeClaim": {"claimName": CHILD}}],
         },
     }
+
+
+def test_in_path_mode_the_editor_links_to_ports_beside_itself_and_tells_applications_their_path() -> None:
+    gateway = Gateway("http://localhost:8080", "path")
+    world = make_world(installation=replace(INSTALLATION, gateway=gateway))
+    container = applied(world, "Pod")["spec"]["containers"][0]
+    assert [variable["name"] for variable in container["env"]] == ["HOME", "HASHED_PASSWORD"]
+    assert "--abs-proxy-base-path=/w/team/demo" in container["args"]
+    plain = applied(make_world(), "Pod")["spec"]["containers"][0]
+    assert [argument for argument in plain["args"] if "abs-proxy" in argument] == []
 
 
 def test_a_custom_image_keeps_its_own_command_and_gets_no_credential() -> None:

@@ -3,7 +3,7 @@
 from devworkspace.api import names
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.template import Environment, Scheduling
-from devworkspace.core.address import port_url
+from devworkspace.core.address import Gateway, environment_url, path_base
 from devworkspace.core.render.common import Body, child_metadata, child_name, digest
 from devworkspace.core.resolve import Settings
 
@@ -30,8 +30,8 @@ def template_revision(settings: Settings) -> str:
     )
 
 
-def render_pod(instance: WorkspaceInstance, settings: Settings, *, volume: str, gateway_url: str | None = None) -> Body:
-    """The pod; `volume` is the claim that holds the home directory, `gateway_url` where the editor is opened."""
+def render_pod(instance: WorkspaceInstance, settings: Settings, *, volume: str, gateway: Gateway | None = None) -> Body:
+    """The pod; `volume` is the claim that holds the home directory, `gateway` where the editor is opened."""
     restarted_at = instance.metadata.annotations.get(names.ANNOTATION_RESTARTED_AT, "")
     revision = template_revision(settings)
     annotations = {
@@ -49,7 +49,7 @@ def render_pod(instance: WorkspaceInstance, settings: Settings, *, volume: str, 
             "restartPolicy": "Always",
             "terminationGracePeriodSeconds": _TERMINATION_GRACE_SECONDS,
             "securityContext": _pod_security(settings.environment),
-            "containers": [_container(instance, settings, gateway_url)],
+            "containers": [_container(instance, settings, gateway)],
             "volumes": [
                 {"name": names.VOLUME_NAME, "persistentVolumeClaim": {"claimName": volume}},
             ],
@@ -71,12 +71,12 @@ def _pod_security(environment: Environment) -> Body:
     }
 
 
-def _container(instance: WorkspaceInstance, settings: Settings, gateway_url: str | None) -> Body:
+def _container(instance: WorkspaceInstance, settings: Settings, gateway: Gateway | None) -> Body:
     environment = settings.environment
     container: Body = {
         "name": names.CONTAINER_NAME,
         "image": environment.image,
-        "env": _environment_variables(instance, environment, gateway_url),
+        "env": _environment_variables(instance, environment, gateway),
         "ports": _ports(settings),
         "resources": {"requests": settings.requests, "limits": settings.limits},
         "volumeMounts": [{"name": names.VOLUME_NAME, "mountPath": environment.home_path}],
@@ -92,7 +92,7 @@ def _container(instance: WorkspaceInstance, settings: Settings, gateway_url: str
     }
     if environment.image_pull_policy is not None:
         container["imagePullPolicy"] = environment.image_pull_policy
-    command, args = _command(environment)
+    command, args = _command(instance, environment, gateway)
     if command:
         container["command"] = list(command)
     if args:
@@ -102,7 +102,9 @@ def _container(instance: WorkspaceInstance, settings: Settings, gateway_url: str
     return container
 
 
-def _command(environment: Environment) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _command(
+    instance: WorkspaceInstance, environment: Environment, gateway: Gateway | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if environment.ide == "custom":
         return environment.command, environment.args
     args = (
@@ -114,13 +116,21 @@ def _command(environment: Environment) -> tuple[tuple[str, ...], tuple[str, ...]
         # The folder is the owner's home in a container that holds nothing else; asking whether they trust themselves
         # only stands between them and their terminal.
         "--disable-workspace-trust",
+        *_base_path(instance, gateway),
         environment.working_dir or environment.home_path,
     )
     return _CODE_SERVER_COMMAND, args
 
 
+def _base_path(instance: WorkspaceInstance, gateway: Gateway | None) -> tuple[str, ...]:
+    """In path mode, what applications that insist on knowing their own path find before it at `/absproxy/<port>/`."""
+    if gateway is None or gateway.mode == "subdomain":
+        return ()
+    return (f"--abs-proxy-base-path={path_base(instance.metadata.key)}",)
+
+
 def _environment_variables(
-    instance: WorkspaceInstance, environment: Environment, gateway_url: str | None
+    instance: WorkspaceInstance, environment: Environment, gateway: Gateway | None
 ) -> list[Body]:
     variables: dict[str, Body] = {"HOME": {"name": "HOME", "value": environment.home_path}}
     variables |= {variable.name: {"name": variable.name, "value": variable.value} for variable in environment.env}
@@ -128,9 +138,9 @@ def _environment_variables(
         reference = {"name": child_name(instance), "key": names.CREDENTIAL_KEY}
         credential = names.CREDENTIAL_VARIABLE
         variables[credential] = {"name": credential, "valueFrom": {"secretKeyRef": reference}}
-        if gateway_url is not None:
-            # The editor's list of ports links there; it fills in the number.
-            address = port_url(instance.metadata.key, "{{port}}", gateway_url=gateway_url)
+        if gateway is not None and gateway.mode == "subdomain":
+            # The editor's list of ports links there; it fills in the number. Its own default is right in path mode.
+            address = environment_url(instance.metadata.key, gateway, port="{{port}}")
             variables.setdefault("VSCODE_PROXY_URI", {"name": "VSCODE_PROXY_URI", "value": address})
     return list(variables.values())
 

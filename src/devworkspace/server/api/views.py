@@ -7,7 +7,6 @@ import msgspec
 
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.actions import Action, Obstacle, Rights, find_obstacle
-from devworkspace.core.address import environment_url, port_url
 from devworkspace.core.conditions import find_condition
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import Environment, ShownPhase, open_path, shown_phase
@@ -115,13 +114,13 @@ def make_environment_view(environment: Environment, *, rights: Rights, public: P
         reason=environment.reason,
         message=environment.message,
         running=spec.running,
-        url=environment_url(environment.key, gateway_url=public.origin),
+        url=public.environment_url(environment.key),
         open_path=open_path(environment.id),
         ports=tuple(
             PortView(
                 name=port.name,
                 port=port.container_port,
-                url=port_url(environment.key, port.container_port, gateway_url=public.origin),
+                url=public.environment_url(environment.key, port.container_port),
             )
             for port in environment.ports
         ),

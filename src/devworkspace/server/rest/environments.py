@@ -7,7 +7,6 @@ import structlog
 from aiohttp import web
 
 from devworkspace.core.access import Identity, asks_to_start
-from devworkspace.core.address import environment_url
 from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import Answers, language_of
 from devworkspace.server.authorizer import CONNECT, MANAGE, Authorizer
@@ -75,7 +74,7 @@ class EnvironmentList:
         knock = make_knock(request.method, request.headers, origin=self._public.origin)
         if asks_to_start(knock, environment.door) and await self._authorizer.has(session.identity, environment, MANAGE):
             await self._start(request, session=session, environment=environment)
-        return self._answers.redirect(self._public.environment_origin(environment.id) + "/")
+        return self._answers.redirect(self._public.environment_url(environment.key))
 
     async def _start(self, request: web.BaseRequest, *, session: Session, environment: Environment) -> None:
         try:
@@ -99,7 +98,7 @@ def make_view(environment: Environment, public: PublicAddress) -> EnvironmentVie
     # A status is written by the operator, but a link is a link: nothing but a web address may become one.
     url = environment.url or ""
     if not url.startswith(("http://", "https://")):
-        url = environment_url(environment.key, gateway_url=public.origin)
+        url = public.environment_url(environment.key)
     phase = shown_phase(environment)
     return EnvironmentView(
         uid=environment.uid,
