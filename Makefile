@@ -3,7 +3,7 @@
 PY := .local/venv/bin
 
 help: ## List what a developer can do
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 install: ## Install into the cluster of KUBECONFIG, or into an embedded one
 	./install.sh
@@ -26,7 +26,7 @@ format: venv ## Format and fix what can be fixed
 
 lock: venv ## Refresh requirements/*.txt after a change of dependencies
 	$(PY)/python -m pip install --quiet uv
-	for name in build toolchain; do $(PY)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q requirements/$$name.in -o requirements/$$name.txt; done
+	for name in bench build toolchain; do $(PY)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q requirements/$$name.in -o requirements/$$name.txt; done
 	$(PY)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q pyproject.toml -o requirements/runtime.txt
 	$(PY)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q --extra dev pyproject.toml -o requirements/dev.txt
 
@@ -44,7 +44,10 @@ bench-scale: venv ## Measure the operator with simulated nodes: 20 minutes, need
 	$(PY)/python -m bench.scale all
 	$(PY)/python -m bench.scale remove
 
+bench-gateway: venv ## Measure the gateway against nginx and Starlette with httpx: 5 minutes
+	$(PY)/python -m bench.gateway
+
 clean: ## Remove the installation, keep environments and volumes
 	./cleanup.sh
 
-.PHONY: help install test check venv unit format lock cluster images bench bench-scale clean
+.PHONY: help install test check venv unit format lock cluster images bench bench-scale bench-gateway clean

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """`bar` is what `value` must not exceed, None where a figure is only told; `floor` is the bare loop's."""
+    """`bar` is what `value` must not exceed (`at_least`: reach), None where a figure is only told; `floor` is what the
+    machine gives without us: the bare loop's value, or that of no proxy."""
 
     name: str
     value: float
@@ -19,10 +20,13 @@ class Figure:
     bar: float | None = None
     floor: float | None = None
     note: str = ""
+    at_least: bool = False
 
     @property
     def passed(self) -> bool:
-        return self.bar is None or self.value <= self.bar
+        if self.bar is None:
+            return True
+        return self.value >= self.bar if self.at_least else self.value <= self.bar
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -47,7 +51,7 @@ def table(figures: Sequence[Figure]) -> str:
     """Markdown, as docs/PERFORMANCE.md has it."""
     lines = ["| figure | measured | bar | floor | verdict |", "| --- | --- | --- | --- | --- |"]
     for figure in figures:
-        bar = "–" if figure.bar is None else f"≤ {_number(figure.bar)} {figure.unit}"
+        bar = "–" if figure.bar is None else f"{'≥' if figure.at_least else '≤'} {_number(figure.bar)} {figure.unit}"
         floor = "–" if figure.floor is None else f"{_number(figure.floor)} {figure.unit}"
         verdict = "" if figure.bar is None else "holds" if figure.passed else "**missed**"
         name = f"{figure.name} ({figure.note})" if figure.note else figure.name

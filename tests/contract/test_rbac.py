@@ -26,8 +26,8 @@ from tests.operator.running import (
     running_operator,
     status_of,
 )
+from tests.server.process import put_environment, running_process
 from tests.server.support import ADMIN, TYPED, browsing, running_pod
-from tests.server.test_process import put_environment, running_process
 from tests.support.fake_apiserver import INSTANCES, TEMPLATES, FakeApiServer
 from tests.support.fixtures import eventually
 

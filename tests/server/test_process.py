@@ -2,10 +2,6 @@
 
 import asyncio
 import contextlib
-import json
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,128 +12,9 @@ import pytest
 from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.kube.resource import PODS
-from devworkspace.server.config import ServerConfig
-from tests.server.support import (
-    ADMIN,
-    FAST_HASHER,
-    MASTER_KEY,
-    PASSWORD,
-    Browser,
-    Pod,
-    browsing,
-    free_port,
-)
+from tests.server.process import put_environment, running_process
+from tests.server.support import ADMIN, Browser, Pod, browsing
 from tests.support.fake_apiserver import INSTANCES, FakeApiServer
-
-PROGRAM = """
-import asyncio, json, pathlib, sys, uvloop
-from devworkspace.server.app import run
-from devworkspace.server.config import ServerConfig
-values = json.loads(sys.argv[1])
-for name in ("master_key_file", "admin_dir", "kubeconfig"):
-    values[name] = pathlib.Path(values[name])
-with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-    runner.run(run(ServerConfig(**values)))
-"""
-
-
-def kubeconfig(url: str) -> str:
-    return json.dumps(
-        {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "c",
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-            "clusters": [{"name": "c", "cluster": {"server": url}}],
-            "users": [{"name": "u", "user": {}}],
-        }
-    )
-
-
-def put_environment(api: FakeApiServer, name: str, *, owner: str, port: int) -> None:
-    """What the operator and the kubelet leave behind for a running environment."""
-    made = api.put(
-        INSTANCES,
-        {
-            "metadata": {"name": name, "namespace": "team"},
-            "spec": {"templateRef": "python", "owner": owner},
-            "status": {"phase": "Running", "podName": f"{name}-pod"},
-        },
-    )
-    api.put(
-        PODS,
-        {
-            "metadata": {
-                "name": f"{name}-pod",
-                "namespace": "team",
-                "labels": {
-                    names.LABEL_MANAGED_BY: names.MANAGED_BY,
-                    names.LABEL_INSTANCE_UID: made["metadata"]["uid"],
-                },
-            },
-            "spec": {
-                "containers": [
-                    {"name": names.CONTAINER_NAME, "ports": [{"name": names.PORT_NAME, "containerPort": port}]}
-                ]
-            },
-            "status": {"podIP": "127.0.0.1"},
-        },
-    )
-
-
-class Process:
-    def __init__(self, process: asyncio.subprocess.Process, config: ServerConfig) -> None:
-        self.process = process
-        self.config = config
-
-    async def ready(self) -> None:
-        """Waits until the process says that it is ready."""
-        url = f"http://127.0.0.1:{self.config.internal_port}/-/readyz"
-        async with aiohttp.ClientSession() as session, asyncio.timeout(20):
-            while True:
-                assert self.process.returncode is None, "the server ended at its start"
-                with contextlib.suppress(aiohttp.ClientError):
-                    async with session.get(url) as response:
-                        if response.status == 200:
-                            return
-                await asyncio.sleep(0.05)
-
-    async def end(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), 20)
-
-
-@contextlib.asynccontextmanager
-async def running_process(directory: Path, api: FakeApiServer) -> AsyncIterator[Process]:
-    (directory / "key").write_bytes(MASTER_KEY)
-    (directory / "username").write_text(ADMIN)
-    (directory / "password-hash").write_text(FAST_HASHER.hash(PASSWORD))
-    (directory / "kubeconfig").write_text(kubeconfig(api.url))
-    port = free_port()
-    values: dict[str, Any] = {
-        "public_url": f"http://localhost:{port}",
-        "master_key_file": directory / "key",
-        "admin_dir": directory,
-        "kubeconfig": directory / "kubeconfig",
-        "listen_host": "127.0.0.1",
-        "listen_port": port,
-        "internal_port": free_port(),
-        "drain_seconds": 2.0,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        PROGRAM,
-        json.dumps(values, default=str),
-        stdout=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": "src"},
-    )
-    try:
-        yield Process(process, ServerConfig(**values))
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 @pytest.fixture
