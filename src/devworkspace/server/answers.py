@@ -24,9 +24,10 @@ _COMMON: Final = {
 def content_policy(public: PublicAddress) -> str:
     """Nothing but our own style and script. Forms may end at environments too: browsers apply `form-action` to the
     redirects that follow a sign-in."""
+    environments = f" {public.scheme}://*.{public.netloc}" if public.mode == "subdomain" else ""
     return (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
-        f"form-action 'self' {public.scheme}://*.{public.netloc}; frame-ancestors 'none'"
+        f"form-action 'self'{environments}; frame-ancestors 'none'"
     )
 
 

@@ -105,7 +105,7 @@ def make_rooms(
     metrics, readiness, answers = Metrics(), Readiness(watches), Answers(public)
     sessions = Sessions([master_key], seconds=config.session_seconds, clock=clock)
     codes = Codes([master_key], clock=clock)
-    authorizer = Authorizer(reviewer)
+    authorizer = Authorizer(reviewer, owner_only=public.mode == "path")
     sign_in = SignIn(
         public=public,
         account=AdminAccount(config.admin_dir),

@@ -51,10 +51,15 @@ class Reviewer(Protocol):
 
 
 class Authorizer:
-    """Asks whether somebody may open an environment (`CONNECT`), or start and stop it (`MANAGE`)."""
+    """Asks whether somebody may open an environment (`CONNECT`), or start and stop it (`MANAGE`).
 
-    def __init__(self, reviewer: Reviewer) -> None:
+    `owner_only`: seeing it in the list is all that `CONNECT` gives.
+    """
+
+    def __init__(self, reviewer: Reviewer, *, owner_only: bool = False) -> None:
         self._reviewer = reviewer
+        # Below one host nothing but this keeps a page in one person's environment out of another person's.
+        self.owner_only = owner_only
 
     async def answer(self, identity: Identity, key: Key, right: Right = CONNECT) -> bool | None:
         """RBAC's answer, or None if the API server could not give one.
@@ -83,6 +88,15 @@ class Authorizer:
             return False
         return await self.answer(identity, environment.key, right) is True
 
+    async def admits(self, identity: Identity, environment: Environment) -> bool:
+        """RBAC's answer to whether the person gets in, as an input for the decision; no grant counts in path mode."""
+        return not self.owner_only and await self.granted(identity, environment)
+
+    async def may_enter(self, identity: Identity, environment: Environment) -> bool:
+        """Whether the person gets in, as owner or by RBAC; seeing and managing it are rights of their own."""
+        granted = await self.admits(identity, environment)
+        return has_right(identity, environment, granted=granted)
+
     async def has(self, identity: Identity, environment: Environment, right: Right) -> bool:
         """Whether the person has the right, as owner or by RBAC."""
         granted = await self.granted(identity, environment, right)
@@ -93,6 +107,8 @@ class Authorizer:
         connect, manage, delete = await asyncio.gather(
             *(self._has_somehow(identity, environment, right) for right in (CONNECT, MANAGE, DELETE))
         )
+        if self.owner_only:
+            connect = has_right(identity, environment, granted=False)
         return Rights(connect=connect, manage=manage, delete=delete)
 
     async def _has_somehow(self, identity: Identity, environment: Environment, right: Right) -> bool:

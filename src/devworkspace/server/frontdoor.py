@@ -14,7 +14,15 @@ from aiohttp.web_protocol import RequestHandler
 
 from devworkspace.server.answers import Answers, language_of
 from devworkspace.server.config import PublicAddress
-from devworkspace.server.heads import REFUSED_METHODS, Site, is_navigation, parse_host, target_is_strict
+from devworkspace.server.heads import (
+    REFUSED_METHODS,
+    Site,
+    is_navigation,
+    is_plain,
+    parse_host,
+    parse_path,
+    target_is_strict,
+)
 from devworkspace.server.pages.assets import find_asset
 from devworkspace.server.pages.html import missing_page
 
@@ -87,7 +95,13 @@ class FrontDoor:
         site = parse_host(hosts[0], self._public)
         if site is None:
             return self._answers.refusal(421, "This host is not served here.")
-        return site
+        return site if self._public.mode == "subdomain" else self._by_path(request)
+
+    def _by_path(self, request: web.BaseRequest) -> Site | web.Response:
+        path = request.raw_path.partition("?")[0]
+        if not is_plain(path):
+            return self._answers.refusal(400, "This path is not allowed.")
+        return parse_path(path) or Site(None)
 
     async def _serve_public(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.raw_path.partition("?")[0]

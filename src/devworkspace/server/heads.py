@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from devworkspace.api.meta import Key
 from devworkspace.core.access import Knock
-from devworkspace.core.address import port_label
+from devworkspace.core.address import PATH_PREFIX, address_id, path_base, port_label
 from devworkspace.server.config import PublicAddress
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -19,20 +20,36 @@ RESERVED_PREFIX: Final = "/-/"
 
 _LABEL = re.compile(r"(?:(?P<port>[1-9][0-9]{0,4})--)?(?P<id>[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)")
 MAX_PORT: Final = 65535
+# Nobody decodes a path three times.
+MAX_DECODINGS: Final = 3
 # Origin form in visible ASCII, without the two characters that browsers and servers are known to read differently.
+_PATH_BASE = re.compile(
+    rf"{PATH_PREFIX}(?P<namespace>[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])?)"
+    r"/(?P<name>[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)(?P<rest>/.*)?"
+)
+_PORT_PATH = re.compile(r"/proxy/(?P<port>[1-9][0-9]{0,4})(?:/.*)?")
 _TARGET = re.compile(r"/[!\"$-\[\]-~]*")
 
 
 class Site(NamedTuple):
-    """Where a request goes: the public host (`environment_id` None), an environment's own, or that of its port."""
+    """Where a request goes: the public host (`environment_id` None), an environment, or a port of it.
+
+    In path mode `base` is what stands before the environment's paths, `outer` what stands before those of the site
+    itself, the port included; otherwise both are empty, because the host has said it all.
+    """
 
     environment_id: str | None
     port: int | None = None
+    base: str = ""
+    outer: str = ""
 
     @property
     def label(self) -> str:
-        """The part of the host name before the public one."""
-        return port_label(self.environment_id or "", self.port)
+        """What an environment's session is asked for by: the part of the host name before the public one.
+
+        Below one path editor and ports share one session, as they share the origin.
+        """
+        return port_label(self.environment_id or "", None if self.base else self.port)
 
 
 def parse_host(host: str, public: PublicAddress) -> Site | None:
@@ -41,7 +58,42 @@ def parse_host(host: str, public: PublicAddress) -> Site | None:
     if host == public.netloc:
         return Site(None)
     label, dot, rest = host.partition(".")
-    return parse_label(label) if dot and rest == public.netloc else None
+    return parse_label(label) if dot and rest == public.netloc and public.mode == "subdomain" else None
+
+
+def parse_path(path: str) -> Site | None:
+    """The site that a path names in path mode, or None for a path of the public host; `path` has passed `is_plain`.
+
+    The path of an environment, or of a port, without anything behind it belongs to it: `handle` adds the slash.
+    """
+    match = _PATH_BASE.fullmatch(path)
+    if match is None:
+        return None
+    key = Key(match["namespace"], match["name"])
+    base = path_base(key)
+    port = _PORT_PATH.fullmatch(match["rest"] or "")
+    if port is None or int(port["port"]) > MAX_PORT:
+        return Site(address_id(key), None, base, base)
+    return Site(address_id(key), int(port["port"]), base, path_base(key, port["port"]))
+
+
+def is_plain(path: str) -> bool:
+    r"""Whether a path stays the same for everybody who decodes or normalises it, however often.
+
+    No `.`, `..` or empty segment, no `\`, hidden by percent signs or not: below one host the path alone says whose
+    environment is meant. A decoded `/` inside an environment is harmless, it only ever leads deeper.
+    """
+    for _ in range(MAX_DECODINGS):
+        path, decoded = unquote(path), path
+        if path == decoded:
+            break
+    else:
+        return False
+    segments = decoded.split("/")[1:]
+    return "\\" not in decoded and not any(
+        segment in (".", "..") or (segment == "" and index < len(segments) - 1)
+        for index, segment in enumerate(segments)
+    )
 
 
 def parse_label(label: str) -> Site | None:

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from devworkspace.core.access import Identity
+from devworkspace.core.address import AddressMode
 from devworkspace.server.seal import Sealer
 
 # Bounds of memory. A revoked session takes ~150 bytes; opening a token costs 50 µs, a look-up in the cache 0.1 µs.
@@ -56,16 +57,21 @@ def sealed_until(session: Session) -> float:
 
 
 class CookieNames(msgspec.Struct, frozen=True):
-    """The names that browsers protect (`__Host-`: Secure, no Domain, Path=/) where the address allows them."""
+    """The names that browsers protect where the address allows them.
+
+    `__Host-` means Secure, no Domain, Path=/. In path mode the sessions of environments are bound to paths, so that
+    each comes with the requests of its own environment only; `__Secure-` is what is left for them.
+    """
 
     session: str
     environment: str
     nonce: str
 
     @classmethod
-    def for_scheme(cls, *, secure: bool) -> "CookieNames":
-        prefix = "__Host-" if secure else ""
-        return cls(session=f"{prefix}dw-session", environment=f"{prefix}dw-env", nonce=f"{prefix}dw-nonce")
+    def for_scheme(cls, *, secure: bool, mode: AddressMode = "subdomain") -> "CookieNames":
+        host, path = ("__Host-", "__Secure-") if secure else ("", "")
+        own = host if mode == "subdomain" else path
+        return cls(session=f"{host}dw-session", environment=f"{own}dw-env", nonce=f"{own}dw-nonce")
 
 
 class Sessions:

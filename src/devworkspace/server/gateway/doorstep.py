@@ -40,17 +40,20 @@ class Doorstep:
         self._answers = Answers(public)
 
     async def receive(
-        self, request: web.BaseRequest, verdict: Verdict, *, session: Session, environment: Environment
+        self, request: web.BaseRequest, verdict: Verdict, *, base: str, session: Session, environment: Environment
     ) -> web.Response:
-        """Answers a request that the phase keeps from the editor; starts the environment on `Verdict.START`."""
+        """Answers a request that the phase keeps from the editor; starts the environment on `Verdict.START`.
+
+        `base` is what stands before the environment's paths: empty, where it has a host of its own.
+        """
         failure = None
         if verdict is Verdict.START:
             failure = await self._start(request, session=session, environment=environment)
         if not is_navigation(request.method, request.headers):
             return self._answers.problem(503, _NOT_THERE[verdict], retry_after=2)
         language = language_of(request)
-        main = await self._main(session, environment, language, alert=failure)
-        page = phase_page(environment.display_name, self._phase(environment), main, language=language)
+        main = await self._main(session, environment, language, base=base, alert=failure)
+        page = phase_page(environment.display_name, self._phase(environment), main, language=language, base=base)
         return self._answers.page(page, status=503, retry_after=2)
 
     def unreachable(self, request: web.BaseRequest, environment: Environment) -> web.Response:
@@ -67,14 +70,16 @@ class Doorstep:
         page = phase_page(environment.display_name, "Unreachable", main, language=language, script=False)
         return self._answers.page(page, status=502, retry_after=2)
 
-    async def state(self, request: web.BaseRequest, *, session: Session, environment: Environment) -> web.Response:
+    async def state(
+        self, request: web.BaseRequest, *, base: str, session: Session, environment: Environment
+    ) -> web.Response:
         """What the page shows now; `open` once there is an editor to go to."""
-        main = await self._main(session, environment, language_of(request))
+        main = await self._main(session, environment, language_of(request), base=base)
         opened = environment.phase == "Running" and environment.upstream is not None and not environment.deleting
         return self._answers.json({"open": opened, "main": main})
 
     async def press(
-        self, request: web.BaseRequest, path: str, *, origin: str, session: Session, environment: Environment
+        self, request: web.BaseRequest, path: str, *, origin: str, base: str, session: Session, environment: Environment
     ) -> web.Response:
         """The buttons of the page at `origin`. Returns to the page, which tells what became of it."""
         if not is_same_origin(request.headers, origin):
@@ -90,7 +95,7 @@ class Doorstep:
             log.warning("environment not started", environment=str(environment.key), error=str(error))
             return self._answers.problem(503, "The cluster does not answer; try again in a moment.", retry_after=2)
         target = request.query.get("next", "/")
-        return self._answers.redirect(target if is_safe_path(target) else "/", status=303)
+        return self._answers.redirect(base + (target if is_safe_path(target) else "/"), status=303)
 
     async def _start(self, request: web.BaseRequest, *, session: Session, environment: Environment) -> str | None:
         try:
@@ -105,7 +110,7 @@ class Doorstep:
         return "Provisioning" if phase == "Stopped" and self._lifecycle.is_starting(environment) else phase
 
     async def _main(
-        self, session: Session, environment: Environment, language: Language, *, alert: str | None = None
+        self, session: Session, environment: Environment, language: Language, *, base: str, alert: str | None = None
     ) -> str:
         phase, button, hint = self._phase(environment), None, text("wait.hint", language)
         stale = phase != shown_phase(environment)
@@ -114,7 +119,7 @@ class Doorstep:
             hint = text(f"{phase.lower()}.{'hint' if may else 'foreign'}", language)
             if may:
                 path = START_PATH if phase == "Stopped" else RESTART_PATH
-                button = Button(path, text(f"{phase.lower()}.button", language))
+                button = Button(base + path, text(f"{phase.lower()}.button", language))
         return phase_main(
             name=environment.display_name,
             phase=phase,

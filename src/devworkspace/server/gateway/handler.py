@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from devworkspace.core.access import Verdict, asks_to_start, decide
 from devworkspace.core.credential import COOKIE_NAME, environment_credential
 from devworkspace.server.answers import Answers, language_of
-from devworkspace.server.authorizer import CONNECT, MANAGE, Authorizer
+from devworkspace.server.authorizer import MANAGE, Authorizer
 from devworkspace.server.codes import NONCE_SECONDS, Codes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import Environment, EnvironmentTable, Upstream
 from devworkspace.server.gateway.doorstep import RESTART_PATH, START_PATH, STATE_PATH, Doorstep
-from devworkspace.server.gateway.head import request_headers
+from devworkspace.server.gateway.head import Place, request_headers
 from devworkspace.server.gateway.proxy import Proxy
 from devworkspace.server.gateway.sockets import Sockets
 from devworkspace.server.gateway.upstream import UpstreamError, UpstreamPool, UpstreamTimeoutError
@@ -25,6 +25,7 @@ from devworkspace.server.gateway.websocket import is_valid_upgrade, open_relay
 from devworkspace.server.heads import (
     RESERVED_PREFIX,
     Site,
+    cookie_values,
     is_disguised_reserved,
     is_navigation,
     is_safe_path,
@@ -42,6 +43,7 @@ log = structlog.get_logger("devworkspace.server")
 CALLBACK_PATH: Final = "/-/callback"
 SWEEP_SECONDS: Final = 2.0
 MAX_CREDENTIALS: Final = 10_000
+MAX_TOSSED: Final = 8
 _DOORSTEP: Final = frozenset({("GET", STATE_PATH), ("POST", START_PATH), ("POST", RESTART_PATH)})
 _REFUSALS: Final = frozenset({Verdict.FORBIDDEN, Verdict.UNAUTHORIZED, Verdict.SIGN_IN, Verdict.NOT_FOUND})
 _NO_ENVIRONMENT: Final = "This environment does not exist or is not shared with you."
@@ -53,12 +55,12 @@ class _Way(NamedTuple):
     upstream: Upstream
     host: str
     target: str
-    prefix: str
+    place: Place
     credential: str | None
 
 
 class Gateway:
-    """Serves `<id>.<public host>` and `<port>--<id>.<public host>`."""
+    """Serves `<id>.<public host>` and `<port>--<id>.<public host>`, in path mode what is below `/w/`."""
 
     def __init__(
         self,
@@ -80,7 +82,7 @@ class Gateway:
         self._authorizer = authorizer
         self._answers = Answers(public)
         self._doorstep = Doorstep(public=public, lifecycle=lifecycle, authorizer=authorizer)
-        self._cookies = CookieNames.for_scheme(secure=public.secure)
+        self._cookies = CookieNames.for_scheme(secure=public.secure, mode=public.mode)
         self._pool = UpstreamPool()
         self._proxy = Proxy(self._pool)
         self.sockets = Sockets(sessions=sessions, authorizer=authorizer, find=table.find)
@@ -88,21 +90,32 @@ class Gateway:
 
     async def handle(self, request: web.BaseRequest, site: Site) -> web.StreamResponse:
         """Answers one request for the environment's host; `request` has passed the checks of the head."""
-        target = request.raw_path
+        target = request.raw_path[len(site.outer) :]
         path = target.partition("?")[0]
+        if path == "":
+            return self._answers.redirect(f"{site.outer}/{target}", status=308)
+        if site.base and site.port is not None:
+            # Below one path there is one doorstep for editor and ports.
+            return await self._enter(request, site, target)
         if is_disguised_reserved(path):
             return self._answers.refusal(400, "This path is not allowed.")
         if path.startswith(RESERVED_PREFIX):
             return await self._reserved(request, path, site)
-        environment = self._table.find_at(site.environment_id or "", site.port)
+        return await self._enter(request, site, target)
+
+    async def _enter(self, request: web.BaseRequest, site: Site, target: str) -> web.StreamResponse:
+        # Below one path the editor's session is that of its ports.
+        environment = self._table.find_at(site.environment_id or "", None if site.base else site.port)
         session = self._session(request, environment)
         verdict = await self._decide(request, site, session=session, environment=environment)
         if session is None or environment is None or verdict in _REFUSALS:
-            return self._refuse(request, verdict, site=site, target=target)
+            return self._refuse(request, verdict, site=site)
         if verdict is Verdict.STREAM:
+            if self._table.find_at(environment.id, site.port) is None:
+                return self._not_found(request)
             way = self._find_way(site, environment, target)
             return await self._stream(request, way, session=session, environment=environment)
-        return await self._doorstep.receive(request, verdict, session=session, environment=environment)
+        return await self._doorstep.receive(request, verdict, base=site.base, session=session, environment=environment)
 
     async def _decide(
         self,
@@ -115,7 +128,7 @@ class Gateway:
         knock = make_knock(request.method, request.headers, origin=self._public.environment_origin(site.label))
         granted = may_manage = False
         if session is not None and environment is not None:
-            granted = await self._authorizer.granted(session.identity, environment)
+            granted = await self._authorizer.admits(session.identity, environment)
             if asks_to_start(knock, environment.door):
                 may_manage = await self._authorizer.has(session.identity, environment, MANAGE)
         return decide(
@@ -129,8 +142,15 @@ class Gateway:
     def _session(self, request: web.BaseRequest, environment: Environment | None) -> Session | None:
         if environment is None:
             return None
-        token = only_cookie(request.headers.getall("Cookie", ()), self._cookies.environment)
-        return self._sessions.read_for_environment(token, uid=environment.uid)
+        headers = request.headers.getall("Cookie", ())
+        if self._public.mode == "subdomain":
+            token = only_cookie(headers, self._cookies.environment)
+            return self._sessions.read_for_environment(token, uid=environment.uid)
+        # Any page below this host can toss a cookie at any path. One that is no session must not lock the owner out.
+        tokens = cookie_values(headers, self._cookies.environment)
+        found = {self._sessions.read_for_environment(token, uid=environment.uid) for token in list(tokens)[:MAX_TOSSED]}
+        found.discard(None)
+        return found.pop() if len(found) == 1 else None
 
     def _find_way(self, site: Site, environment: Environment, target: str) -> _Way:
         """To the editor, or to what listens on a port.
@@ -140,12 +160,14 @@ class Gateway:
         """
         upstream = environment.upstream
         assert upstream is not None
-        host = f"{site.label}.{self._public.netloc}"
+        host = self._public.environment_host(site.label)
+        place = Place(outer=site.outer, origin=self._public.origin)
         if site.port is not None and not environment.has_code_server:
-            return _Way(replace(upstream, port=site.port), host=host, target=target, prefix="", credential=None)
+            return _Way(replace(upstream, port=site.port), host=host, target=target, place=place, credential=None)
         prefix = f"/proxy/{site.port}" if site.port is not None else ""
+        place = place._replace(inner=prefix)
         credential = f"{COOKIE_NAME}={self._credential(environment.uid)}"
-        return _Way(upstream, host=host, target=prefix + target, prefix=prefix, credential=credential)
+        return _Way(upstream, host=host, target=prefix + target, place=place, credential=credential)
 
     async def _stream(
         self, request: web.BaseRequest, way: _Way, *, session: Session, environment: Environment
@@ -156,12 +178,17 @@ class Gateway:
         try:
             if request.headers.get("Upgrade", "").lower() != "websocket":
                 return await self._proxy.forward(
-                    request, target=way.target, headers=headers, upstream=way.upstream, prefix=way.prefix
+                    request, target=way.target, headers=headers, upstream=way.upstream, place=way.place
                 )
             if not is_valid_upgrade(request):
                 return self._answers.refusal(400, "This is not a valid WebSocket handshake.")
             opened = await open_relay(
-                request, target=way.target, headers=headers, upstream=way.upstream, pool=self._pool
+                request,
+                target=way.target,
+                headers=headers,
+                upstream=way.upstream,
+                pool=self._pool,
+                place=way.place,
             )
         except UpstreamTimeoutError:
             return self._answers.problem(504, "The environment took the request and did not answer.")
@@ -174,16 +201,17 @@ class Gateway:
         await self.sockets.run(relay, session=session, environment=environment)
         return response
 
-    def _refuse(self, request: web.BaseRequest, verdict: Verdict, *, site: Site, target: str) -> web.Response:
+    def _refuse(self, request: web.BaseRequest, verdict: Verdict, *, site: Site) -> web.Response:
         if verdict is Verdict.FORBIDDEN:
             return self._answers.problem(403, "Requests from pages of other sites are not accepted.")
         if verdict is Verdict.UNAUTHORIZED:
             return self._answers.problem(401, "Sign in first.")
         if verdict is Verdict.SIGN_IN:
-            return self._to_sign_in(request, site, target)
+            return self._to_sign_in(request, site)
         return self._not_found(request)
 
-    def _to_sign_in(self, request: web.BaseRequest, site: Site, target: str) -> web.Response:
+    def _to_sign_in(self, request: web.BaseRequest, site: Site) -> web.Response:
+        target = request.raw_path[len(site.base) :]
         cookie = only_cookie(request.headers.getall("Cookie", ()), self._cookies.nonce)
         # A nonce that is there is kept, so that several tabs opened at once do not invalidate each other.
         nonce_hash = self._codes.hash_of_nonce(cookie, environment_id=site.label)
@@ -194,7 +222,7 @@ class Gateway:
             {"env": site.label, "nonce": nonce_hash or "", "next": target if is_safe_path(target) else "/"}
         )
         response = self._answers.redirect(f"{self._public.origin}/-/authorize?{query}")
-        self._answers.set_cookie(response, self._cookies.nonce, cookie, seconds=NONCE_SECONDS)
+        self._answers.set_cookie(response, self._cookies.nonce, cookie, seconds=NONCE_SECONDS, path=f"{site.base}/")
         return response
 
     def _not_found(self, request: web.BaseRequest) -> web.Response:
@@ -218,12 +246,14 @@ class Gateway:
         session = self._session(request, environment)
         if session is None or environment is None:
             return self._answers.problem(401, "Sign in first.")
-        if not await self._authorizer.has(session.identity, environment, CONNECT):
+        if not await self._authorizer.may_enter(session.identity, environment):
             return self._answers.problem(404, _NO_ENVIRONMENT)
         if path == STATE_PATH:
-            return await self._doorstep.state(request, session=session, environment=environment)
+            return await self._doorstep.state(request, base=site.base, session=session, environment=environment)
         origin = self._public.environment_origin(site.label)
-        return await self._doorstep.press(request, path, origin=origin, session=session, environment=environment)
+        return await self._doorstep.press(
+            request, path, origin=origin, base=site.base, session=session, environment=environment
+        )
 
     def _callback(self, request: web.BaseRequest, site: Site) -> web.Response:
         """Turns a one-time code into the session cookie of this environment."""
@@ -233,21 +263,21 @@ class Gateway:
         uid = environment.uid if environment is not None else ""
         code = self._codes.redeem(request.query.get("code", ""), uid=uid, nonce_hash=nonce_hash)
         if code is None or not self._sessions.is_valid(code.session):
-            return self._spent(request)
+            return self._spent(request, site)
         log.info("environment opened", user=code.session.name, environment=str(environment and environment.key))
-        response = self._answers.redirect(code.path)
+        response = self._answers.redirect(site.base + code.path)
         token = self._sessions.issue_for_environment(code.session, uid=uid)
         seconds = self._sessions.remaining(code.session)
-        self._answers.set_cookie(response, self._cookies.environment, token, seconds=seconds)
-        self._answers.set_cookie(response, self._cookies.nonce, "", seconds=0)
+        self._answers.set_cookie(response, self._cookies.environment, token, seconds=seconds, path=f"{site.base}/")
+        self._answers.set_cookie(response, self._cookies.nonce, "", seconds=0, path=f"{site.base}/")
         return response
 
-    def _spent(self, request: web.BaseRequest) -> web.Response:
+    def _spent(self, request: web.BaseRequest, site: Site) -> web.Response:
         language = language_of(request)
         page = message_page(
             text("code.title", language),
             text("code.hint", language),
-            link="/",
+            link=f"{site.base}/",
             link_text=text("code.again", language),
             language=language,
         )

@@ -4,7 +4,7 @@ The pod is the user's own: everything that it sends is untrusted, and nothing of
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 Headers = list[tuple[str, str]]
 
@@ -45,9 +45,42 @@ _RESPONSE_DROPPED: Final = _HOP_BY_HOP | {
     "server",
     "strict-transport-security",
 }
+# What a page may say about its origin as a whole; below one host an environment would speak for all, us included.
+_ORIGIN_WIDE: Final = frozenset(
+    {
+        # Ours keeps the windows apart; an environment's would hold on to those that it opens.
+        "cross-origin-opener-policy",
+        "nel",
+        "report-to",
+        "sec-session-registration",
+        "secure-session-registration",
+        "set-login",
+    }
+)
 _COOKIE_PREFIXES: Final = ("__host-", "__secure-")
 _RESERVED_COOKIE_PREFIX: Final = "dw-"
 _RESERVED_COOKIES: Final = frozenset({"code-server-session"})
+
+
+class Place(NamedTuple):
+    """Where a pod's paths are: behind `inner` at the pod itself, behind `outer` for the browser, whose origin this is.
+
+    `outer` is there in path mode only, and means that the origin belongs to others as well.
+    """
+
+    inner: str = ""
+    outer: str = ""
+    origin: str = ""
+
+    def for_browser(self, path: str) -> str:
+        """A path that the pod names, as the browser must ask for it."""
+        if self.inner and path.startswith(f"{self.inner}/"):
+            path = path[len(self.inner) :]
+        inside = f"{path}/".startswith(f"{self.outer}/")
+        return path if inside else self.outer + path
+
+
+NOWHERE: Final = Place()
 
 
 def is_reserved_cookie(name: str) -> bool:
@@ -89,8 +122,8 @@ def request_headers(received: Iterable[tuple[str, str]], *, host: str, scheme: s
     return kept
 
 
-def response_headers(received: Iterable[tuple[str, str]], *, prefix: str = "") -> Headers:
-    """The head for the browser, without framing. `prefix` is what stands before the browser's paths at the pod."""
+def response_headers(received: Iterable[tuple[str, str]], place: Place = NOWHERE) -> Headers:
+    """The head for the browser, without framing."""
     received = list(received)
     named = _connection_tokens(received)
     kept: Headers = []
@@ -100,13 +133,42 @@ def response_headers(received: Iterable[tuple[str, str]], *, prefix: str = "") -
         if lowered in _RESPONSE_DROPPED or lowered in named or not _is_allowed(lowered, value):
             continue
         framed = framed or (lowered == "content-security-policy" and "frame-ancestors" in value.lower())
-        if lowered == "location" and prefix and value.startswith(f"{prefix}/"):
-            value = value[len(prefix) :]
+        if lowered == "location":
+            value = _placed_location(value, place)
+        if place.outer:
+            if lowered in _ORIGIN_WIDE:
+                continue
+            if lowered == "service-worker-allowed":
+                value = f"{place.outer}/"
+            elif lowered == "set-cookie":
+                value = _placed_cookie(value, place)
         kept.append((name, value))
-    if not framed:
+    if not framed or place.outer:
         # A second policy only narrows: an editor must not be framed by another environment's page.
         kept.append(("Content-Security-Policy", "frame-ancestors 'self'"))
     return kept
+
+
+def _placed_location(value: str, place: Place) -> str:
+    if value.startswith("/") and not value.startswith("//"):
+        return place.for_browser(value)
+    if place.outer and value.startswith(f"{place.origin}/"):
+        return place.origin + place.for_browser(value[len(place.origin) :])
+    return value
+
+
+def _placed_cookie(value: str, place: Place) -> str:
+    """The cookie for the site's own paths, whatever path it names; the last one counts, as for browsers."""
+    pair, *attributes = value.split(";")
+    path = "/"
+    kept = [pair]
+    for attribute in attributes:
+        name, _, wanted = attribute.partition("=")
+        if name.strip().lower() != "path":
+            kept.append(attribute)
+        else:
+            path = wanted.strip() if wanted.strip().startswith("/") else "/"
+    return ";".join([*kept, f" Path={place.for_browser(path)}"])
 
 
 def _is_allowed(lowered: str, value: str) -> bool:

@@ -15,7 +15,7 @@ from aiohttp.http import HttpVersion11
 from aiohttp.streams import StreamReader
 
 from devworkspace.server.environments import Upstream
-from devworkspace.server.gateway.head import response_headers
+from devworkspace.server.gateway.head import NOWHERE, Place, response_headers
 from devworkspace.server.gateway.upstream import Connection, ResponseHead, UpstreamError, UpstreamPool
 
 # A first byte may take long (an upload being digested, a long poll); a browser that stops sending may not.
@@ -66,9 +66,9 @@ class Proxy:
         target: str,
         headers: Iterable[tuple[str, str]],
         upstream: Upstream,
-        prefix: str = "",
+        place: Place = NOWHERE,
     ) -> web.StreamResponse:
-        """The pod's response, already sent to the browser. `prefix`: see `response_headers`.
+        """The pod's response, already sent to the browser.
 
         Raises UpstreamError while nothing has been sent yet, so that the caller can answer in its own words.
         """
@@ -76,7 +76,7 @@ class Proxy:
         connection, head, upload = await self._exchange(request, target=target, headers=headers, upstream=upstream)
         finished = False
         try:
-            response = await relay_response(request, head, prefix=prefix)
+            response = await relay_response(request, head, place)
             finished = upload is None or upload.done()
             return response
         finally:
@@ -154,11 +154,11 @@ async def _send_continue(writer: AbstractStreamWriter) -> None:
     writer.output_size = 0
 
 
-async def relay_response(request: web.BaseRequest, head: ResponseHead, *, prefix: str = "") -> web.StreamResponse:
+async def relay_response(request: web.BaseRequest, head: ResponseHead, place: Place) -> web.StreamResponse:
     """Sends the pod's response to the browser as it comes."""
     message, body = head
     response = RelayedResponse(status=message.code, reason=message.reason or "")
-    response.headers.extend(response_headers(message.headers.items(), prefix=prefix))
+    response.headers.extend(response_headers(message.headers.items(), place))
     length = message.headers.get("Content-Length")
     if length is not None and message.code != 204 and not message.chunked:
         response.headers["Content-Length"] = length

@@ -92,7 +92,7 @@ class Sockets:
 
     async def _granted(self, socket: OpenSocket, environment: Environment) -> bool:
         identity = socket.session.identity
-        if has_right(identity, environment, granted=False):
+        if has_right(identity, environment, granted=False) or self._authorizer.owner_only:
             return False
         now = asyncio.get_running_loop().time()
         answer = await self._authorizer.answer(identity, environment.key)

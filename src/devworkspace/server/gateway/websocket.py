@@ -16,7 +16,7 @@ from aiohttp.base_protocol import BaseProtocol
 
 from devworkspace.server.environments import Upstream
 from devworkspace.server.gateway.frames import FrameError, FrameTracker, Side, close_frame
-from devworkspace.server.gateway.head import Headers, response_headers
+from devworkspace.server.gateway.head import Headers, Place, response_headers
 from devworkspace.server.gateway.proxy import RelayedResponse, relay_response
 from devworkspace.server.gateway.upstream import Connection, UpstreamPool
 
@@ -157,7 +157,7 @@ class Relay:
 
 
 async def open_relay(
-    request: web.BaseRequest, *, target: str, headers: Headers, upstream: Upstream, pool: UpstreamPool
+    request: web.BaseRequest, *, target: str, headers: Headers, upstream: Upstream, pool: UpstreamPool, place: Place
 ) -> "tuple[Relay, RelayedResponse] | web.StreamResponse":
     """Dials the pod and repeats the handshake there; what the pod answers goes to the browser.
 
@@ -169,11 +169,11 @@ async def open_relay(
         connection.send_head("GET", target, [*headers, ("Connection", "Upgrade"), ("Upgrade", "websocket")])
         head = await connection.read_head(seconds=UPGRADE_SECONDS)
         if head.message.code != 101:
-            response = await relay_response(request, head)
+            response = await relay_response(request, head, place)
             response.force_close()
             connection.close()
             return response
-        return await _splice(request, connection, response_headers(head.message.headers.items()))
+        return await _splice(request, connection, response_headers(head.message.headers.items(), place))
     except BaseException:
         connection.close()
         raise

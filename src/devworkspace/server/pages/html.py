@@ -159,11 +159,13 @@ def phase_mark(phase: str, language: Language) -> str:
     return f'<span class="phase phase-{escape(phase)}"><span aria-hidden="true">{sign}</span> {word}</span>'
 
 
-def phase_page(name: str, phase: str, main: str, *, language: Language, script: bool = True) -> str:
-    """What the gateway shows in place of an editor that is not there; keeps itself fresh."""
+def phase_page(name: str, phase: str, main: str, *, language: Language, base: str = "", script: bool = True) -> str:
+    """What the gateway shows in place of an editor that is not there; keeps itself fresh below the path `base`."""
     title = text("wait.title", language, name=name, phase=text(f"phase.{phase}", language))
     refresh = '<meta http-equiv="refresh" content="2">'
-    head = f'<script src="{WAIT_SCRIPT_PATH}" defer></script>\n<noscript>{refresh}</noscript>\n' if script else refresh
+    below = f' data-base="{escape(base)}"' if base else ""
+    news = f'<script src="{WAIT_SCRIPT_PATH}" defer{below}></script>\n<noscript>{refresh}</noscript>\n'
+    head = news if script else refresh
     return document(title, main, language=language, head=head)
 
 

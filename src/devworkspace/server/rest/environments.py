@@ -9,7 +9,7 @@ from aiohttp import web
 from devworkspace.core.access import Identity, asks_to_start
 from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import Answers, language_of
-from devworkspace.server.authorizer import CONNECT, MANAGE, Authorizer
+from devworkspace.server.authorizer import MANAGE, Authorizer
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import OPEN_PATH, Environment, EnvironmentTable, open_path, shown_phase
 from devworkspace.server.heads import make_knock
@@ -69,7 +69,7 @@ class EnvironmentList:
         if session is None:
             return self._answers.redirect("/signin?next=" + quote(open_path(environment_id), safe=""))
         environment = self._table.find(environment_id)
-        if environment is None or not await self._authorizer.has(session.identity, environment, CONNECT):
+        if environment is None or not await self._authorizer.may_enter(session.identity, environment):
             return self._not_found(request)
         knock = make_knock(request.method, request.headers, origin=self._public.origin)
         if asks_to_start(knock, environment.door) and await self._authorizer.has(session.identity, environment, MANAGE):
@@ -91,10 +91,13 @@ class EnvironmentList:
         """What the person may open, by project and name."""
         environments = sorted(self._table.values(), key=lambda environment: environment.key)
         allowed = await self._authorizer.allowed_of(identity, environments)
-        return [make_view(environment, self._public) for environment in allowed]
+        return [await self._view(identity, environment) for environment in allowed]
+
+    async def _view(self, identity: Identity, environment: Environment) -> EnvironmentView:
+        return make_view(environment, self._public, may_enter=await self._authorizer.may_enter(identity, environment))
 
 
-def make_view(environment: Environment, public: PublicAddress) -> EnvironmentView:
+def make_view(environment: Environment, public: PublicAddress, *, may_enter: bool) -> EnvironmentView:
     # A status is written by the operator, but a link is a link: nothing but a web address may become one.
     url = environment.url or ""
     if not url.startswith(("http://", "https://")):
@@ -112,5 +115,5 @@ def make_view(environment: Environment, public: PublicAddress) -> EnvironmentVie
         template=environment.template,
         url=url,
         open_path=open_path(environment.id),
-        can_open=phase in ("Running", "Stopped"),
+        can_open=may_enter and phase in ("Running", "Stopped"),
     )

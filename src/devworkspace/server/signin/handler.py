@@ -10,12 +10,12 @@ from aiohttp import web
 
 from devworkspace.core.access import Identity
 from devworkspace.server.answers import Answers, language_of
-from devworkspace.server.authorizer import CONNECT, Authorizer
+from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.bodies import read_body
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import Environment
-from devworkspace.server.heads import is_safe_path, is_same_origin, only_cookie, parse_label, printable, safe_next
+from devworkspace.server.heads import Site, is_safe_path, is_same_origin, only_cookie, parse_label, printable, safe_next
 from devworkspace.server.pages.html import missing_page, sign_in_page
 from devworkspace.server.pages.texts import LANGUAGE_COOKIE, text
 from devworkspace.server.sessions import CookieNames, Session, Sessions
@@ -54,7 +54,7 @@ class SignIn:
         self._authorizer = authorizer
         self._find = find
         self._answers = Answers(public)
-        self._cookies = CookieNames.for_scheme(secure=public.secure)
+        self._cookies = CookieNames.for_scheme(secure=public.secure, mode=public.mode)
         self._by_address = Throttle(PER_ADDRESS, clock=clock)
         self._by_account = Throttle(PER_ACCOUNT, clock=clock)
         self._count = count
@@ -158,16 +158,21 @@ class SignIn:
         if session is None:
             parameters = urlencode({"env": label, "nonce": nonce_hash, "next": path})
             return self._answers.redirect("/signin?next=" + quote(f"/-/authorize?{parameters}", safe=""))
-        site = parse_label(label)
+        site = self._site(label)
         environment = self._find(site.environment_id or "", site.port) if site is not None else None
-        if environment is None or not await self._authorizer.has(session.identity, environment, CONNECT):
+        if environment is None or not await self._authorizer.may_enter(session.identity, environment):
             log.info("environment refused", user=session.name, environment=printable(label[:63]))
             return self._not_found(request)
         code = self._codes.issue(
             session, uid=environment.uid, nonce_hash=nonce_hash, path=path if is_safe_path(path) else "/"
         )
-        origin = self._public.environment_origin(label)
-        return self._answers.redirect(f"{origin}/-/callback?{urlencode({'code': code})}")
+        address = self._public.environment_url(environment.key, site.port if site is not None else None)
+        return self._answers.redirect(f"{address}-/callback?{urlencode({'code': code})}")
+
+    def _site(self, label: str) -> Site | None:
+        """Where a session is asked for; in path mode ports have none of their own."""
+        site = parse_label(label)
+        return None if site is not None and site.port is not None and self._public.mode == "path" else site
 
     def _not_found(self, request: web.BaseRequest) -> web.Response:
         page = missing_page("missing.environment", link="/", language=language_of(request))

@@ -5,10 +5,13 @@
 const ASK_MS = 500;
 const ASK_HIDDEN_MS = 5000;
 
+// What stands before the environment's paths, where it has no host of its own.
+const base = document.currentScript.dataset.base ?? "";
+
 let shown = "";
 
 async function ask() {
-  const response = await fetch("/-/state", { credentials: "same-origin", redirect: "manual" });
+  const response = await fetch(`${base}/-/state`, { credentials: "same-origin", redirect: "manual" });
   if (response.status === 401 || response.status === 404) {
     location.reload();
     return;
