@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.server.process import put_environment, running_process
+from tests.server.process import put_environment, put_record, running_process
 from tests.server.support import browsing, environment_origin, free_port
 from tests.support.fake_apiserver import FakeApiServer
 
@@ -119,6 +119,7 @@ async def _running_gateway(directory: Path, upstreams: Upstreams) -> AsyncIterat
     async with FakeApiServer(authorize=authorize) as api:
         for name, port in (("http", upstreams.http), ("echo", upstreams.echo), ("editor", upstreams.editor)):
             put_environment(api, name, owner=OWNER, port=port)
+        put_record(api)
         async with running_process(files, api) as process:
             await process.ready()
             pin(process.process.pid, PROXY_CORE)

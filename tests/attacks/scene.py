@@ -17,7 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from devworkspace.api import names
+from devworkspace.api.meta import Key
 from devworkspace.core.access import Identity
+from devworkspace.kube.client import Client
+from devworkspace.kube.config import Endpoint
+from devworkspace.server.revocations import Revocations
 from devworkspace.server.sessions import CookieNames, Session, Sessions
 from tests.support.environment import Surroundings
 
@@ -232,7 +236,12 @@ def staged(surroundings: Surroundings) -> Iterator[Scene]:
             instance(alice, "two", template="base"),
             instance(bob, "bobs", template="python"),
         )
-        sessions = Sessions([find_master_key(surroundings)], seconds=SESSION_SECONDS, clock=time.time)
+        nobody = Revocations(
+            Client(Endpoint(server="http://unused"), field_manager="tests"), Key("", ""), clock=time.time
+        )
+        sessions = Sessions(
+            [find_master_key(surroundings)], seconds=SESSION_SECONDS, revocations=nobody, clock=time.time
+        )
         yield Scene(
             surroundings,
             one=_room(surroundings, alice, "one"),

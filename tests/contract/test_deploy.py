@@ -21,6 +21,7 @@ from devworkspace.operator.metrics import Metrics
 from devworkspace.operator.probes import make_probe_app
 from devworkspace.server.app import Rooms, make_internal_app
 from devworkspace.server.config import parse_public_url, read_master_key
+from devworkspace.server.revocations import OBJECT_NAME
 from devworkspace.server.signin.accounts import AdminAccount
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
@@ -49,6 +50,16 @@ def pod_of(part: str) -> dict[str, Any]:
 def container_of(part: str) -> dict[str, Any]:
     (container,) = pod_of(part)["spec"]["containers"]
     return cast(dict[str, Any], container)
+
+
+def role_of(part: str) -> dict[str, Any]:
+    """What a part may do in its own namespace."""
+    (role,) = [
+        found
+        for found in yaml.safe_load_all(_text("rbac"))
+        if found["kind"] == "Role" and found["metadata"]["name"] == f"devworkspace-{part}"
+    ]
+    return cast(dict[str, Any], role)
 
 
 def restricted_violations(spec: dict[str, Any]) -> list[str]:
@@ -326,9 +337,26 @@ class TestFit:
         }
         monkeypatch.setenv("POD_NAMESPACE", load("operator", "Deployment")["metadata"]["namespace"])
         values = parameters("operator", mounted)
-        (role,) = [found for found in yaml.safe_load_all(_text("rbac")) if found["kind"] == "Role"]
+        role = role_of("operator")
         assert values["lease_namespace"] == role["metadata"]["namespace"]
         assert [values["lease_name"]] in [rule.get("resourceNames") for rule in role["rules"]]
+
+    def test_the_server_reaches_the_one_object_that_replicas_share(
+        self, mounted: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shared, role = load("server", "ConfigMap")["metadata"], role_of("server")
+        assert shared["name"] == OBJECT_NAME
+        assert "data" not in load("server", "ConfigMap"), "applying it again would bring sessions back"
+        assert role["rules"] == [
+            {
+                "apiGroups": [""],
+                "resources": ["configmaps"],
+                "resourceNames": [OBJECT_NAME],
+                "verbs": ["get", "list", "watch", "patch"],
+            }
+        ]
+        monkeypatch.setenv("POD_NAMESPACE", shared["namespace"])
+        assert parameters("server", mounted)["namespace"] == role["metadata"]["namespace"] == shared["namespace"]
 
     def test_the_environments_policy_does_not_shut_our_own_pods_off(self) -> None:
         selector = render_network_policy("team", server_namespace=names.SYSTEM_NAMESPACE)["spec"]["podSelector"]

@@ -1,4 +1,4 @@
-"""The server as its own process on uvloop, with what it finds in a cluster, and its files."""
+"""The server as processes of its own on uvloop, with what they find in a cluster, and their files."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,9 @@ from typing import Any
 import aiohttp
 
 from devworkspace.api import names
-from devworkspace.kube.resource import PODS
+from devworkspace.kube.resource import CONFIG_MAPS, PODS
 from devworkspace.server.config import ServerConfig
+from devworkspace.server.revocations import OBJECT_NAME
 from tests.server.support import ADMIN, FAST_HASHER, MASTER_KEY, PASSWORD, free_port
 from tests.support.fake_apiserver import INSTANCES, FakeApiServer
 
@@ -41,6 +42,11 @@ def kubeconfig(url: str) -> str:
             "users": [{"name": "u", "user": {}}],
         }
     )
+
+
+def put_record(api: FakeApiServer) -> None:
+    """The object of deploy/server.yaml that replicas share."""
+    api.put(CONFIG_MAPS, {"metadata": {"name": OBJECT_NAME, "namespace": names.SYSTEM_NAMESPACE}})
 
 
 def put_environment(api: FakeApiServer, name: str, *, owner: str, port: int) -> None:
@@ -79,10 +85,10 @@ class Process:
         self.process = process
         self.config = config
 
-    async def ready(self) -> None:
-        """Waits until the process says that it is ready."""
+    async def ready(self, *, seconds: float = 20) -> None:
+        """Waits until the process says that it is ready; TimeoutError if it does not."""
         url = f"http://127.0.0.1:{self.config.internal_port}/-/readyz"
-        async with aiohttp.ClientSession() as session, asyncio.timeout(20):
+        async with aiohttp.ClientSession() as session, asyncio.timeout(seconds):
             while True:
                 assert self.process.returncode is None, "the server ended at its start"
                 with contextlib.suppress(aiohttp.ClientError):
@@ -97,14 +103,17 @@ class Process:
 
 
 @contextlib.asynccontextmanager
-async def running_process(directory: Path, api: FakeApiServer) -> AsyncIterator[Process]:
+async def running_process(
+    directory: Path, api: FakeApiServer, *, public_url: str | None = None, **settings: Any
+) -> AsyncIterator[Process]:
+    """A server; replicas of one installation share `directory` and `public_url`."""
     (directory / "key").write_bytes(MASTER_KEY)
     (directory / "username").write_text(ADMIN)
     (directory / "password-hash").write_text(FAST_HASHER.hash(PASSWORD))
     (directory / "kubeconfig").write_text(kubeconfig(api.url))
     port = free_port()
     values: dict[str, Any] = {
-        "public_url": f"http://localhost:{port}",
+        "public_url": public_url or f"http://localhost:{port}",
         "master_key_file": directory / "key",
         "admin_dir": directory,
         "kubeconfig": directory / "kubeconfig",
@@ -112,6 +121,7 @@ async def running_process(directory: Path, api: FakeApiServer) -> AsyncIterator[
         "listen_port": port,
         "internal_port": free_port(),
         "drain_seconds": 2.0,
+        **settings,
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,6 @@ from devworkspace.api.instance import InstanceSpec, InstanceStatus, Phase, Works
 from devworkspace.api.meta import Condition, Key, ObjectMeta
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.address import address_id
-from devworkspace.kube.errors import ApiError, Unreachable
-from devworkspace.kube.resource import Resource
 from devworkspace.kube.tokens import TokenUser
 from devworkspace.server.app import Rooms, listening, make_rooms
 from devworkspace.server.config import ServerConfig
@@ -35,6 +34,8 @@ from devworkspace.server.environments import (
     EnvironmentTable,
     EnvName,
 )
+from devworkspace.server.revocations import OBJECT_NAME, Revocations
+from tests.server.fakes import Api, Rbac, Record
 
 MASTER_KEY = b"m" * 32
 PASSWORD = "correct horse battery staple"
@@ -50,76 +51,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-class Rbac:
-    """RBAC as the API server would answer it: the grants of this test. `broken` makes it unreachable."""
-
-    def __init__(self) -> None:
-        self.grants: set[tuple[str, str, str]] = set()
-        self.rights: set[tuple[str, str, str, str, str]] = set()
-        self.broken = False
-        self.asked: list[dict[str, Any]] = []
-
-    async def allowed(
-        self,
-        user: str,
-        groups: Iterable[str],
-        extra: Mapping[str, Iterable[str]],
-        *,
-        verb: str,
-        group: str,
-        resource: str,
-        subresource: str,
-        namespace: str,
-        name: str,
-    ) -> bool:
-        what = f"{resource}/{subresource}"
-        place = f"{namespace}/{name}"
-        self.asked.append({"user": user, "groups": tuple(groups), "verb": verb, "what": what, "place": place})
-        if self.broken:
-            raise ConnectionError("no API server")
-        if (verb, subresource) == ("create", names.CONNECT_SUBRESOURCE):
-            return (user, namespace, name) in self.grants
-        return (user, verb, subresource, namespace, name) in self.rights
-
-
-class Api:
-    """Where the server's writes go. `broken` makes it unreachable, `gate` lets writes wait, `refusal` is its answer."""
-
-    def __init__(self) -> None:
-        self.patches: list[tuple[Key, dict[str, Any]]] = []
-        self.created: list[tuple[dict[str, Any], bool]] = []
-        self.deleted: list[tuple[Key, str]] = []
-        self.refusal: ApiError | None = None
-        self.on_patch: Callable[[Key, dict[str, Any]], None] = lambda *_: None
-        self.broken = False
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def merge_patch(
-        self, resource: Resource, key: Key, patch: Mapping[str, Any], type: type[WorkspaceInstance]
-    ) -> WorkspaceInstance:
-        assert (resource.plural, type) == (names.INSTANCE_PLURAL, WorkspaceInstance)
-        await self.gate.wait()
-        if self.broken:
-            raise Unreachable("the API server does not answer")
-        self.patches.append((key, dict(patch)))
-        self.on_patch(key, dict(patch))
-        return make_instance(key.name, key.namespace)
-
-    async def create(
-        self, resource: Resource, body: Mapping[str, Any], type: type[WorkspaceInstance], *, dry_run: bool = False
-    ) -> WorkspaceInstance:
-        assert resource.plural == names.INSTANCE_PLURAL
-        if self.refusal is not None:
-            raise self.refusal
-        self.created.append((dict(body), dry_run))
-        return msgspec.convert({**body, "metadata": {**body["metadata"], "uid": "uid-new"}}, type)
-
-    async def delete(self, resource: Resource, key: Key, *, uid: str, grace_period_seconds: int | None = None) -> None:
-        assert (resource.plural, grace_period_seconds) == (names.INSTANCE_PLURAL, None)
-        self.deleted.append((key, uid))
 
 
 class Tokens:
@@ -237,10 +168,20 @@ def make_pod(
 
 
 class _Loopback(AbstractResolver):
+    """Every name is this machine; `to_port` is the replica that a load balancer would choose."""
+
+    def __init__(self, to_port: int | None = None) -> None:
+        self.to_port = to_port
+
     async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[ResolveResult]:
         return [
             ResolveResult(
-                hostname=host, host="127.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
+                hostname=host,
+                host="127.0.0.1",
+                port=self.to_port or port,
+                family=socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
             )
         ]
 
@@ -265,8 +206,10 @@ class Harness:
         api: "Api",
         catalogue: "Catalogue",
         tokens: "Tokens",
+        record: "Record",
     ) -> None:
         self.tokens = tokens
+        self.record = record
         self.config = config
         self.rooms = rooms
         self.table = table
@@ -382,11 +325,13 @@ class Browser:
 
 
 @contextlib.asynccontextmanager
-async def browsing(origin: str) -> AsyncIterator[Browser]:
-    """A fresh browser whose home is the public address `origin`."""
+async def browsing(
+    origin: str, *, to_port: int | None = None, jar: aiohttp.CookieJar | None = None
+) -> AsyncIterator[Browser]:
+    """A browser whose home is the public address `origin`; with the cookies of another one, and by way of a replica."""
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(resolver=_Loopback(), use_dns_cache=False),
-        cookie_jar=aiohttp.CookieJar(),
+        connector=aiohttp.TCPConnector(resolver=_Loopback(to_port), use_dns_cache=False),
+        cookie_jar=aiohttp.CookieJar() if jar is None else jar,
         auto_decompress=False,
     ) as session:
         yield Browser(origin, session)
@@ -402,6 +347,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
     port = free_port()
     clock = settings.pop("clock", None)
     watches = settings.pop("watches", None)
+    record = settings.pop("record", None) or Record()
     options: dict[str, Any] = {
         "public_url": f"http://localhost:{port}",
         "master_key_file": key,
@@ -416,6 +362,8 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
     table, rbac, api, catalogue = EnvironmentTable(), Rbac(), Api(), Catalogue()
     tokens = Tokens()
     extra = {"clock": clock} if clock is not None else {}
+    revocations = Revocations(record, Key("system", OBJECT_NAME), clock=clock or time.time)
+    record.follow(revocations)
     rooms = make_rooms(
         config,
         table=table,
@@ -423,11 +371,12 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         tokens=tokens,
         writer=api,
         catalogue=catalogue,
+        revocations=revocations,
         watches=watches or (("workspaceinstances", Synced()),),
         **extra,
     )
     async with listening(config, rooms):
-        yield Harness(config, rooms, table=table, rbac=rbac, api=api, catalogue=catalogue, tokens=tokens)
+        yield Harness(config, rooms, table=table, rbac=rbac, api=api, catalogue=catalogue, tokens=tokens, record=record)
 
 
 class Pod:

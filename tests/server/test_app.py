@@ -7,9 +7,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from devworkspace.api.meta import Key
 from devworkspace.server.app import Readiness
 from devworkspace.server.config import ConfigurationError, ServerConfig, read_master_key
-from tests.server.support import Browser, Harness, Pod, Synced, running_pod, running_server
+from devworkspace.server.revocations import OBJECT_NAME, Revocations
+from tests.server.fakes import Record
+from tests.server.support import Browser, Clock, Harness, Pod, Synced, running_pod, running_server
 
 
 async def internal(server: Harness, path: str) -> tuple[int, str]:
@@ -33,8 +36,14 @@ async def test_probes_follow_the_watches(tmp_path: Path) -> None:
         assert (await browser.get(server.origin + "/-/healthz")).status == 200
 
 
-def test_leaving_is_not_ready() -> None:
-    readiness = Readiness([])
+def test_neither_leaving_nor_without_the_record_of_ended_sessions_it_is_ready() -> None:
+    record = Record()
+    revocations = Revocations(record, Key("system", OBJECT_NAME), clock=Clock())
+    readiness = Readiness([], revocations)
+    problem = readiness.problem()
+    assert problem is not None
+    assert "ConfigMap devworkspace-revocations is missing" in problem
+    record.follow(revocations)
     assert readiness.problem() is None
     readiness.leaving = True
     assert readiness.problem() == "the server is shutting down"

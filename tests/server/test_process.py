@@ -11,8 +11,9 @@ import pytest
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
-from devworkspace.kube.resource import PODS
-from tests.server.process import put_environment, running_process
+from devworkspace.kube.resource import CONFIG_MAPS, PODS
+from devworkspace.server.revocations import OBJECT_NAME
+from tests.server.process import put_environment, put_record, running_process
 from tests.server.support import ADMIN, Browser, Pod, browsing
 from tests.support.fake_apiserver import INSTANCES, FakeApiServer
 
@@ -24,6 +25,7 @@ async def api() -> AsyncIterator[FakeApiServer]:
         return (attributes["verb"], attributes["subresource"], attributes["name"]) == ("create", "connect", "shared")
 
     async with FakeApiServer(authorize=authorize) as server:
+        put_record(server)
         yield server
 
 
@@ -66,9 +68,21 @@ async def test_from_the_watch_to_the_editor_and_out_by_signal(tmp_path: Path, ap
             ("watch", "ideworkspacetemplates"),
             ("list", "namespaces"),
             ("watch", "namespaces"),
+            ("list", "configmaps"),
+            ("watch", "configmaps"),
+            ("get", "configmaps"),
         }, "the rights that docs/SERVER.md asks for"
         assert api.writes == []
         assert await process.end() == 0
+
+
+async def test_without_the_record_of_ended_sessions_it_is_not_ready(tmp_path: Path, api: FakeApiServer) -> None:
+    api.remove(CONFIG_MAPS, Key(names.SYSTEM_NAMESPACE, OBJECT_NAME))
+    async with running_process(tmp_path, api) as process:
+        with pytest.raises(TimeoutError):
+            await process.ready(seconds=3)
+        put_record(api)
+        await process.ready()
 
 
 async def test_it_is_not_ready_before_the_first_list(tmp_path: Path, api: FakeApiServer) -> None:

@@ -1,13 +1,19 @@
 """Seals, sessions and codes without a network."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
+from devworkspace.api.meta import Key
 from devworkspace.core.access import Identity
+from devworkspace.kube.errors import Unreachable
 from devworkspace.server import codes, sessions
 from devworkspace.server.codes import Codes
+from devworkspace.server.revocations import OBJECT_NAME, SKEW_SECONDS, Revocations
 from devworkspace.server.seal import Sealer
 from devworkspace.server.sessions import CookieNames, Session, Sessions, Vouch, sealed_until
+from tests.server.fakes import Record
 from tests.server.support import Clock
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -15,8 +21,11 @@ PERSON = Identity("li.wei", ("a", "b"))
 VALUE = Session(sid="s", name="n", groups=(), expires=1.0)
 
 
-def make_sessions(clock: Clock, *keys: bytes) -> Sessions:
-    return Sessions(keys or (KEY,), seconds=3600, clock=clock)
+def make_sessions(clock: Clock, *keys: bytes, record: Record | None = None, **options: Any) -> Sessions:
+    record = record or Record()
+    revocations = Revocations(record, Key("system", OBJECT_NAME), clock=clock)
+    record.follow(revocations)
+    return Sessions(keys or (KEY,), seconds=3600, revocations=revocations, clock=clock, **options)
 
 
 class TestSealer:
@@ -48,10 +57,10 @@ class TestSealer:
 
 
 class TestSessions:
-    def test_a_session_is_read_until_it_expires(self) -> None:
+    async def test_a_session_is_read_until_it_expires(self) -> None:
         clock = Clock()
         made = make_sessions(clock)
-        token, session = made.issue(PERSON)
+        token, session = await made.begin(PERSON)
         assert session.identity == PERSON
         assert made.read(token) == session
         assert make_sessions(clock).read(token) == session, "another replica reads it, too"
@@ -61,9 +70,9 @@ class TestSessions:
         clock.now += 1
         assert made.read(token) is None
 
-    def test_kinds_are_not_interchangeable(self) -> None:
+    async def test_kinds_are_not_interchangeable(self) -> None:
         made = make_sessions(Clock())
-        public, session = made.issue(PERSON)
+        public, session = await made.begin(PERSON)
         own = made.issue_for_environment(session, uid="u")
         assert made.read_for_environment(own, uid="u") is not None
         assert made.read_for_environment(own, uid="v") is None
@@ -71,42 +80,68 @@ class TestSessions:
         assert made.read_for_environment(public, uid="") is None
         assert made.read(own) is None
 
-    def test_revoking_ends_both_and_calls_back(self) -> None:
-        made = make_sessions(Clock())
-        ended: list[str] = []
-        made.on_revoke(ended.append)
-        token, session = made.issue(PERSON)
+    async def test_revoking_ends_both_kinds_on_every_replica(self) -> None:
+        clock, record = Clock(), Record()
+        made, replica = make_sessions(clock, record=record), make_sessions(clock, record=record)
+        calls: list[bool] = []
+        token, session = await made.begin(PERSON)
+        replica.on_revoke(lambda: calls.append(replica.is_valid(session)))
         own = made.issue_for_environment(session, uid="u")
-        other, _ = made.issue(PERSON)
-        made.revoke(session)
+        other, _ = await made.begin(PERSON)
+        assert replica.read(token) == session
+        await made.revoke(session)
+        for one in (made, replica):
+            assert one.read(token) is None
+            assert one.read_for_environment(own, uid="u") is None
+            assert one.read(other) is not None
+        assert calls[-1] is False
+        assert session.sid not in str(record.data), "the record tells no session id"
+
+    async def test_everything_of_a_person_ends_and_nothing_of_others(self) -> None:
+        clock, record = Clock(), Record()
+        made, replica = make_sessions(clock, record=record), make_sessions(clock, record=record)
+        first, _ = await made.begin(PERSON)
+        clock.now += SKEW_SECONDS - 1
+        second, _ = await replica.begin(PERSON)
+        foreign, _ = await made.begin(Identity("zhang"))
+        clock.now -= SKEW_SECONDS - 1
+        await made.revoke_all(PERSON.name)
+        assert [replica.read(token) for token in (first, second)] == [None, None], "a fast clock does not save one"
+        assert replica.read(foreign) is not None
+        for one in (made, replica):
+            token, _ = await one.begin(PERSON)
+            assert made.read(token) is not None, "signing in again works at once"
+            assert replica.read(token) is not None
+        await replica.revoke_all(PERSON.name)
         assert made.read(token) is None
-        assert made.read_for_environment(own, uid="u") is None
-        assert made.read(other) is not None
-        assert ended == [session.sid]
 
-    def test_memory_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sessions, "MAX_REVOKED", 10)
+    async def test_while_the_record_cannot_be_reached_nothing_begins_and_nothing_ends(self) -> None:
+        record = Record()
+        made = make_sessions(Clock(), record=record)
+        token, session = await made.begin(PERSON)
+        record.broken = True
+        for refused in (made.begin(PERSON), made.revoke(session), made.revoke_all(PERSON.name)):
+            with pytest.raises(Unreachable):
+                await refused
+        assert made.read(token) == session
+        record.broken = False
+        await made.revoke(session)
+        assert made.read(token) is None
+
+    async def test_opened_tokens_are_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sessions, "MAX_OPENED", 10)
-        clock = Clock()
-        made = make_sessions(clock)
+        made = make_sessions(Clock())
         for _ in range(50):
-            token, session = made.issue(PERSON)
+            token, _ = await made.begin(PERSON)
             assert made.read(token) is not None
-            made.revoke(session)
-        assert len(made._revoked) == 10
         assert len(made._public._opened) == 10
-        clock.now += 4000
-        made.revoke(made.issue(PERSON)[1])
-        assert len(made._revoked) == 1, "what has expired is forgotten"
 
-    def test_a_providers_word_bounds_a_session_and_what_was_made_from_it(self) -> None:
+    async def test_a_providers_word_bounds_a_session_and_what_was_made_from_it(self) -> None:
         clock = Clock()
         words: dict[str, float] = {}
-        made = Sessions(
-            [KEY], seconds=3600, clock=clock, vouched_until=lambda item: words.get(item.sid, sealed_until(item))
-        )
+        made = make_sessions(clock, vouched_until=lambda item: words.get(item.sid, sealed_until(item)))
         vouch = Vouch(issuer="https://id.example.com", until=clock.now + 60, refresh="secret")
-        token, session = made.issue(Identity("ada", (), "one"), vouch)
+        token, session = await made.begin(Identity("ada", (), "one"), vouch)
         child = made.issue_for_environment(session, uid="u")
         assert (session.identity.subject, made.read(token)) == ("one", session)
         clock.now += 60
@@ -117,11 +152,11 @@ class TestSessions:
         words[session.sid] = clock.now + 60
         assert made.read(token) == session
         assert made.lapsed(token) is None
-        made.revoke(session)
+        await made.revoke(session)
         assert made.read(token) is None
         words.clear()
         assert made.lapsed(token) is None, "no provider's word brings back what was signed out"
-        other, _ = made.issue(Identity("ada"), vouch)
+        other, _ = await made.begin(Identity("ada"), vouch)
         clock.now += 3600
         assert made.lapsed(other) is None, "nor what has ended by itself"
 

@@ -43,6 +43,7 @@ KNOWN: Final = (
     kinds.PVCS,
     kinds.SERVICES,
     kinds.SECRETS,
+    kinds.CONFIG_MAPS,
     kinds.NAMESPACES,
     kinds.EVENTS,
     kinds.NODES,

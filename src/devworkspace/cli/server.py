@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import uvloop
 
+from devworkspace.api.names import SYSTEM_NAMESPACE
 from devworkspace.cli.addressing import address_mode_option
 from devworkspace.cli.logs import LogFormat, configure_logging, logging_options
 from devworkspace.core.address import AddressMode
@@ -33,6 +34,14 @@ from devworkspace.server.config import ConfigurationError, ServerConfig
 @click.option("--internal-port", default=9090, show_default=True, help="Port of /metrics and the probes.")
 @click.option("--kubeconfig", type=click.Path(path_type=Path, exists=True), help="Default: KUBECONFIG, then the pod.")
 @click.option(
+    "--namespace",
+    envvar="POD_NAMESPACE",
+    default=SYSTEM_NAMESPACE,
+    show_default=True,
+    show_envvar=True,
+    help="Namespace of the object that tells all replicas whose sessions have ended.",
+)
+@click.option(
     "--api-audience",
     default="devworkspace",
     show_default=True,
@@ -48,6 +57,7 @@ def command(
     listen_port: int,
     internal_port: int,
     kubeconfig: Path | None,
+    namespace: str,
     api_audience: str,
     log_format: LogFormat,
     verbose: bool,
@@ -63,6 +73,7 @@ def command(
         listen_port=listen_port,
         internal_port=internal_port,
         kubeconfig=kubeconfig,
+        namespace=namespace,
         api_audience=api_audience,
     )
     try:

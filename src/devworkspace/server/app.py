@@ -14,12 +14,14 @@ from aiohttp import web
 from devworkspace.api import names
 from devworkspace.api.children import Namespace
 from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.kube import config as kube_config
 from devworkspace.kube.client import Client
 from devworkspace.kube.clock import now
+from devworkspace.kube.config import Endpoint
 from devworkspace.kube.informer import Informer
-from devworkspace.kube.resource import NAMESPACES, PODS, Resource
+from devworkspace.kube.resource import CONFIG_MAPS, NAMESPACES, PODS, Resource
 from devworkspace.kube.review import AccessReviewer
 from devworkspace.kube.tokens import TokenReviewer
 from devworkspace.server.answers import Answers
@@ -35,6 +37,7 @@ from devworkspace.server.gateway.handler import Gateway
 from devworkspace.server.lifecycle import INSTANCES, Lifecycle, Writer
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
 from devworkspace.server.rest.environments import EnvironmentList
+from devworkspace.server.revocations import OBJECT_NAME, ConfigMap, Revocations
 from devworkspace.server.sessions import Sessions
 from devworkspace.server.signin.accounts import AdminAccount
 from devworkspace.server.signin.handler import SignIn
@@ -46,6 +49,9 @@ MANAGED_PODS: Final = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
 # Open sockets are closed over this time when the server goes, so that editors do not all reconnect at once.
 SOCKET_DRAIN_SECONDS: Final = 2.0
 BACKLOG: Final = 1024
+USER_AGENT: Final = "devworkspace-server"
+# Somebody waits for these answers: rights, tokens, ended sessions.
+QUESTION_SECONDS: Final = 5.0
 # The API server sends bookmarks every minute. Short outages of it are served from memory; after this long without a
 # word, another replica that still hears it should get the traffic.
 STALE_SECONDS: Final = 300.0
@@ -72,8 +78,9 @@ class Rooms:
 class Readiness:
     """Whether this process should get traffic: every watch has synced and is alive, and nobody has told it to go."""
 
-    def __init__(self, watches: Iterable[tuple[str, Watch]]) -> None:
+    def __init__(self, watches: Iterable[tuple[str, Watch]], revocations: Revocations) -> None:
         self._watches = tuple(watches)
+        self._revocations = revocations
         self.leaving = False
 
     def problem(self) -> str | None:
@@ -85,6 +92,8 @@ class Readiness:
                 return f"the watch on {name} has not synced yet"
             if watch.is_stale(STALE_SECONDS, time.monotonic()):
                 return f"the watch on {name} is stale"
+        if not self._revocations.is_known:
+            return f"the ConfigMap {OBJECT_NAME} is missing; apply deploy/server.yaml again"
         return None
 
 
@@ -96,14 +105,15 @@ def make_rooms(
     tokens: Tokens,
     writer: Writer,
     catalogue: Catalogue,
+    revocations: Revocations,
     watches: Iterable[tuple[str, Watch]],
     clock: Callable[[], float] = time.time,
 ) -> Rooms:
     """Wires the rooms. Raises ConfigurationError if a setting cannot work."""
     public = parse_public_url(config.public_url, config.address_mode)
     master_key = read_master_key(config.master_key_file)
-    metrics, readiness, answers = Metrics(), Readiness(watches), Answers(public)
-    sessions = Sessions([master_key], seconds=config.session_seconds, clock=clock)
+    metrics, readiness, answers = Metrics(), Readiness(watches, revocations), Answers(public)
+    sessions = Sessions([master_key], seconds=config.session_seconds, revocations=revocations, clock=clock)
     codes = Codes([master_key], clock=clock)
     authorizer = Authorizer(reviewer, owner_only=public.mode == "path")
     sign_in = SignIn(
@@ -222,20 +232,30 @@ async def run(config: ServerConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Client(endpoint, field_manager="devworkspace-server", user_agent="devworkspace-server") as client:
+    async with _client(endpoint) as client, _client(endpoint, timeout=QUESTION_SECONDS) as questions:
+        revocations = Revocations(questions, Key(config.namespace, OBJECT_NAME), clock=time.time)
         instances = Informer(client, INSTANCES, WorkspaceInstance, on_change=table.on_instance)
         pods = Informer(client, PODS, DoorPod, label_selector=MANAGED_PODS, on_change=table.on_pod)
         templates = Informer(client, TEMPLATES, WorkspaceTemplate)
         namespaces = Informer(client, NAMESPACES, Namespace)
-        informers: tuple[Informer[Any], ...] = (instances, pods, templates, namespaces)
-        reviewer = AccessReviewer(client)
+        record = Informer(
+            client,
+            CONFIG_MAPS,
+            ConfigMap,
+            namespace=config.namespace,
+            field_selector=f"metadata.name={OBJECT_NAME}",
+            on_change=revocations.on_object,
+        )
+        informers: tuple[Informer[Any], ...] = (instances, pods, templates, namespaces, record)
+        reviewer = AccessReviewer(questions)
         rooms = make_rooms(
             config,
             table=table,
             reviewer=reviewer,
-            tokens=TokenReviewer(client, audience=config.api_audience),
+            tokens=TokenReviewer(questions, audience=config.api_audience),
             writer=client,
             catalogue=InformedCatalogue(templates, namespaces),
+            revocations=revocations,
             watches=tuple((informer.resource.plural, informer) for informer in informers),
         )
         watches = [asyncio.create_task(informer.run()) for informer in informers]
@@ -249,6 +269,10 @@ async def run(config: ServerConfig) -> None:
                 watch.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
             await reviewer.close()
+
+
+def _client(endpoint: Endpoint, *, timeout: float = 30.0) -> Client:
+    return Client(endpoint, field_manager=USER_AGENT, user_agent=USER_AGENT, timeout=timeout)
 
 
 async def _first_of(stop: asyncio.Event, watches: "Sequence[asyncio.Task[NoReturn]]") -> None:

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.address import AddressMode, Gateway, environment_url
 
@@ -20,6 +21,7 @@ class ServerConfig:
     or, with `address_mode` path, at `/w/<namespace>/<name>/` behind it.
     `master_key_file` holds at least 32 bytes, used as they are. `admin_dir` is a mounted Secret with the files
     `username` and `password-hash` (argon2). `kubeconfig` None means the pod's own service account.
+    `namespace` is the server's own, where it keeps what replicas share.
     `api_audience` is what the tokens of programs must be made for; empty means the API server's own tokens.
     """
 
@@ -31,6 +33,7 @@ class ServerConfig:
     listen_port: int = 8080
     internal_port: int = 9090
     kubeconfig: Path | None = None
+    namespace: str = names.SYSTEM_NAMESPACE
     api_audience: str = "devworkspace"
     recheck_seconds: float = 60.0
     session_seconds: float = 12 * 3600.0

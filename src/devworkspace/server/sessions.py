@@ -2,9 +2,6 @@
 
 Two kinds, two keys: the session of the public host, and one per environment that opens nothing but this environment.
 The second is born from the first, ends with it at the latest, and is revoked with it (same session id).
-
-What sign-out revokes is remembered in this process only, until the session would have ended anyway. A restart forgets
-it; the browser's own cookies are deleted by sign-out in any case.
 """
 
 import math
@@ -17,10 +14,10 @@ import msgspec
 
 from devworkspace.core.access import Identity
 from devworkspace.core.address import AddressMode
+from devworkspace.server.revocations import Revocations
 from devworkspace.server.seal import Sealer
 
-# Bounds of memory. A revoked session takes ~150 bytes; opening a token costs 50 µs, a look-up in the cache 0.1 µs.
-MAX_REVOKED: Final = 100_000
+# Opening a token costs 50 µs, a look-up in the cache 0.1 µs.
 MAX_OPENED: Final = 10_000
 
 
@@ -33,7 +30,7 @@ class Vouch(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who signed in; `expires` is Unix time. `audience` is the instance's UID, empty for the public host.
+    """Who signed in. `audience` is the instance's UID, empty for the public host; the times are Unix times.
 
     `vouch` is None for the local account; `subject` as in `Identity`.
     """
@@ -45,6 +42,7 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True):
     audience: str = ""
     subject: str = ""
     vouch: Vouch | None = None
+    issued: float = 0.0
 
     @property
     def identity(self) -> Identity:
@@ -82,28 +80,38 @@ class Sessions:
         master_keys: Sequence[bytes],
         *,
         seconds: float,
+        revocations: Revocations,
         clock: Callable[[], float],
         vouched_until: Callable[[Session], float] = sealed_until,
     ) -> None:
         self._seconds = seconds
         self._vouched_until = vouched_until
         self._clock = clock
+        self._revocations = revocations
         self._public = _Opener(Sealer(master_keys, purpose="session"))
         self._environment = _Opener(Sealer(master_keys, purpose="environment-session"))
-        self._revoked: OrderedDict[str, float] = OrderedDict()
-        self._on_revoke: list[Callable[[str], None]] = []
 
-    def on_revoke(self, callback: Callable[[str], None]) -> None:
-        """Calls back with the session id as soon as a session is revoked."""
-        self._on_revoke.append(callback)
+    def on_revoke(self, callback: Callable[[], None]) -> None:
+        """Calls back as soon as sessions may have been revoked, here or on another replica."""
+        self._revocations.on_change(callback)
+
+    async def begin(self, identity: Identity, vouch: Vouch | None = None) -> tuple[str, Session]:
+        """The session of somebody who signs in: the cookie's value and the session.
+
+        Raises KubeError while the API server does not answer: what was revoked a moment ago would not be known.
+        """
+        await self._revocations.refresh()
+        return self.issue(identity, vouch)
 
     def issue(self, identity: Identity, vouch: Vouch | None = None) -> tuple[str, Session]:
-        """A new session of the public host: the cookie's value and the session."""
+        """A new session of the public host, dated after the last end of all sessions that is known here."""
+        now = self._clock()
         session = Session(
             sid=secrets.token_urlsafe(16),
             name=identity.name,
             groups=identity.groups,
-            expires=self._clock() + self._seconds,
+            expires=now + self._seconds,
+            issued=max(now, self._revocations.earliest(identity.name)),
             subject=identity.subject,
             vouch=vouch,
         )
@@ -132,23 +140,26 @@ class Sessions:
         return session if session is not None and self._is_running(session) and not self.is_valid(session) else None
 
     def _is_running(self, session: Session) -> bool:
-        return session.expires > self._clock() and session.sid not in self._revoked
+        return session.expires > self._clock() and not self._revocations.has_ended(
+            sid=session.sid, name=session.name, issued=session.issued
+        )
 
     def remaining(self, session: Session) -> int:
         """Whole seconds until the session ends."""
         return max(0, int(session.expires - self._clock()))
 
-    def revoke(self, session: Session) -> None:
-        """Ends the session and every environment session born from it, at once."""
-        now = self._clock()
-        self._revoked[session.sid] = session.expires
-        for sid, expires in list(self._revoked.items())[:16]:
-            if expires <= now:
-                del self._revoked[sid]
-        while len(self._revoked) > MAX_REVOKED:
-            self._revoked.popitem(last=False)
-        for callback in self._on_revoke:
-            callback(session.sid)
+    async def revoke(self, session: Session) -> None:
+        """Ends the session and every environment session born from it, at once, on all replicas.
+
+        Raises KubeError if it could not be written; then it has not ended.
+        """
+        await self._revocations.end_session(
+            session.sid, expires=session.expires, name=session.name, seconds=self._seconds
+        )
+
+    async def revoke_all(self, name: str) -> None:
+        """Ends all sessions of a person. Raises KubeError or FullError; then none has ended."""
+        await self._revocations.end_person(name, seconds=self._seconds)
 
 
 class _Opener:

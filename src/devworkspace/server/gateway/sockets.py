@@ -43,7 +43,7 @@ class Sockets:
         self._authorizer = authorizer
         self._find = find
         self._open: set[OpenSocket] = set()
-        sessions.on_revoke(self._close_session)
+        sessions.on_revoke(self._close_revoked)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -109,9 +109,9 @@ class Sockets:
         )
         socket.relay.close(code, reason)
 
-    def _close_session(self, sid: str) -> None:
+    def _close_revoked(self) -> None:
         for socket in list(self._open):
-            if socket.session.sid == sid:
+            if not self._sessions.is_valid(socket.session):
                 self._close(socket, SocketVerdict.REVOKED)
 
     async def drain(self, *, seconds: float) -> None:

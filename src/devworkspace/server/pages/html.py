@@ -107,13 +107,18 @@ def list_page(environments: Sequence[EnvironmentView], *, user: str, language: L
         f'<header><span class="product">{text("product", language)}</span>',
         f'<span class="user">{escape(text("signed-in-as", language, name=user))}</span>',
         _language_link("/", language, {}),
-        f'<form method="post" action="/signout"><button class="quiet">{text("signout", language)}</button></form>',
+        _quiet_button("/signout", text("signout", language)),
+        _quiet_button("/signout-everywhere", text("signout.everywhere", language)),
         "</header>",
         f'<main><h1>{text("environments", language)}</h1><div id="live">',
         _table(environments, language) if environments else _empty(language),
         "</div></main>",
     ]
     return document(text("environments", language), "\n".join(lines), language=language, head=head)
+
+
+def _quiet_button(path: str, label: str) -> str:
+    return f'<form method="post" action="{path}"><button class="quiet">{label}</button></form>'
 
 
 def _empty(language: Language) -> str:

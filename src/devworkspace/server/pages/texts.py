@@ -24,11 +24,21 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "You are signed out. Running environments keep running.",
         "您已退出登录。运行中的环境将继续运行。",
     ),
+    "signin.away": (
+        "The cluster does not answer, so that nobody can sign in now. Who is signed in goes on. Try again in a moment.",
+        "集群暂时没有响应，目前无法登录。已登录的用户可以继续使用。请稍后重试。",
+    ),
     "signin.foreign": (
         "This form was not sent from the sign-in page. Open the page again and retry.",
         "此表单不是从登录页面提交的。请重新打开登录页面后再试。",
     ),
     "signout": ("Sign out", "退出登录"),
+    "signout.everywhere": ("Sign out everywhere", "在所有设备上退出"),
+    "signout.failed.title": ("You are still signed in", "您仍处于登录状态"),
+    "signout.failed.hint": (
+        "The cluster does not answer, so that your session could not be ended. Go back and try again in a moment.",
+        "集群暂时没有响应，无法结束您的会话。请稍后返回重试。",
+    ),
     "signed-in-as": ("Signed in as {name}", "当前用户：{name}"),
     "list.name": ("Name", "名称"),
     "list.status": ("Status", "状态"),

@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 
 from devworkspace.core.access import Identity
+from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import Answers, language_of
 from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.bodies import read_body
@@ -16,8 +17,9 @@ from devworkspace.server.codes import Codes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import Environment
 from devworkspace.server.heads import Site, is_safe_path, is_same_origin, only_cookie, parse_label, printable, safe_next
-from devworkspace.server.pages.html import missing_page, sign_in_page
+from devworkspace.server.pages.html import message_page, missing_page, sign_in_page
 from devworkspace.server.pages.texts import LANGUAGE_COOKIE, text
+from devworkspace.server.revocations import FullError
 from devworkspace.server.sessions import CookieNames, Session, Sessions
 from devworkspace.server.signin.accounts import AdminAccount, BusyError
 from devworkspace.server.signin.throttle import PER_ACCOUNT, PER_ADDRESS, Throttle, address_key
@@ -26,6 +28,7 @@ log = structlog.get_logger("devworkspace.server")
 
 MAX_FORM_BYTES: Final = 8 * 1024
 FORM_SECONDS: Final = 10.0
+RETRY_SECONDS: Final = 5
 LANGUAGE_SECONDS: Final = 365 * 24 * 3600
 _NONCE_HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -65,6 +68,7 @@ class SignIn:
             ("GET", "/signin"): self.show,
             ("POST", "/signin"): self.submit,
             ("POST", "/signout"): self.sign_out,
+            ("POST", "/signout-everywhere"): self.sign_out_everywhere,
             ("GET", "/-/authorize"): self.authorize,
         }
 
@@ -110,10 +114,15 @@ class SignIn:
             return self._again(request, 401, "signin.wrong", username=username, next_address=next_address)
         self._by_address.succeeded(address)
         self._by_account.succeeded(username)
-        return self._signed_in(request, identity, next_address)
+        return await self._signed_in(request, identity, next_address)
 
-    def _signed_in(self, request: web.BaseRequest, identity: Identity, next_address: str) -> web.Response:
-        token, session = self._sessions.issue(identity)
+    async def _signed_in(self, request: web.BaseRequest, identity: Identity, next_address: str) -> web.Response:
+        try:
+            token, session = await self._sessions.begin(identity)
+        except KubeError as error:
+            self._count("away")
+            log.warning("sign-in not possible", user=identity.name, source=request.remote, error=str(error))
+            return self._again(request, 503, "signin.away", username=identity.name, next_address=next_address)
         self._count("ok")
         log.info("signed in", user=identity.name, source=request.remote)
         response = self._answers.redirect(next_address, status=303)
@@ -137,16 +146,41 @@ class SignIn:
         return self._answers.page(page, status=status)
 
     async def sign_out(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Ends the session, those of all environments opened with it, and their sockets."""
+        """Ends the session, those of all environments opened with it, and their sockets, on every replica."""
+        return await self._leave(request, self._sessions.revoke)
+
+    async def sign_out_everywhere(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The same for every session of the person."""
+        return await self._leave(request, lambda session: self._sessions.revoke_all(session.name))
+
+    async def _leave(
+        self, request: web.BaseRequest, revoke: Callable[[Session], Awaitable[None]]
+    ) -> web.StreamResponse:
         if not is_same_origin(request.headers, self._public.origin):
             return self._answers.problem(403, "Requests from pages of other sites are not accepted.")
         session = self.session(request)
         if session is not None:
-            self._sessions.revoke(session)
+            try:
+                await revoke(session)
+            except (KubeError, FullError) as error:
+                log.warning("sign-out not possible", user=session.name, source=request.remote, error=str(error))
+                return self._still_signed_in(request)
             log.info("signed out", user=session.name, source=request.remote)
         response = self._answers.redirect("/signin?signed-out=1", status=303)
         self._answers.set_cookie(response, self._cookies.session, "", seconds=0)
         return response
+
+    def _still_signed_in(self, request: web.BaseRequest) -> web.Response:
+        """The cookie stays: without it nobody could try again, and its copies would go on."""
+        language = language_of(request)
+        page = message_page(
+            text("signout.failed.title", language),
+            text("signout.failed.hint", language),
+            link="/",
+            link_text=text("back", language),
+            language=language,
+        )
+        return self._answers.page(page, status=503, retry_after=RETRY_SECONDS)
 
     async def authorize(self, request: web.BaseRequest) -> web.StreamResponse:
         """Sends a signed-in person back to the environment's host with a one-time code."""

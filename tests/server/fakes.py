@@ -1,0 +1,125 @@
+"""What the server asks of the cluster, in memory: RBAC's answers, the instances that it writes, what replicas share."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from devworkspace.api import names
+from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.meta import Key, ObjectMeta
+from devworkspace.kube.errors import ApiError, Unreachable
+from devworkspace.kube.resource import CONFIG_MAPS, Resource
+from devworkspace.server.revocations import OBJECT_NAME, ConfigMap, Revocations
+
+
+class Rbac:
+    """RBAC as the API server would answer it: the grants of this test. `broken` makes it unreachable."""
+
+    def __init__(self) -> None:
+        self.grants: set[tuple[str, str, str]] = set()
+        self.rights: set[tuple[str, str, str, str, str]] = set()
+        self.broken = False
+        self.asked: list[dict[str, Any]] = []
+
+    async def allowed(
+        self,
+        user: str,
+        groups: Iterable[str],
+        extra: Mapping[str, Iterable[str]],
+        *,
+        verb: str,
+        group: str,
+        resource: str,
+        subresource: str,
+        namespace: str,
+        name: str,
+    ) -> bool:
+        what = f"{resource}/{subresource}"
+        place = f"{namespace}/{name}"
+        self.asked.append({"user": user, "groups": tuple(groups), "verb": verb, "what": what, "place": place})
+        if self.broken:
+            raise ConnectionError("no API server")
+        if (verb, subresource) == ("create", names.CONNECT_SUBRESOURCE):
+            return (user, namespace, name) in self.grants
+        return (user, verb, subresource, namespace, name) in self.rights
+
+
+class Api:
+    """Where the server's writes go. `broken` makes it unreachable, `gate` lets writes wait, `refusal` is its answer."""
+
+    def __init__(self) -> None:
+        self.patches: list[tuple[Key, dict[str, Any]]] = []
+        self.created: list[tuple[dict[str, Any], bool]] = []
+        self.deleted: list[tuple[Key, str]] = []
+        self.refusal: ApiError | None = None
+        self.on_patch: Callable[[Key, dict[str, Any]], None] = lambda *_: None
+        self.broken = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def merge_patch(
+        self, resource: Resource, key: Key, patch: Mapping[str, Any], type: type[WorkspaceInstance]
+    ) -> WorkspaceInstance:
+        assert (resource.plural, type) == (names.INSTANCE_PLURAL, WorkspaceInstance)
+        await self.gate.wait()
+        if self.broken:
+            raise Unreachable("the API server does not answer")
+        self.patches.append((key, dict(patch)))
+        self.on_patch(key, dict(patch))
+        return msgspec.convert(
+            {"metadata": {"name": key.name, "namespace": key.namespace}, "spec": {"templateRef": "python"}}, type
+        )
+
+    async def create(
+        self, resource: Resource, body: Mapping[str, Any], type: type[WorkspaceInstance], *, dry_run: bool = False
+    ) -> WorkspaceInstance:
+        assert resource.plural == names.INSTANCE_PLURAL
+        if self.refusal is not None:
+            raise self.refusal
+        self.created.append((dict(body), dry_run))
+        return msgspec.convert({**body, "metadata": {**body["metadata"], "uid": "uid-new"}}, type)
+
+    async def delete(self, resource: Resource, key: Key, *, uid: str, grace_period_seconds: int | None = None) -> None:
+        assert (resource.plural, grace_period_seconds) == (names.INSTANCE_PLURAL, None)
+        self.deleted.append((key, uid))
+
+
+class Record:
+    """The object that says whose sessions have ended, and its watch: every `follow`er is told of each change."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, str] = {}
+        self.broken = False
+        self.writes = 0
+        self._followers: list[Revocations] = []
+
+    def follow(self, revocations: Revocations) -> None:
+        self._followers.append(revocations)
+        revocations.on_object(None, self.object)
+
+    @property
+    def object(self) -> ConfigMap:
+        metadata = ObjectMeta(name=OBJECT_NAME, namespace="system", resource_version=str(100 + self.writes))
+        return ConfigMap(metadata=metadata, data=dict(self.data))
+
+    async def get(self, resource: Resource, key: Key, type: type[ConfigMap]) -> ConfigMap:
+        self._check(resource, key)
+        return self.object
+
+    async def merge_patch(
+        self, resource: Resource, key: Key, patch: Mapping[str, Any], type: type[ConfigMap]
+    ) -> ConfigMap:
+        self._check(resource, key)
+        merged = {**self.data, **patch["data"]}
+        self.data = {name: value for name, value in merged.items() if value is not None}
+        self.writes += 1
+        for follower in self._followers:
+            follower.on_object(None, self.object)
+        return self.object
+
+    def _check(self, resource: Resource, key: Key) -> None:
+        assert (resource, key.name) == (CONFIG_MAPS, OBJECT_NAME)
+        if self.broken:
+            raise Unreachable("the API server does not answer")
