@@ -37,9 +37,13 @@ def _text(name: str) -> str:
     return (DEPLOY / f"{name}.yaml").read_text(encoding="utf-8")
 
 
-def load(name: str, kind: str) -> dict[str, Any]:
-    """The one object of a kind in a file."""
-    (found,) = [document for document in yaml.safe_load_all(_text(name)) if document["kind"] == kind]
+def load(name: str, kind: str, *, called: str | None = None) -> dict[str, Any]:
+    """The one object of a kind in a file, or the one of that name."""
+    (found,) = [
+        document
+        for document in yaml.safe_load_all(_text(name))
+        if document["kind"] == kind and called in (None, document["metadata"]["name"])
+    ]
     return cast(dict[str, Any], found)
 
 
@@ -363,7 +367,8 @@ class TestFit:
         assert [part for part in PARTS if selects(selector, pod_of(part)["metadata"]["labels"])] == []
 
     def test_the_policy_is_about_our_templates_and_is_bound(self) -> None:
-        spec = load("policies", "ValidatingAdmissionPolicy")["spec"]
+        name = "devworkspace-templates-in-use"
+        spec = load("policies", "ValidatingAdmissionPolicy", called=name)["spec"]
         assert spec["failurePolicy"] == "Fail"
         assert spec["matchConstraints"]["resourceRules"] == [
             {
@@ -376,11 +381,20 @@ class TestFit:
         (rule,) = spec["validations"]
         assert rule["expression"].count(f"'{names.ANNOTATION_FORCE_DELETE}'") == 2
         assert f"{names.ANNOTATION_FORCE_DELETE}=true" in rule["messageExpression"]
-        binding = load("policies", "ValidatingAdmissionPolicyBinding")["spec"]
-        assert binding == {
-            "policyName": load("policies", "ValidatingAdmissionPolicy")["metadata"]["name"],
-            "validationActions": ["Deny"],
-        }
+        binding = load("policies", "ValidatingAdmissionPolicyBinding", called=name)["spec"]
+        assert binding == {"policyName": name, "validationActions": ["Deny"]}
+
+    def test_the_policy_about_statuses_is_about_the_server_s_account_and_is_bound(self) -> None:
+        name = "devworkspace-server-status"
+        spec = load("policies", "ValidatingAdmissionPolicy", called=name)["spec"]
+        assert spec["failurePolicy"] == "Fail"
+        (rule,) = spec["matchConstraints"]["resourceRules"]
+        assert rule["resources"] == [f"{names.INSTANCE_PLURAL}/status"]
+        (condition,) = spec["matchConditions"]
+        account = pod_of("server")["spec"]["serviceAccountName"]
+        assert condition["expression"].endswith(f"'system:serviceaccount:{names.SYSTEM_NAMESPACE}:{account}'")
+        binding = load("policies", "ValidatingAdmissionPolicyBinding", called=name)["spec"]
+        assert binding == {"policyName": name, "validationActions": ["Deny"]}
 
     def test_the_folder_holds_what_the_installer_applies_and_no_more(self) -> None:
         assert sorted(path.name for path in DEPLOY.iterdir()) == [

@@ -26,7 +26,7 @@ from tests.operator.running import (
     running_operator,
     status_of,
 )
-from tests.server.process import put_environment, put_record, running_process
+from tests.server.process import answer_as_reporter, put_environment, put_record, running_process
 from tests.server.support import ADMIN, TYPED, browsing, running_pod
 from tests.support.fake_apiserver import INSTANCES, TEMPLATES, FakeApiServer
 from tests.support.fixtures import eventually
@@ -239,8 +239,13 @@ def test_the_operator_s_lease_is_the_only_one_that_it_may_read_or_change() -> No
 
 
 async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) -> None:
-    async with RecordingApiServer(authorize=lambda _: True) as server, running_pod() as pod:
+    async with (
+        RecordingApiServer(authorize=lambda _: True) as server,
+        running_pod() as pod,
+        running_pod(answer_as_reporter) as used,
+    ):
         put_record(server)
+        put_environment(server, "used", owner="li.wei", port=used.port, code_server=True)
         put_template(server)
         put_environment(server, "mine", owner=ADMIN, port=pod.port)
         put_environment(server, "shared", owner="li.wei", port=pod.port)
@@ -258,7 +263,7 @@ async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) ->
                         await asyncio.sleep(0.02)
                 server.set_status(INSTANCES, Key("team", "mine"), {"phase": "Stopped"})
                 async with asyncio.timeout(5):
-                    while server.writes == []:
+                    while Right("patch", names.GROUP, names.INSTANCE_PLURAL) not in server.needed:
                         await browser.navigate(f"{origin}/-/open?env=mine--team", headers=TYPED)
                 csrf = {"Origin": origin, "X-DevWorkspace-CSRF": "1"}
                 environments = f"{origin}/api/v1/namespaces/team/environments"

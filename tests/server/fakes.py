@@ -9,8 +9,10 @@ import msgspec
 from devworkspace.api import names
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta
-from devworkspace.kube.errors import ApiError, Unreachable
+from devworkspace.kube.errors import KubeError, Unreachable
 from devworkspace.kube.resource import CONFIG_MAPS, Resource
+from devworkspace.server.environments import Environment
+from devworkspace.server.reports import Reading
 from devworkspace.server.revocations import OBJECT_NAME, ConfigMap, Revocations
 
 
@@ -51,23 +53,36 @@ class Api:
 
     def __init__(self) -> None:
         self.patches: list[tuple[Key, dict[str, Any]]] = []
+        self.statuses: list[tuple[Key, dict[str, Any]]] = []
         self.created: list[tuple[dict[str, Any], bool]] = []
         self.deleted: list[tuple[Key, str]] = []
-        self.refusal: ApiError | None = None
+        self.refusal: KubeError | None = None
         self.on_patch: Callable[[Key, dict[str, Any]], None] = lambda *_: None
         self.broken = False
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def merge_patch(
-        self, resource: Resource, key: Key, patch: Mapping[str, Any], type: type[WorkspaceInstance]
+        self,
+        resource: Resource,
+        key: Key,
+        patch: Mapping[str, Any],
+        type: type[WorkspaceInstance],
+        *,
+        subresource: str | None = None,
     ) -> WorkspaceInstance:
         assert (resource.plural, type) == (names.INSTANCE_PLURAL, WorkspaceInstance)
         await self.gate.wait()
         if self.broken:
             raise Unreachable("the API server does not answer")
-        self.patches.append((key, dict(patch)))
-        self.on_patch(key, dict(patch))
+        if subresource is None:
+            self.patches.append((key, dict(patch)))
+            self.on_patch(key, dict(patch))
+        elif self.refusal is not None:
+            raise self.refusal
+        else:
+            assert subresource == "status"
+            self.statuses.append((key, dict(patch)))
         return msgspec.convert(
             {"metadata": {"name": key.name, "namespace": key.namespace}, "spec": {"templateRef": "python"}}, type
         )
@@ -84,6 +99,18 @@ class Api:
     async def delete(self, resource: Resource, key: Key, *, uid: str, grace_period_seconds: int | None = None) -> None:
         assert (resource.plural, grace_period_seconds) == (names.INSTANCE_PLURAL, None)
         self.deleted.append((key, uid))
+
+
+class Reports:
+    """What pods report of their use, by the UID of the environment."""
+
+    def __init__(self) -> None:
+        self.by_uid: dict[str, Reading] = {}
+        self.asked: list[str] = []
+
+    async def read(self, environment: Environment) -> Reading:
+        self.asked.append(environment.uid)
+        return self.by_uid.get(environment.uid, Reading("absent"))
 
 
 class Record:

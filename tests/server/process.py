@@ -6,11 +6,14 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 
 from devworkspace.api import names
 from devworkspace.kube.resource import CONFIG_MAPS, PODS
@@ -49,8 +52,19 @@ def put_record(api: FakeApiServer) -> None:
     api.put(CONFIG_MAPS, {"metadata": {"name": OBJECT_NAME, "namespace": names.SYSTEM_NAMESPACE}})
 
 
-def put_environment(api: FakeApiServer, name: str, *, owner: str, port: int) -> None:
+async def answer_as_reporter(request: web.BaseRequest) -> web.StreamResponse:
+    """An editor whose environment was used a quarter of an hour ago."""
+    now = int(time.time())
+    return web.Response(text=f"1 {now} {now - 900} seen\n", headers={"Date": formatdate(now, usegmt=True)})
+
+
+def put_environment(api: FakeApiServer, name: str, *, owner: str, port: int, code_server: bool = False) -> None:
     """What the operator and the kubelet leave behind for a running environment."""
+    container = {
+        "name": names.CONTAINER_NAME,
+        "ports": [{"name": names.PORT_NAME, "containerPort": port}],
+        "env": [{"name": names.CREDENTIAL_VARIABLE}] if code_server else [],
+    }
     made = api.put(
         INSTANCES,
         {
@@ -70,11 +84,7 @@ def put_environment(api: FakeApiServer, name: str, *, owner: str, port: int) -> 
                     names.LABEL_INSTANCE_UID: made["metadata"]["uid"],
                 },
             },
-            "spec": {
-                "containers": [
-                    {"name": names.CONTAINER_NAME, "ports": [{"name": names.PORT_NAME, "containerPort": port}]}
-                ]
-            },
+            "spec": {"containers": [container]},
             "status": {"podIP": "127.0.0.1"},
         },
     )
@@ -121,6 +131,7 @@ async def running_process(
         "listen_port": port,
         "internal_port": free_port(),
         "drain_seconds": 2.0,
+        "activity_seconds": 0.5,
         **settings,
     }
     process = await asyncio.create_subprocess_exec(

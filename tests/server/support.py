@@ -35,7 +35,7 @@ from devworkspace.server.environments import (
     EnvName,
 )
 from devworkspace.server.revocations import OBJECT_NAME, Revocations
-from tests.server.fakes import Api, Rbac, Record
+from tests.server.fakes import Api, Rbac, Record, Reports
 
 MASTER_KEY = b"m" * 32
 PASSWORD = "correct horse battery staple"
@@ -121,6 +121,7 @@ def make_instance(
     display_name: str | None = None,
     url: str | None = None,
     deleting: bool = False,
+    last_activity: str | None = None,
 ) -> WorkspaceInstance:
     conditions = (Condition(type="Ready", status="False", reason=reason),) if reason else ()
     return WorkspaceInstance(
@@ -128,10 +129,18 @@ def make_instance(
             name=name,
             namespace=namespace,
             uid=uid or f"uid-{namespace}-{name}",
+            resource_version="7",
             deletion_timestamp="2026-11-24T12:00:00Z" if deleting else None,
         ),
         spec=InstanceSpec(template_ref="python", owner=owner, display_name=display_name),
-        status=InstanceStatus(phase=phase, message=message, url=url, pod_name=f"{name}-pod", conditions=conditions),
+        status=InstanceStatus(
+            phase=phase,
+            message=message,
+            url=url,
+            pod_name=f"{name}-pod",
+            conditions=conditions,
+            last_activity=last_activity,
+        ),
     )
 
 
@@ -370,6 +379,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         reviewer=rbac,
         tokens=tokens,
         writer=api,
+        reports=Reports(),
         catalogue=catalogue,
         revocations=revocations,
         watches=watches or (("workspaceinstances", Synced()),),

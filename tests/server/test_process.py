@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import pytest
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
+from devworkspace.core.timestamps import parse_timestamp
 from devworkspace.kube.resource import CONFIG_MAPS, PODS
 from devworkspace.server.revocations import OBJECT_NAME
-from tests.server.process import put_environment, put_record, running_process
-from tests.server.support import ADMIN, Browser, Pod, browsing
+from tests.server.process import answer_as_reporter, put_environment, put_record, running_process
+from tests.server.support import ADMIN, Browser, Pod, browsing, running_pod
 from tests.support.fake_apiserver import INSTANCES, FakeApiServer
 
 
@@ -83,6 +85,29 @@ async def test_without_the_record_of_ended_sessions_it_is_not_ready(tmp_path: Pa
             await process.ready(seconds=3)
         put_record(api)
         await process.ready()
+
+
+async def test_the_last_use_is_written_and_an_idle_environment_is_written_no_more(
+    tmp_path: Path, api: FakeApiServer
+) -> None:
+    async with running_pod(answer_as_reporter) as pod:
+        put_environment(api, "mine", owner=ADMIN, port=pod.port, code_server=True)
+        async with running_process(tmp_path, api) as process:
+            await process.ready()
+            async with asyncio.timeout(20):
+                while len(pod.seen) < 6:
+                    await asyncio.sleep(0.05)
+            url = f"http://127.0.0.1:{process.config.internal_port}/metrics"
+            async with aiohttp.ClientSession() as session, session.get(url) as response:
+                figures = await response.text()
+            assert await process.end() == 0
+    status = (api.get(INSTANCES, Key("team", "mine")) or {})["status"]
+    age = time.time() - parse_timestamp(status["lastActivity"]).timestamp()
+    assert 895 < age < 960
+    assert status["phase"] == "Running"
+    assert [(write.verb, write.resource) for write in api.writes] == [("patch", "workspaceinstances/status")]
+    assert 'devworkspace_server_activity_writes_total{result="written"} 1.0' in figures
+    assert "devworkspace_server_activity_known 1.0" in figures
 
 
 async def test_it_is_not_ready_before_the_first_list(tmp_path: Path, api: FakeApiServer) -> None:

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final, NoReturn, Protocol
 
 import structlog
@@ -16,6 +17,7 @@ from devworkspace.api.children import Namespace
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.core.credential import environment_credential
 from devworkspace.kube import config as kube_config
 from devworkspace.kube.client import Client
 from devworkspace.kube.clock import now
@@ -24,6 +26,7 @@ from devworkspace.kube.informer import Informer
 from devworkspace.kube.resource import CONFIG_MAPS, NAMESPACES, PODS, Resource
 from devworkspace.kube.review import AccessReviewer
 from devworkspace.kube.tokens import TokenReviewer
+from devworkspace.server.activity import ActivityRecorder, Reports, StatusWriter
 from devworkspace.server.answers import Answers
 from devworkspace.server.api.caller import Tokens
 from devworkspace.server.api.catalogue import Catalogue, InformedCatalogue
@@ -36,6 +39,7 @@ from devworkspace.server.frontdoor import DoorServer, FrontDoor, PublicHandler
 from devworkspace.server.gateway.handler import Gateway
 from devworkspace.server.lifecycle import INSTANCES, Lifecycle, Writer
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
+from devworkspace.server.reports import PodReports
 from devworkspace.server.rest.environments import EnvironmentList
 from devworkspace.server.revocations import OBJECT_NAME, ConfigMap, Revocations
 from devworkspace.server.sessions import Sessions
@@ -65,12 +69,17 @@ class Watch(Protocol):
     def is_stale(self, limit_seconds: float, now: float) -> bool: ...
 
 
+class ServerWriter(StatusWriter, Writer, Protocol):
+    """Everything that the server writes."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Rooms:
     """The wired server, before it listens."""
 
     door: FrontDoor
     gateway: Gateway
+    activity: ActivityRecorder
     metrics: Metrics
     readiness: "Readiness"
 
@@ -103,7 +112,8 @@ def make_rooms(
     table: EnvironmentTable,
     reviewer: Reviewer,
     tokens: Tokens,
-    writer: Writer,
+    writer: ServerWriter,
+    reports: Reports,
     catalogue: Catalogue,
     revocations: Revocations,
     watches: Iterable[tuple[str, Watch]],
@@ -127,6 +137,14 @@ def make_rooms(
         count=metrics.count_sign_in,
     )
     lifecycle = Lifecycle(writer, now=now)
+    activity = ActivityRecorder(
+        table=table,
+        reports=reports,
+        writer=writer,
+        now=now,
+        count=metrics.count_activity,
+        period=config.activity_seconds,
+    )
     listing = EnvironmentList(
         public=public, table=table, authorizer=authorizer, session=sign_in.session, lifecycle=lifecycle
     )
@@ -138,6 +156,7 @@ def make_rooms(
         codes=codes,
         authorizer=authorizer,
         lifecycle=lifecycle,
+        note_opened=activity.note_opened,
     )
 
     api = make_api(
@@ -159,7 +178,9 @@ def make_rooms(
     metrics.gauge("devworkspace_server_open_sockets", "Open editor sockets", lambda: len(gateway.sockets))
     metrics.gauge("devworkspace_server_environments", "Environments in the table", lambda: len(table))
     metrics.gauge("devworkspace_server_ready", "1 if ready", lambda: float(readiness.problem() is None))
-    return Rooms(door=door, gateway=gateway, metrics=metrics, readiness=readiness)
+    metrics.gauge("devworkspace_server_activity_known", "Running environments whose use is known", activity.known)
+    metrics.gauge("devworkspace_server_activity_unknown", "Those whose use is not", activity.unknown)
+    return Rooms(door=door, gateway=gateway, activity=activity, metrics=metrics, readiness=readiness)
 
 
 def probe_routes(readiness: Readiness, answers: Answers) -> dict[tuple[str, str], PublicHandler]:
@@ -232,7 +253,12 @@ async def run(config: ServerConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with _client(endpoint) as client, _client(endpoint, timeout=QUESTION_SECONDS) as questions:
+    credential = partial(environment_credential, read_master_key(config.master_key_file))
+    async with (
+        _client(endpoint) as client,
+        _client(endpoint, timeout=QUESTION_SECONDS) as questions,
+        PodReports(credential) as reports,
+    ):
         revocations = Revocations(questions, Key(config.namespace, OBJECT_NAME), clock=time.time)
         instances = Informer(client, INSTANCES, WorkspaceInstance, on_change=table.on_instance)
         pods = Informer(client, PODS, DoorPod, label_selector=MANAGED_PODS, on_change=table.on_pod)
@@ -254,11 +280,13 @@ async def run(config: ServerConfig) -> None:
             reviewer=reviewer,
             tokens=TokenReviewer(questions, audience=config.api_audience),
             writer=client,
+            reports=reports,
             catalogue=InformedCatalogue(templates, namespaces),
             revocations=revocations,
             watches=tuple((informer.resource.plural, informer) for informer in informers),
         )
         watches = [asyncio.create_task(informer.run()) for informer in informers]
+        watches.append(asyncio.create_task(_record_activity(rooms, informers)))
         try:
             async with listening(config, rooms):
                 log.info("listening", url=config.public_url, port=config.listen_port, internal=config.internal_port)
@@ -273,6 +301,13 @@ async def run(config: ServerConfig) -> None:
 
 def _client(endpoint: Endpoint, *, timeout: float = 30.0) -> Client:
     return Client(endpoint, field_manager=USER_AGENT, user_agent=USER_AGENT, timeout=timeout)
+
+
+async def _record_activity(rooms: Rooms, watches: Iterable[Watch]) -> NoReturn:
+    """Before the lists are complete, environments would seem to have no pod."""
+    for watch in watches:
+        await watch.synced.wait()
+    await rooms.activity.run()
 
 
 async def _first_of(stop: asyncio.Event, watches: "Sequence[asyncio.Task[NoReturn]]") -> None:

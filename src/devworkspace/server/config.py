@@ -22,6 +22,7 @@ class ServerConfig:
     `master_key_file` holds at least 32 bytes, used as they are. `admin_dir` is a mounted Secret with the files
     `username` and `password-hash` (argon2). `kubeconfig` None means the pod's own service account.
     `namespace` is the server's own, where it keeps what replicas share.
+    Each environment is asked once in `activity_seconds` whether it is used, at least thrice in three minutes.
     `api_audience` is what the tokens of programs must be made for; empty means the API server's own tokens.
     """
 
@@ -36,6 +37,7 @@ class ServerConfig:
     namespace: str = names.SYSTEM_NAMESPACE
     api_audience: str = "devworkspace"
     recheck_seconds: float = 60.0
+    activity_seconds: float = 60.0
     session_seconds: float = 12 * 3600.0
     idle_seconds: float = 75.0
     drain_seconds: float = 15.0

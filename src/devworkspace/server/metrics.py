@@ -19,6 +19,13 @@ class Metrics:
         self._sign_ins = Counter(
             "devworkspace_server_sign_ins", "Sign-ins by result", ["result"], registry=self.registry
         )
+        self._activity = {
+            what: Counter(f"devworkspace_server_activity_{what}s", description, ["result"], registry=self.registry)
+            for what, description in (
+                ("report", "Reports of activity that pods were asked for"),
+                ("write", "Writes of status.lastActivity"),
+            )
+        }
         self._bound: dict[tuple[str, int], Counter] = {}
 
     def count_request(self, room: str, status: int) -> None:
@@ -30,6 +37,9 @@ class Metrics:
 
     def count_sign_in(self, result: str) -> None:
         self._sign_ins.labels(result).inc()
+
+    def count_activity(self, what: str, result: str) -> None:
+        self._activity[what].labels(result).inc()
 
     def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
         Gauge(name, description, registry=self.registry).set_function(read)

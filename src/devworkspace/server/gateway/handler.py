@@ -1,6 +1,7 @@
 """An environment's host: decide, then stream or say why not."""
 
 import asyncio
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
@@ -26,6 +27,7 @@ from devworkspace.server.heads import (
     RESERVED_PREFIX,
     Site,
     cookie_values,
+    is_deliberate,
     is_disguised_reserved,
     is_navigation,
     is_safe_path,
@@ -72,7 +74,9 @@ class Gateway:
         codes: Codes,
         authorizer: Authorizer,
         lifecycle: Lifecycle,
+        note_opened: Callable[[Environment], None],
     ) -> None:
+        self._note_opened = note_opened
         self._public = public
         # Deriving costs a tenth of a request.
         self._credential = lru_cache(maxsize=MAX_CREDENTIALS)(partial(environment_credential, master_key))
@@ -113,6 +117,8 @@ class Gateway:
         if verdict is Verdict.STREAM:
             if self._table.find_at(environment.id, site.port) is None:
                 return self._not_found(request)
+            if is_deliberate(request.method, request.headers):
+                self._note_opened(environment)
             way = self._find_way(site, environment, target)
             return await self._stream(request, way, session=session, environment=environment)
         return await self._doorstep.receive(request, verdict, base=site.base, session=session, environment=environment)

@@ -1,0 +1,202 @@
+"""Keeps `status.lastActivity`: asks every running environment for its report, and writes what has changed.
+
+Each server asks each environment once a minute, evenly spread, so that nothing has to be shared: the truth is in the
+pods, a server that starts anew knows it a minute later, and a write that two servers consider is made by one of them,
+because it holds only for the version of the instance that was looked at.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, NoReturn, Protocol
+
+import structlog
+
+from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.meta import Key
+from devworkspace.core.activity import Knowledge, find_last_work, find_write, is_known, learn
+from devworkspace.core.timestamps import format_timestamp, parse_timestamp
+from devworkspace.kube.errors import Conflict, KubeError, NotFound
+from devworkspace.kube.resource import Resource
+from devworkspace.server.environments import Environment, EnvironmentTable
+from devworkspace.server.lifecycle import INSTANCES
+from devworkspace.server.reports import Reading
+
+log = structlog.get_logger("devworkspace.server")
+
+MAX_AT_ONCE: Final = 32
+# Environments that never report, or hang, are asked in every fifth round only: they must not delay the others.
+PATIENCE: Final = 3
+SELDOM: Final = 5
+
+
+class Reports(Protocol):
+    """Where reports come from."""
+
+    async def read(self, environment: Environment) -> Reading: ...
+
+
+class StatusWriter(Protocol):
+    """The part of the Kubernetes client that is used here."""
+
+    async def merge_patch(
+        self,
+        resource: Resource,
+        key: Key,
+        patch: Mapping[str, Any],
+        type: type[WorkspaceInstance],
+        *,
+        subresource: str | None = None,
+    ) -> WorkspaceInstance: ...
+
+
+class _Seen:
+    """One pod, as far as this process has heard of it."""
+
+    def __init__(self, pod_uid: str, now: datetime) -> None:
+        self.pod_uid = pod_uid
+        self.knowledge = Knowledge(heard_at=now)
+        self.misses = 0
+
+
+class ActivityRecorder:
+    """Asks each environment once in `period` seconds; reports older than `core.activity.FRESH` count for nothing.
+
+    `count` is told ("report" or "write", result) of everything that was asked and written.
+    """
+
+    def __init__(
+        self,
+        *,
+        table: EnvironmentTable,
+        reports: Reports,
+        writer: StatusWriter,
+        now: Callable[[], datetime],
+        count: Callable[[str, str], None],
+        period: float,
+    ) -> None:
+        self._period = period
+        self._table = table
+        self._reports = reports
+        self._writer = writer
+        self._now = now
+        self._count = count
+        self._seen: dict[str, _Seen] = {}
+        self._slots = asyncio.Semaphore(MAX_AT_ONCE)
+        # Servers that start together must not ask the same pod in the same moment.
+        self._rotation = random.random()  # noqa: S311 - no secret
+        table.on_change(self._on_change)
+
+    def note_opened(self, environment: Environment) -> None:
+        """A person opened a page of this environment, its editor or what listens on one of its ports."""
+        seen = self._find_seen(environment)
+        if seen is not None:
+            seen.knowledge = seen.knowledge._replace(opened_at=self._now())
+
+    def known(self) -> int:
+        """How many environments' last work this process knows."""
+        now = self._now()
+        return sum(is_known(seen.knowledge, now) for seen in self._seen.values())
+
+    def unknown(self) -> int:
+        return len(self._seen) - self.known()
+
+    async def run(self) -> NoReturn:
+        """One round after the other, for ever."""
+        number = 0
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._round(number, group)
+                number += 1
+
+    async def _round(self, number: int, group: asyncio.TaskGroup) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        keys = [environment.id for environment in self._table.values() if is_watched(environment)]
+        first = int(self._rotation * len(keys))
+        for index, identifier in enumerate(keys[first:] + keys[:first]):
+            await asyncio.sleep(began + index * self._period / len(keys) - loop.time())
+            environment = self._table.find(identifier)
+            if environment is not None and self._is_due(environment, number):
+                await self._slots.acquire()
+                group.create_task(self._look_and_release(environment))
+        await asyncio.sleep(began + self._period - loop.time())
+
+    def _is_due(self, environment: Environment, number: int) -> bool:
+        if not is_watched(environment):
+            return False
+        seen = self._find_seen(environment)
+        return seen is None or seen.misses < PATIENCE or number % SELDOM == 0
+
+    async def _look_and_release(self, environment: Environment) -> None:
+        try:
+            await self.look(environment)
+        except Exception:
+            # One environment must not end the accounting of all.
+            log.exception("activity not recorded", environment=str(environment.key))
+            self._count("write", "failed")
+        finally:
+            self._slots.release()
+
+    async def look(self, environment: Environment) -> None:
+        """Asks one environment, and writes what is to be written."""
+        reading = await self._reports.read(environment) if reports_itself(environment) else Reading("absent")
+        now = self._now()
+        seen = self._find_seen(environment) or _Seen(_pod_uid(environment), now)
+        self._seen[environment.uid] = seen
+        last_work = None
+        if reading.report is not None and reading.pod_time is not None:
+            last_work = find_last_work(reading.report, pod_time=reading.pod_time, now=now)
+        if last_work is None:
+            seen.misses += 1
+            self._count("report", "blind" if reading.outcome == "read" else reading.outcome)
+        else:
+            seen.misses = 0
+            seen.knowledge = learn(seen.knowledge, last_work=last_work, now=now)
+            self._count("report", "good")
+        current = self._table.find(environment.id)
+        if current is not None and current.upstream == environment.upstream:
+            await self._write(current, seen.knowledge, now)
+
+    async def _write(self, environment: Environment, knowledge: Knowledge, now: datetime) -> None:
+        instance = environment.instance
+        stored = instance.status.last_activity
+        write = find_write(knowledge, stored=parse_timestamp(stored) if stored else None, now=now)
+        if write is None:
+            return
+        # A write of somebody else in between, the operator's or another server's, makes this one a conflict.
+        meta = {"resourceVersion": instance.metadata.resource_version}
+        at = format_timestamp(write.last_activity) if write.last_activity is not None else None
+        patch = {"metadata": meta, "status": {"lastActivity": at}}
+        try:
+            await self._writer.merge_patch(INSTANCES, environment.key, patch, WorkspaceInstance, subresource="status")
+        except (Conflict, NotFound):
+            self._count("write", "conflict")
+        except KubeError as error:
+            self._count("write", "failed")
+            log.warning("activity not written", environment=str(environment.key), error=str(error))
+        else:
+            self._count("write", "written" if at is not None else "cleared")
+
+    def _find_seen(self, environment: Environment) -> _Seen | None:
+        seen = self._seen.get(environment.uid)
+        return seen if seen is not None and seen.pod_uid == _pod_uid(environment) else None
+
+    def _on_change(self, old: Environment | None, new: Environment | None) -> None:
+        if old is not None and (new is None or new.uid != old.uid or not is_watched(new)):
+            self._seen.pop(old.uid, None)
+
+
+def is_watched(environment: Environment) -> bool:
+    """Whether its status has to say something about activity."""
+    return environment.phase == "Running" and not environment.deleting
+
+
+def reports_itself(environment: Environment) -> bool:
+    """Whether there is an editor that may be asked."""
+    return environment.upstream is not None and environment.has_code_server
+
+
+def _pod_uid(environment: Environment) -> str:
+    return environment.upstream.pod_uid if environment.upstream is not None else ""

@@ -1,0 +1,78 @@
+"""What the server's account may write into a status, by the API server's own judgement."""
+
+import dataclasses
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from devworkspace.api import names
+from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.kube import config
+from devworkspace.kube.client import Client
+from devworkspace.kube.credentials import StaticHeader
+from devworkspace.kube.errors import Conflict, Forbidden
+from tests.support.environment import Surroundings
+from tests.support.live import INSTANCES, Live
+
+pytestmark = pytest.mark.cluster
+
+EARLIER, LATER = "2026-11-25T12:00:00Z", "2026-11-25T12:05:00Z"
+
+
+@pytest.fixture
+async def server(surroundings: Surroundings) -> AsyncIterator[Client]:
+    """A client with the account of the server."""
+    token = surroundings.run_kubectl(
+        "create", "token", "devworkspace-server", f"--namespace={names.SYSTEM_NAMESPACE}", "--duration=10m"
+    )
+    endpoint = config.from_kubeconfig(surroundings.kubeconfig)
+    endpoint = dataclasses.replace(endpoint, credential=StaticHeader(f"Bearer {token.strip()}"))
+    async with Client(endpoint, field_manager="devworkspace-server") as client:
+        yield client
+
+
+async def write(server: Client, live: Live, status: dict[str, Any] | None, **metadata: Any) -> WorkspaceInstance:
+    return await server.merge_patch(
+        INSTANCES,
+        live.key("demo"),
+        {"metadata": metadata, "status": status},
+        WorkspaceInstance,
+        subresource="status",
+    )
+
+
+async def test_the_server_writes_the_last_activity_and_nothing_else_of_a_status(live: Live, server: Client) -> None:
+    await live.create(template="base")
+    before = await live.wait_phase("Running")
+    written = await write(server, live, {"lastActivity": EARLIER}, resourceVersion=before.metadata.resource_version)
+    assert written.status.last_activity == EARLIER
+    with pytest.raises(Conflict):
+        await write(server, live, {"lastActivity": LATER}, resourceVersion=before.metadata.resource_version)
+    assert (await write(server, live, {"lastActivity": LATER})).status.last_activity == LATER
+    with pytest.raises(Forbidden, match="never goes back"):
+        await write(server, live, {"lastActivity": EARLIER})
+    refused: tuple[dict[str, Any] | None, ...] = (
+        {"phase": "Failed"},
+        {"podName": "somebody-elses"},
+        {"url": "http://elsewhere.example/"},
+        {"message": None},
+        {"stopReason": "Idle"},
+        {"conditions": []},
+        {"lastActivity": LATER, "dataPolicy": "Delete"},
+        None,
+    )
+    for status in refused:
+        with pytest.raises(Forbidden, match="lastActivity of a status and nothing else"):
+            await write(server, live, status)
+    assert (await write(server, live, {"lastActivity": None})).status.last_activity is None
+    after = await live.get()
+    assert after.status == before.status
+    assert after.spec == before.spec
+
+
+async def test_the_policy_binds_the_server_alone(live: Live) -> None:
+    """The control: an administrator may still change what the server may not."""
+    await live.create(template="base", running=False)
+    await live.wait_phase("Stopped")
+    assert (await write(live.client, live, {"stopReason": "Idle"})).status.stop_reason == "Idle"
