@@ -273,6 +273,8 @@ async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) ->
                 token = {"Authorization": "Bearer unknown"}
                 assert (await browser.get(origin + "/api/v1/me", headers=token)).status == 401
                 assert (await browser.post(f"{origin}/signout", headers=csrf)).status == 303
+            written = Right("patch", names.GROUP, f"{names.INSTANCE_PLURAL}/status")
+            await eventually(lambda: written in server.needed)
             assert await process.end() == 0
         assert_exact(server, "devworkspace-server")
         assert_exact_at_home(server, "devworkspace-server")
