@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Set up and run every test, then print one summary. Works on a fresh clone; needs root for the embedded cluster.
 #   ./test.sh                         everything, on a cluster of its own that is removed afterwards
-#   ./test.sh lint types unit         only these parts (also: program images install cluster browser faults)
+#   ./test.sh lint types unit         only these parts (also: dashboard program images install cluster browser faults)
 #   ./test.sh --cluster current       the cluster parts on the cluster of KUBECONFIG (installs there; --image-prefix X)
 #   ./test.sh --keep                  leave the test cluster running, to look around or to run again faster
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit
 . ./scripts/python.sh
+. ./scripts/node.sh
 
-readonly all_parts=(lint types unit program images install cluster browser faults)
+readonly all_parts=(lint types unit dashboard program images install cluster browser faults)
 readonly state=.local/test-cluster port=18080
 cluster=own keep=no parts=() image_prefix=localhost/devworkspace forward=
 
@@ -26,7 +27,7 @@ done
 if ((${#parts[@]} == 0)); then
   parts=("${all_parts[@]}")
   # A foreign cluster has its own Kubernetes, and its images come from its registry.
-  [[ $cluster == current ]] && parts=(lint types unit install cluster browser)
+  [[ $cluster == current ]] && parts=(lint types unit dashboard install cluster browser)
 fi
 for part in "${parts[@]}"; do
   [[ " ${all_parts[*]} " == *" $part "* ]] || fail "unknown part '$part'; known are: ${all_parts[*]}"
@@ -81,6 +82,11 @@ print(find_go(project, Progress(total=1, log_folder=project.logs, name="toolchai
     DEVCLUSTER_TEST_IGNORE=/images/storage/ cluster/test/integration.sh "$PWD/.local/bin"
 }
 
+# Lint, types, components, and a build with the size of its scripts.
+dashboard() {
+  ensure_node && install_packages dashboard && (cd dashboard && npm run --silent check) && dashboard/build.sh
+}
+
 images() { images/build.sh && images/test.sh; }
 
 install_product() {
@@ -131,6 +137,7 @@ trap remove_cluster EXIT
 wants lint && run lint lint
 wants types && run types "$bin/mypy"
 wants unit && run unit pytest_part unit -m "not cluster and not e2e"
+wants dashboard && run dashboard dashboard
 wants program && run program program
 wants images && run images images
 installed=yes

@@ -44,9 +44,11 @@ inputs_of() {
     case $1 in
         debian) ;;
         devworkspace)
-            find src -type f ! -path '*/__pycache__/*' -print
+            # The dashboard counts by its sources: its files in src/ are there only once they are built.
+            find src -type f ! -path '*/__pycache__/*' ! -path 'src/devworkspace/server/dashboard/built/*' -print
+            dashboard/build.sh --list
             printf '%s\n' images/devworkspace/Dockerfile images/devworkspace/Dockerfile.dockerignore \
-                LICENSE README.md pyproject.toml requirements/build.txt requirements/runtime.txt
+                LICENSE README.md pyproject.toml scripts/wheel.py requirements/build.txt requirements/runtime.txt
             ;;
         *) find "images/$1" -type f ! -name test.sh ! -name native.js -print ;;
     esac
@@ -290,6 +292,7 @@ build_with_docker() { # name, archive to write
 build_one() {
     local name=$1 start=$SECONDS part=$out/.$1.part
     rm -f "$part"
+    [ "$name" != devworkspace ] || with_progress dashboard "$repo/dashboard/build.sh"
     "build_with_$engine" "$name" "$part"
     local before=${hashes[$name]}
     unset "hashes[$name]"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import gzip
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -25,6 +26,7 @@ from devworkspace.core.address import address_id
 from devworkspace.kube.tokens import TokenUser
 from devworkspace.server.app import Rooms, listening, make_rooms
 from devworkspace.server.config import ServerConfig
+from devworkspace.server.dashboard.files import Asset, DashboardFiles
 from devworkspace.server.environments import (
     Container,
     ContainerPort,
@@ -43,6 +45,14 @@ ADMIN = "admin"
 # A page that something opens, and one that a person opens by typing its address.
 NAVIGATION = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 TYPED = {**NAVIGATION, "Sec-Fetch-Site": "none", "Sec-Fetch-User": "?1"}
+# What a build of the dashboard looks like from here.
+DASHBOARD = DashboardFiles(
+    page='<html lang="{lang}" data-theme="{theme}"><meta content="{nonce}"><script src="./assets/index-abcd1234.js">',
+    assets={
+        "index-abcd1234.js": Asset(b"long " * 400, gzip.compress(b"long " * 400), "text/javascript"),
+        "icon-abcd1234.svg": Asset(b"<svg/>", None, "image/svg+xml"),
+    },
+)
 FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
@@ -357,6 +367,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
     clock = settings.pop("clock", None)
     watches = settings.pop("watches", None)
     record = settings.pop("record", None) or Record()
+    files = settings.pop("files", DASHBOARD)
     options: dict[str, Any] = {
         "public_url": f"http://localhost:{port}",
         "master_key_file": key,
@@ -383,6 +394,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         catalogue=catalogue,
         revocations=revocations,
         watches=watches or (("workspaceinstances", Synced()),),
+        files=files,
         **extra,
     )
     async with listening(config, rooms):

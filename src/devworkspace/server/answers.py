@@ -38,8 +38,11 @@ class Answers:
         self._public = public
         self._policy = content_policy(public)
 
-    def page(self, html: str, *, status: int = 200, retry_after: int | None = None) -> web.Response:
-        headers = {**_COMMON, "Content-Security-Policy": self._policy, "Vary": "Accept-Language, Cookie"}
+    def page(
+        self, html: str, *, status: int = 200, retry_after: int | None = None, policy: str | None = None
+    ) -> web.Response:
+        """`policy` in place of the one that all server-rendered pages have."""
+        headers = {**_COMMON, "Content-Security-Policy": policy or self._policy, "Vary": "Accept-Language, Cookie"}
         if retry_after is not None:
             headers["Retry-After"] = str(retry_after)
         return web.Response(text=html, status=status, content_type="text/html", charset="utf-8", headers=headers)

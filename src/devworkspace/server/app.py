@@ -34,6 +34,8 @@ from devworkspace.server.api.rooms import make_api
 from devworkspace.server.authorizer import Authorizer, Reviewer
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import ServerConfig, parse_public_url, read_master_key
+from devworkspace.server.dashboard.files import DashboardFiles, read_files
+from devworkspace.server.dashboard.handler import DashboardRoom
 from devworkspace.server.environments import DoorPod, EnvironmentTable
 from devworkspace.server.frontdoor import DoorServer, FrontDoor, PublicHandler
 from devworkspace.server.gateway.handler import Gateway
@@ -117,9 +119,10 @@ def make_rooms(
     catalogue: Catalogue,
     revocations: Revocations,
     watches: Iterable[tuple[str, Watch]],
+    files: DashboardFiles | None,
     clock: Callable[[], float] = time.time,
 ) -> Rooms:
-    """Wires the rooms. Raises ConfigurationError if a setting cannot work."""
+    """Wires the rooms; `files` is the dashboard's build. Raises ConfigurationError if a setting cannot work."""
     public = parse_public_url(config.public_url, config.address_mode)
     master_key = read_master_key(config.master_key_file)
     metrics, readiness, answers = Metrics(), Readiness(watches, revocations), Answers(public)
@@ -171,6 +174,7 @@ def make_rooms(
     door = FrontDoor(
         public=public,
         api=api.handle,
+        dashboard=DashboardRoom(public=public, files=files, session=sign_in.session).find,
         routes={**sign_in.routes, **listing.routes, **probe_routes(readiness, answers)},
         environment=gateway.handle,
         observe=metrics.count_request,
@@ -284,6 +288,7 @@ async def run(config: ServerConfig) -> None:
             catalogue=InformedCatalogue(templates, namespaces),
             revocations=revocations,
             watches=tuple((informer.resource.plural, informer) for informer in informers),
+            files=read_files(),
         )
         watches = [asyncio.create_task(informer.run()) for informer in informers]
         watches.append(asyncio.create_task(_record_activity(rooms, informers)))

@@ -39,7 +39,10 @@ EnvironmentHandler = Callable[[web.BaseRequest, Site], Awaitable[web.StreamRespo
 
 
 class FrontDoor:
-    """Chooses the room by host, method and path. `observe` is told the room and the status of each answer."""
+    """Chooses the room by host, method and path.
+
+    `dashboard` finds what answers a GET of one of its paths; `observe` is told the room and the status of each answer.
+    """
 
     def __init__(
         self,
@@ -47,12 +50,14 @@ class FrontDoor:
         public: PublicAddress,
         routes: Mapping[tuple[str, str], PublicHandler],
         api: PublicHandler,
+        dashboard: Callable[[str], PublicHandler | None],
         environment: EnvironmentHandler,
         observe: Callable[[str, int], None],
     ) -> None:
         self._public = public
         self._routes = routes
         self._api = api
+        self._dashboard = dashboard
         self._environment = environment
         self._observe = observe
         self._answers = Answers(public)
@@ -114,10 +119,13 @@ class FrontDoor:
         asset = find_asset(path)
         if asset is not None and method == "GET":
             return asset
+        page = self._dashboard(path)
+        if page is not None and method == "GET":
+            return await page(request)
         if not is_navigation(request.method, request.headers):
             return self._answers.problem(404, "There is no such page.")
-        page = missing_page("missing.page", link="/", language=language_of(request))
-        return self._answers.page(page, status=404)
+        missing = missing_page("missing.page", link="/", language=language_of(request))
+        return self._answers.page(missing, status=404)
 
 
 class _Protocol(RequestHandler):

@@ -90,6 +90,8 @@ class TemplateView(View, frozen=True):
     cpu: str
     memory: str
     storage: str
+    max_cpu: str | None
+    max_memory: str | None
     max_storage: str | None
     images: tuple[str, ...]
     own_variables: bool
@@ -151,6 +153,7 @@ def _allowed(action: Action, *, phase: str, rights: Rights) -> AllowedAction:
 
 def make_template_view(template: WorkspaceTemplate, *, usable: bool) -> TemplateView:
     spec = template.spec
+    most = spec.overrides.max_resources or {}
     return TemplateView(
         name=template.metadata.name,
         display_name=spec.display_name,
@@ -163,6 +166,8 @@ def make_template_view(template: WorkspaceTemplate, *, usable: bool) -> Template
         cpu=str(spec.resources.limits.get("cpu", "")),
         memory=str(spec.resources.limits.get("memory", "")),
         storage=str(spec.storage.size),
+        max_cpu=str(most["cpu"]) if "cpu" in most else None,
+        max_memory=str(most["memory"]) if "memory" in most else None,
         max_storage=str(spec.overrides.max_storage) if spec.overrides.max_storage is not None else None,
         images=spec.overrides.images,
         own_variables=spec.overrides.env,

@@ -61,6 +61,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "此环境不存在或未与您共享。",
     ),
     "missing.page": ("There is no such page.", "页面不存在。"),
+    "dashboard.missing": ("The dashboard is not built", "控制台界面尚未构建"),
+    "dashboard.build": (
+        "This server runs from a checkout without it. Run dashboard/build.sh there and start the server again.",
+        "服务器从源码目录运行，其中没有构建好的界面。请运行 dashboard/build.sh，然后重新启动服务器。",
+    ),
     "back": ("Back to the list", "返回列表"),
     "wait.title": ("{name}: {phase}", "{name}：{phase}"),
     "wait.hint": ("This page opens the editor by itself.", "编辑器就绪后，本页将自动打开。"),

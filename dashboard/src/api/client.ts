@@ -1,0 +1,76 @@
+import createClient, { type Middleware } from "openapi-fetch";
+import { base } from "../base";
+import type { FieldError, ProblemBody, paths } from "./schema";
+
+/** A refusal of the server, or its silence (`status` 0). */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly reason: string;
+  readonly fields: readonly FieldError[];
+
+  constructor(status: number, problem: Partial<ProblemBody>) {
+    super(problem.detail ?? "");
+    this.name = "ApiError";
+    this.status = status;
+    this.reason = problem.reason ?? "";
+    this.fields = problem.errors ?? [];
+  }
+}
+
+type Listener = () => void;
+const sessionListeners = new Set<Listener>();
+
+/** Calls `listener` whenever the server no longer knows who we are. Returns the way to stop that. */
+export function onSessionEnd(listener: Listener): () => void {
+  sessionListeners.add(listener);
+  return () => sessionListeners.delete(listener);
+}
+
+export function reportSessionEnd(): void {
+  for (const listener of sessionListeners) {
+    listener();
+  }
+}
+
+const proveOrigin: Middleware = {
+  onRequest({ request }) {
+    if (request.method !== "GET") {
+      request.headers.set("X-DevWorkspace-CSRF", "1");
+    }
+    return request;
+  },
+};
+
+export const client = createClient<paths>({
+  baseUrl: new URL(base, location.href).href.replace(/\/$/, ""),
+  // Looked up at each call, so that tests can stand in for the network.
+  fetch: (request) => globalThis.fetch(request),
+});
+client.use(proveOrigin);
+
+interface Result<Data> {
+  data?: Data;
+  error?: unknown;
+  response: Response;
+}
+
+/** The data of an answer. Throws ApiError for every other one. */
+export async function take<Data>(call: Promise<Result<Data>>): Promise<Data> {
+  let result: Result<Data>;
+  try {
+    result = await call;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") {
+      throw error;
+    }
+    throw new ApiError(0, {});
+  }
+  if (result.response.ok) {
+    return result.data as Data;
+  }
+  if (result.response.status === 401) {
+    reportSessionEnd();
+  }
+  const problem = typeof result.error === "object" && result.error !== null ? result.error : {};
+  throw new ApiError(result.response.status, problem);
+}

@@ -1,0 +1,80 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { client, take } from "./client";
+import { ENVIRONMENTS } from "./feed";
+import { useLive } from "./live";
+import type { EnvironmentRequest, EnvironmentView } from "./schema";
+
+export type Act = "start" | "stop" | "restart";
+export type Data = "Retain" | "Delete";
+
+export function useMe() {
+  return useQuery({
+    queryKey: ["me"],
+    queryFn: ({ signal }) => take(client.GET("/api/v1/me", { signal })),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
+/** Where the person may create environments. */
+export function useNamespaces() {
+  return useQuery({
+    queryKey: ["namespaces"],
+    queryFn: async ({ signal }) => (await take(client.GET("/api/v1/namespaces", { signal }))).items,
+  });
+}
+
+/** The catalogue; `usable` of the entries is about `namespace`. */
+export function useTemplates(namespace?: string) {
+  return useQuery({
+    queryKey: ["templates", namespace ?? ""],
+    queryFn: async ({ signal }) => {
+      const query = namespace === undefined ? {} : { namespace };
+      return (await take(client.GET("/api/v1/templates", { params: { query }, signal }))).items;
+    },
+  });
+}
+
+function place(environment: EnvironmentView) {
+  return { namespace: environment.namespace, name: environment.name };
+}
+
+export function act(environment: EnvironmentView, action: Act): Promise<unknown> {
+  return take(
+    client.POST(`/api/v1/namespaces/{namespace}/environments/{name}/${action}`, {
+      params: { path: place(environment) },
+    }),
+  );
+}
+
+export function remove(environment: EnvironmentView, data: Data): Promise<unknown> {
+  return take(
+    client.DELETE("/api/v1/namespaces/{namespace}/environments/{name}", {
+      params: { path: place(environment), query: { data } },
+    }),
+  );
+}
+
+/** Creates, or with `dryRun` only asks the cluster whether it could be. */
+export function create(
+  namespace: string,
+  body: EnvironmentRequest,
+  options: { dryRun: boolean; signal?: AbortSignal },
+) {
+  return take(
+    client.POST("/api/v1/namespaces/{namespace}/environments", {
+      params: { path: { namespace }, query: { dryRun: options.dryRun } },
+      body,
+      ...(options.signal ? { signal: options.signal } : {}),
+    }),
+  );
+}
+
+/** Something that changes environments; while the stream is away, the list is read again afterwards. */
+export function useChange<Input, Output>(change: (input: Input) => Promise<Output>) {
+  const queries = useQueryClient();
+  const { state } = useLive();
+  return useMutation({
+    mutationFn: change,
+    onSettled: () => (state.live ? undefined : queries.invalidateQueries({ queryKey: ENVIRONMENTS })),
+  });
+}

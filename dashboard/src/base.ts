@@ -1,0 +1,13 @@
+// Where the dashboard is served: below `/`, or below a prefix that a proxy puts before it. Only the browser knows, by
+// the address that this file itself came from: <base>assets/<file>.
+export const base: string = import.meta.env.PROD ? new URL(/* @vite-ignore */ "../", import.meta.url).pathname : "/";
+
+/** The browser's address for a path of the server that begins with `/`. */
+export function serverPath(path: string): string {
+  return base + path.slice(1);
+}
+
+const query = new URLSearchParams(location.search);
+
+/** Whether another product shows the dashboard in a frame; then it writes no cookie and has no header of its own. */
+export const embedded: boolean = query.get("embed") === "1";

@@ -1,0 +1,136 @@
+import { IconDots } from "@tabler/icons-react";
+import { useId } from "react";
+import type { EnvironmentView } from "../api/schema";
+import { serverPath } from "../base";
+import { useTexts } from "../i18n";
+import { type Offer, obstacleOf, offersOf } from "../model/phases";
+import { ActionIcon, Button, Menu, Tooltip, VisuallyHidden } from "../ui/kit";
+import styles from "./Actions.module.css";
+import { useActions } from "./useActions";
+
+interface ActionsProps {
+  readonly environment: EnvironmentView;
+  readonly onDelete: () => void;
+}
+
+/** What can be done with an environment now: the phase's first action as a button, the others in a menu. */
+export function Actions({ environment, onDelete }: ActionsProps) {
+  const { t } = useTexts();
+  const { run, pending } = useActions();
+  const [primary, ...others] = offersOf(environment);
+  const choose = ({ action }: Offer) => {
+    if (action === "delete") {
+      onDelete();
+    } else if (action !== "open") {
+      run({ environment, action });
+    }
+  };
+  if (primary === undefined) {
+    return null;
+  }
+  return (
+    <div className={styles.actions}>
+      <Primary environment={environment} offer={primary} pending={pending !== undefined} onChoose={choose} />
+      <Menu position="bottom-end" withinPortal>
+        <Menu.Target>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            size="lg"
+            aria-label={t("list.more", { name: environment.displayName })}
+          >
+            <IconDots size={18} aria-hidden />
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {others.map((offer) => (
+            <Item key={offer.label} environment={environment} offer={offer} onChoose={choose} />
+          ))}
+        </Menu.Dropdown>
+      </Menu>
+    </div>
+  );
+}
+
+interface OfferProps {
+  readonly environment: EnvironmentView;
+  readonly offer: Offer;
+  readonly onChoose: (offer: Offer) => void;
+}
+
+function Primary({ environment, offer, pending, onChoose }: OfferProps & { readonly pending: boolean }) {
+  const { t } = useTexts();
+  const refusal = useRefusal(environment, offer);
+  const hint = useId();
+  const label = (
+    <>
+      {t(offer.label)} <VisuallyHidden>{environment.displayName}</VisuallyHidden>
+    </>
+  );
+  const strong = offer.action === "open" && environment.phase === "Running" ? "filled" : "default";
+  if (refusal !== null) {
+    return (
+      <Tooltip label={refusal}>
+        <Button variant="default" size="xs" className={styles.refused} aria-disabled aria-describedby={hint}>
+          {label}
+          <VisuallyHidden id={hint}>{refusal}</VisuallyHidden>
+        </Button>
+      </Tooltip>
+    );
+  }
+  if (offer.action === "open") {
+    return (
+      <Button
+        component="a"
+        href={serverPath(environment.openPath)}
+        target="_blank"
+        rel="noopener"
+        variant={strong}
+        size="xs"
+        className={styles.primary}
+      >
+        {label} <VisuallyHidden>{t("new-tab")}</VisuallyHidden>
+      </Button>
+    );
+  }
+  return (
+    <Button variant="default" size="xs" className={styles.primary} loading={pending} onClick={() => onChoose(offer)}>
+      {label}
+    </Button>
+  );
+}
+
+function Item({ environment, offer, onChoose }: OfferProps) {
+  const { t } = useTexts();
+  const refusal = useRefusal(environment, offer);
+  if (refusal !== null) {
+    return (
+      <Menu.Item aria-disabled closeMenuOnClick={false} className={styles.refused}>
+        {t(offer.label)}
+        <span className={styles.why}>{refusal}</span>
+      </Menu.Item>
+    );
+  }
+  if (offer.action === "open") {
+    return (
+      <Menu.Item component="a" href={serverPath(environment.openPath)} target="_blank" rel="noopener">
+        {t(offer.label)} <VisuallyHidden>{t("new-tab")}</VisuallyHidden>
+      </Menu.Item>
+    );
+  }
+  return (
+    <Menu.Item className={offer.action === "delete" ? styles.delete : undefined} onClick={() => onChoose(offer)}>
+      {t(offer.label)}
+    </Menu.Item>
+  );
+}
+
+/** Why the server would refuse, or null. */
+function useRefusal(environment: EnvironmentView, offer: Offer): string | null {
+  const { t } = useTexts();
+  const obstacle = obstacleOf(environment, offer.action);
+  if (obstacle === null) {
+    return null;
+  }
+  return obstacle === "right" ? t("refused.manage") : t("refused.phase", { phase: t(`phase.${environment.phase}`) });
+}

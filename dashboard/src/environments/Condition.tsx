@@ -1,0 +1,39 @@
+import type { EnvironmentView } from "../api/schema";
+import { isKnown, type Texts, useTexts } from "../i18n";
+import { isTroubled } from "../model/phases";
+import { formatDuration, formatMoment } from "../model/times";
+import { Status } from "../ui/Status";
+import styles from "./Condition.module.css";
+
+/** Phase and, below it, what there is to know about it: the trouble's title, the operator's sentence, why it stopped. */
+export function Condition({ environment }: { readonly environment: EnvironmentView }) {
+  const texts = useTexts();
+  const second = secondLine(environment, texts);
+  return (
+    <div className={styles.condition}>
+      <Status phase={environment.phase} />
+      {environment.templateOutdated && environment.phase === "Running" && (
+        <span className={styles.outdated}>{texts.t("phase.NeedsRestart")}</span>
+      )}
+      {second !== "" && <div className={styles.second}>{second}</div>}
+    </div>
+  );
+}
+
+/** The reason's title in the person's language; empty for a reason without one. */
+export function reasonTitle(environment: EnvironmentView, texts: Texts): string {
+  const key = `reason.${environment.reason}`;
+  return isTroubled(environment) && isKnown(key) ? texts.t(key) : "";
+}
+
+function secondLine(environment: EnvironmentView, texts: Texts): string {
+  if (environment.phase === "Stopped") {
+    const moment = environment.stoppedAt === null ? "" : formatMoment(environment.stoppedAt);
+    return [environment.stopReason, moment].filter(Boolean).join(" · ");
+  }
+  if (environment.phase === "Running") {
+    const took = Date.parse(environment.readyAt ?? "") - Date.parse(environment.startedAt ?? "");
+    return took >= 0 ? texts.t("list.started-in", { duration: formatDuration(took, texts.tag) }) : "";
+  }
+  return reasonTitle(environment, texts) || environment.message;
+}

@@ -1,0 +1,178 @@
+import { useEffect, useState } from "react";
+import { type Data, remove, useChange } from "../api/queries";
+import type { EnvironmentView } from "../api/schema";
+import { useTexts } from "../i18n";
+import { canDo } from "../model/phases";
+import { Alert, Button, Modal, Radio, TextInput } from "../ui/kit";
+import { useNotices } from "../ui/Notices";
+import { Ago } from "./Ago";
+import styles from "./DeleteDialog.module.css";
+import { explain } from "./explain";
+import { inTurn } from "./inTurn";
+
+interface DeleteDialogProps {
+  /** What is to be deleted; the dialog is open while there is any. */
+  readonly environments: readonly EnvironmentView[];
+  /** Told the uids of those that are being deleted. */
+  readonly onClose: (gone: ReadonlySet<string>) => void;
+}
+
+interface Refused {
+  readonly environment: EnvironmentView;
+  readonly text: string;
+}
+
+/** Asks what becomes of the disks before it deletes: they are kept unless somebody types that they are to go. */
+export function DeleteDialog({ environments, onClose }: DeleteDialogProps) {
+  const { t } = useTexts();
+  const { tell } = useNotices();
+  const [data, setData] = useState<Data>("Retain");
+  const [typed, setTyped] = useState("");
+  const [refused, setRefused] = useState<readonly Refused[]>([]);
+  const open = environments.length > 0;
+  useEffect(() => {
+    if (open) {
+      setData("Retain");
+      setTyped("");
+      setRefused([]);
+    }
+  }, [open]);
+
+  const doomed = environments.filter((environment) => canDo(environment, "delete"));
+  const [only] = doomed.length === 1 ? doomed : [];
+  const word = only?.name ?? String(doomed.length);
+  const change = useChange(async () => {
+    const failures: Refused[] = [];
+    await inTurn(doomed, async (environment) => {
+      try {
+        await remove(environment, data);
+        tell({ tone: "done", text: t("done.delete", { name: environment.displayName }) });
+      } catch (error) {
+        failures.push({ environment, text: explain(error, t) });
+      }
+    });
+    return failures;
+  });
+
+  const submit = () =>
+    change.mutate(undefined, {
+      onSuccess: (failures) => {
+        setRefused(failures);
+        if (failures.length === 0) {
+          onClose(new Set(doomed.map(({ uid }) => uid)));
+        }
+      },
+    });
+
+  const title = only ? t("delete.title", { name: only.displayName }) : t("delete.title-many", { count: doomed.length });
+  return (
+    <Modal
+      opened={open}
+      onClose={() => !change.isPending && onClose(new Set())}
+      title={title}
+      size="lg"
+      lockScroll={false}
+      closeButtonProps={{ "aria-label": t("close") }}
+    >
+      <form
+        className={styles.form}
+        onSubmit={(event) => {
+          event.preventDefault();
+          submit();
+        }}
+      >
+        {only ? <One environment={only} /> : <Many doomed={doomed} left={environments.length - doomed.length} />}
+        <Radio.Group
+          label={t("delete.disk")}
+          value={data}
+          onChange={(value) => setData(value === "Delete" ? "Delete" : "Retain")}
+          className={styles.choices}
+        >
+          <Radio value="Retain" label={t("delete.keep")} description={<Kept only={only} />} />
+          <Radio value="Delete" label={t("delete.remove")} description={t("delete.remove-hint")} />
+        </Radio.Group>
+        {data === "Delete" && (
+          <Alert color="red" className={styles.warning}>
+            <p className={styles.line}>{t("delete.git")}</p>
+            <TextInput
+              label={t("delete.type", { word })}
+              value={typed}
+              autoComplete="off"
+              spellCheck={false}
+              onChange={(event) => setTyped(event.currentTarget.value)}
+            />
+          </Alert>
+        )}
+        {refused.length > 0 && (
+          <div role="alert" className={styles.refused}>
+            {refused.map(({ environment, text }) => (
+              <p key={environment.uid} className={styles.line}>
+                {t("done.failed", { name: environment.displayName, message: text })}
+              </p>
+            ))}
+          </div>
+        )}
+        <div className={styles.buttons}>
+          <Button variant="default" data-autofocus disabled={change.isPending} onClick={() => onClose(new Set())}>
+            {t("cancel")}
+          </Button>
+          <Button
+            type="submit"
+            className={styles.delete}
+            loading={change.isPending}
+            disabled={doomed.length === 0 || (data === "Delete" && typed !== word)}
+          >
+            {t(data === "Delete" ? "delete.confirm-disk" : "delete.confirm")}
+          </Button>
+        </div>
+      </form>
+    </Modal>
+  );
+}
+
+function One({ environment }: { readonly environment: EnvironmentView }) {
+  const { t } = useTexts();
+  return (
+    <>
+      <dl className={styles.facts}>
+        <dt>{t("detail.created")}</dt>
+        <dd>
+          <Ago time={environment.createdAt} />
+        </dd>
+        <dt>{t("detail.activity")}</dt>
+        <dd>
+          <Ago time={environment.lastActivity} />
+        </dd>
+      </dl>
+      {environment.running && <p className={styles.line}>{t("delete.running")}</p>}
+    </>
+  );
+}
+
+function Many({ doomed, left }: { readonly doomed: readonly EnvironmentView[]; readonly left: number }) {
+  const { t } = useTexts();
+  return (
+    <div>
+      <p className={styles.line}>{t("delete.each")}</p>
+      <ul className={styles.list}>
+        {doomed.map((environment) => (
+          <li key={environment.uid}>
+            {environment.displayName}{" "}
+            <span className={styles.dim}>{`${environment.namespace}/${environment.name}`}</span>
+          </li>
+        ))}
+      </ul>
+      {left > 0 && <p className={styles.line}>{t("delete.foreign", { count: left })}</p>}
+    </div>
+  );
+}
+
+function Kept({ only }: { readonly only: EnvironmentView | undefined }) {
+  const { t } = useTexts();
+  if (only === undefined) {
+    return t("delete.keep-many");
+  }
+  return only.volume === ""
+    ? t("delete.keep-none")
+    : t("delete.keep-hint", { namespace: only.namespace, volume: only.volume });
+}

@@ -1,0 +1,139 @@
+import type { EnvironmentView } from "../api/schema";
+import { GROUPS, type Group, groupOf } from "./phases";
+
+export const SORTS = ["attention", "name", "status", "template", "project", "owner", "activity"] as const;
+export type Sort = (typeof SORTS)[number];
+export const STATES = ["all", ...GROUPS, "outdated"] as const;
+export type State = (typeof STATES)[number];
+export const PAGE_SIZES = [20, 50, 100] as const;
+
+/** What the list shows; every part of it stands in the address, so that reload and sharing keep it. */
+export interface View {
+  readonly text: string;
+  readonly state: State;
+  readonly project: string;
+  readonly whose: "mine" | "all";
+  readonly sort: Sort;
+  readonly descending: boolean;
+  readonly page: number;
+  readonly size: (typeof PAGE_SIZES)[number];
+  readonly form: "table" | "cards";
+}
+
+export const DEFAULT_VIEW: View = {
+  text: "",
+  state: "all",
+  project: "",
+  whose: "all",
+  sort: "attention",
+  descending: false,
+  page: 1,
+  size: 20,
+  form: "table",
+};
+
+/** The view that an address asks for, and whether something in it was not understood and left out. */
+export function readView(query: URLSearchParams): { view: View; dropped: boolean } {
+  let dropped = false;
+  const choose = <Value extends string>(key: string, known: readonly Value[], fallback: Value): Value => {
+    const value = query.get(key);
+    const found = known.find((candidate) => candidate === value);
+    dropped ||= value !== null && found === undefined;
+    return found ?? fallback;
+  };
+  const sortText = query.get("sort") ?? "";
+  const descending = sortText.startsWith("-");
+  const sort = SORTS.find((candidate) => candidate === sortText.replace(/^-/, ""));
+  dropped ||= sortText !== "" && sort === undefined;
+  const pageText = query.get("page") ?? "1";
+  const page = /^[1-9]\d{0,5}$/.test(pageText) ? Number(pageText) : 1;
+  dropped ||= String(page) !== pageText;
+  const sizes = PAGE_SIZES.map(String);
+  const size = Number(choose("size", sizes, "20"));
+  return {
+    view: {
+      text: (query.get("q") ?? "").slice(0, 253),
+      state: choose("state", STATES, "all"),
+      project: (query.get("project") ?? "").slice(0, 63),
+      whose: choose("whose", ["mine", "all"], "all"),
+      sort: sort ?? "attention",
+      descending: sort !== undefined && descending,
+      page,
+      size: PAGE_SIZES.find((candidate) => candidate === size) ?? 20,
+      form: choose("form", ["table", "cards"], "table"),
+    },
+    dropped,
+  };
+}
+
+/** The query of a view's address: only what differs from the default. */
+export function writeView(view: View, keep: URLSearchParams): URLSearchParams {
+  const query = new URLSearchParams(keep);
+  const put = (key: string, value: string, fallback: string) =>
+    value === fallback ? query.delete(key) : query.set(key, value);
+  put("q", view.text, "");
+  put("state", view.state, "all");
+  put("project", view.project, "");
+  put("whose", view.whose, "all");
+  put("sort", (view.descending ? "-" : "") + view.sort, "attention");
+  put("page", String(view.page), "1");
+  put("size", String(view.size), "20");
+  put("form", view.form, "table");
+  return query;
+}
+
+/** Everything but the state filter, so that the filter's buttons can count what each would show. */
+export function matchBeforeState(environments: Iterable<EnvironmentView>, view: View, me: string): EnvironmentView[] {
+  const text = view.text.trim().toLowerCase();
+  const found: EnvironmentView[] = [];
+  for (const environment of environments) {
+    const fits =
+      (view.project === "" || environment.namespace === view.project) &&
+      (view.whose === "all" || environment.owner === me) &&
+      (text === "" || haystack(environment).includes(text));
+    if (fits) {
+      found.push(environment);
+    }
+  }
+  return found;
+}
+
+function haystack(environment: EnvironmentView): string {
+  const { displayName, name, owner, template } = environment;
+  return `${displayName}\n${name}\n${owner}\n${template}`.toLowerCase();
+}
+
+export function matchesState(environment: EnvironmentView, state: State): boolean {
+  return (
+    state === "all" || (state === "outdated" ? environment.templateOutdated : groupOf(environment) === (state as Group))
+  );
+}
+
+/** In the order of the view: what needs attention first, then what was used last. */
+export function sortEnvironments(environments: readonly EnvironmentView[], view: View): EnvironmentView[] {
+  const compare = COMPARE[view.sort];
+  const sign = view.descending ? -1 : 1;
+  return [...environments].sort((one, other) => sign * compare(one, other) || byKey(one, other));
+}
+
+const URGENCY: Record<Group, number> = { failed: 0, starting: 1, running: 2, stopped: 3 };
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+
+type Compare = (one: EnvironmentView, other: EnvironmentView) => number;
+
+const COMPARE: Record<Sort, Compare> = {
+  attention: (one, other) => URGENCY[groupOf(one)] - URGENCY[groupOf(other)] || used(other) - used(one),
+  name: (one, other) => collator.compare(one.displayName, other.displayName),
+  status: (one, other) => collator.compare(one.phase, other.phase),
+  template: (one, other) => collator.compare(one.template, other.template),
+  project: (one, other) => collator.compare(one.namespace, other.namespace),
+  owner: (one, other) => collator.compare(one.owner, other.owner),
+  activity: (one, other) => used(other) - used(one),
+};
+
+const byKey: Compare = (one, other) =>
+  collator.compare(one.namespace, other.namespace) || collator.compare(one.name, other.name);
+
+function used(environment: EnvironmentView): number {
+  return Date.parse(environment.lastActivity ?? environment.startedAt ?? environment.createdAt) || 0;
+}

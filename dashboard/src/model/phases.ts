@@ -1,0 +1,106 @@
+import type { EnvironmentView } from "../api/schema";
+
+export type Phase = EnvironmentView["phase"];
+export type Action = "open" | "start" | "stop" | "restart" | "delete";
+
+/** How an action is offered in a phase. The first one of a phase is its primary. */
+export interface Offer {
+  readonly action: Action;
+  readonly label:
+    | "action.open"
+    | "action.view-start"
+    | "action.open-anyway"
+    | "action.start-open"
+    | "action.start"
+    | "action.start-again"
+    | "action.stop"
+    | "action.cancel-start"
+    | "action.restart"
+    | "action.restart-apply"
+    | "action.retry"
+    | "action.delete";
+}
+
+/** The one table of what is offered when; the server's `allowed` says whether this person may do it. */
+const OFFERS: Record<Phase, readonly Offer[]> = {
+  Pending: [
+    { action: "open", label: "action.view-start" },
+    { action: "stop", label: "action.cancel-start" },
+    { action: "delete", label: "action.delete" },
+  ],
+  Provisioning: [
+    { action: "open", label: "action.view-start" },
+    { action: "stop", label: "action.cancel-start" },
+    { action: "delete", label: "action.delete" },
+  ],
+  Running: [
+    { action: "open", label: "action.open" },
+    { action: "stop", label: "action.stop" },
+    { action: "restart", label: "action.restart" },
+    { action: "delete", label: "action.delete" },
+  ],
+  Unreachable: [
+    { action: "restart", label: "action.restart" },
+    { action: "open", label: "action.open-anyway" },
+    { action: "stop", label: "action.stop" },
+    { action: "delete", label: "action.delete" },
+  ],
+  Stopping: [
+    { action: "start", label: "action.start-again" },
+    { action: "delete", label: "action.delete" },
+  ],
+  Stopped: [
+    { action: "open", label: "action.start-open" },
+    { action: "start", label: "action.start" },
+    { action: "delete", label: "action.delete" },
+  ],
+  Failed: [
+    { action: "restart", label: "action.retry" },
+    { action: "stop", label: "action.stop" },
+    { action: "delete", label: "action.delete" },
+  ],
+  Deleting: [],
+};
+
+export function offersOf(environment: EnvironmentView): readonly Offer[] {
+  return OFFERS[environment.phase].map((offer) =>
+    offer.label === "action.restart" && environment.templateOutdated
+      ? { action: "restart", label: "action.restart-apply" }
+      : offer,
+  );
+}
+
+/** Whether the phase offers the action and the server would let this person do it now. */
+export function canDo(environment: EnvironmentView, action: Action): boolean {
+  return obstacleOf(environment, action) === null && OFFERS[environment.phase].some((offer) => offer.action === action);
+}
+
+/** What is against an action: a missing right, or the phase. */
+export function obstacleOf(environment: EnvironmentView, action: Action): "right" | "phase" | null {
+  const answer = environment.allowed[action];
+  return answer === undefined ? "phase" : answer.allowed ? null : (answer.obstacle ?? "phase");
+}
+
+export const GROUPS = ["running", "starting", "stopped", "failed"] as const;
+export type Group = (typeof GROUPS)[number];
+
+const GROUP_OF: Record<Phase, Group> = {
+  Pending: "starting",
+  Provisioning: "starting",
+  Running: "running",
+  Unreachable: "failed",
+  Stopping: "stopped",
+  Stopped: "stopped",
+  Failed: "failed",
+  Deleting: "stopped",
+};
+
+/** The filter under which people look for it. */
+export function groupOf(environment: EnvironmentView): Group {
+  return GROUP_OF[environment.phase];
+}
+
+/** Phases in which something keeps it from running, so that its reason gets a title. */
+export function isTroubled(environment: EnvironmentView): boolean {
+  return environment.phase === "Pending" || environment.phase === "Failed" || environment.phase === "Unreachable";
+}

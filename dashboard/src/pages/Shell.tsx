@@ -1,0 +1,229 @@
+import { useMantineColorScheme } from "@mantine/core";
+import {
+  IconCode,
+  IconKeyboard,
+  IconLanguage,
+  IconMoon,
+  IconSun,
+  IconSunMoon,
+  IconUserCircle,
+} from "@tabler/icons-react";
+import { useEffect, useRef, useState } from "react";
+import { Outlet, useLocation, useNavigate } from "react-router";
+import { useMe } from "../api/queries";
+import { embedded, serverPath } from "../base";
+import { setLanguage, useTexts } from "../i18n";
+import { ActionIcon, Menu, Modal, Tooltip } from "../ui/kit";
+import { PageLink } from "../ui/PageLink";
+import { pageTo } from "../ui/pageTo";
+import { LiveStrip, SessionDialog } from "./interruptions";
+import styles from "./Shell.module.css";
+
+const PAGES = [
+  { path: "/envs", label: "nav.environments" },
+  { path: "/templates", label: "nav.templates" },
+] as const;
+
+/** What stands around every page. */
+export function Shell() {
+  const { t } = useTexts();
+  const { pathname } = useLocation();
+  const main = useRef<HTMLElement>(null);
+  const [help, setHelp] = useState(false);
+  useFocusOnNavigation(main, pathname);
+  useShortcuts(() => setHelp(true));
+  return (
+    <div className={styles.shell} data-embedded={embedded}>
+      <a className={styles.skip} href="#main">
+        {t("nav.skip")}
+      </a>
+      <header className={styles.header}>
+        {!embedded && (
+          <PageLink to="/envs" className={styles.product}>
+            <IconCode size={20} aria-hidden />
+            <span className={styles.productName}>{t("product")}</span>
+          </PageLink>
+        )}
+        <nav aria-label={t("nav.label")} className={styles.nav}>
+          {PAGES.map(({ path, label }) => (
+            <PageLink key={path} to={path} className={styles.page} current={pathname.startsWith(path)}>
+              {t(label)}
+            </PageLink>
+          ))}
+        </nav>
+        {!embedded && (
+          <div className={styles.tools}>
+            <HelpButton onOpen={() => setHelp(true)} />
+            <LanguageButton />
+            <ThemeButton />
+            <Account />
+          </div>
+        )}
+      </header>
+      <LiveStrip />
+      <main id="main" className={styles.main} ref={main} tabIndex={-1}>
+        <Outlet />
+      </main>
+      <SessionDialog />
+      <Modal
+        opened={help}
+        onClose={() => setHelp(false)}
+        title={t("help.title")}
+        lockScroll={false}
+        closeButtonProps={{ "aria-label": t("close") }}
+      >
+        <dl className={styles.keys}>
+          <dt>{"/"}</dt>
+          <dd>{t("help.search")}</dd>
+          <dt>{"n"}</dt>
+          <dd>{t("help.new")}</dd>
+          <dt>{"?"}</dt>
+          <dd>{t("help.help")}</dd>
+        </dl>
+      </Modal>
+    </div>
+  );
+}
+
+function HelpButton({ onOpen }: { readonly onOpen: () => void }) {
+  const { t } = useTexts();
+  return (
+    <Tooltip label={t("help.button")}>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size="lg"
+        className={styles.help}
+        aria-label={t("help.button")}
+        onClick={onOpen}
+      >
+        <IconKeyboard size={18} aria-hidden />
+      </ActionIcon>
+    </Tooltip>
+  );
+}
+
+const LANGUAGES = [
+  { language: "en", tag: "en", name: "English" },
+  { language: "zh", tag: "zh-CN", name: "中文" },
+] as const;
+
+function LanguageButton() {
+  const { t, language } = useTexts();
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={t("shell.language")}>
+          <IconLanguage size={18} aria-hidden />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {LANGUAGES.map((choice) => (
+          <Menu.Item
+            key={choice.language}
+            lang={choice.tag}
+            onClick={() => setLanguage(choice.language)}
+            data-chosen={choice.language === language || undefined}
+            className={styles.choice}
+          >
+            {choice.name}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+const THEMES = [
+  { scheme: "light", label: "shell.theme.light", Icon: IconSun },
+  { scheme: "dark", label: "shell.theme.dark", Icon: IconMoon },
+  { scheme: "auto", label: "shell.theme.auto", Icon: IconSunMoon },
+] as const;
+
+function ThemeButton() {
+  const { t } = useTexts();
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const { Icon } = THEMES.find(({ scheme }) => scheme === colorScheme) ?? THEMES[2];
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={t("shell.theme")}>
+          <Icon size={18} aria-hidden />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {THEMES.map(({ scheme, label }) => (
+          <Menu.Item
+            key={scheme}
+            onClick={() => setColorScheme(scheme)}
+            data-chosen={scheme === colorScheme || undefined}
+            className={styles.choice}
+          >
+            {t(label)}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+function Account() {
+  const { t } = useTexts();
+  const me = useMe();
+  const form = useRef<HTMLFormElement>(null);
+  const name = me.data?.name ?? "";
+  return (
+    <>
+      <form ref={form} method="post" action={serverPath("/signout")} hidden />
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <button type="button" className={styles.account} aria-label={t("shell.account", { name })}>
+            <IconUserCircle size={18} aria-hidden />
+            <span className={styles.accountName}>{name}</span>
+          </button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Label>{t("shell.signout-hint")}</Menu.Label>
+          <Menu.Item onClick={() => form.current?.submit()}>{t("shell.signout")}</Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+    </>
+  );
+}
+
+/** After a change of the page, reading goes on at its heading; not at the first one, which the browser announces. */
+function useFocusOnNavigation(main: React.RefObject<HTMLElement | null>, pathname: string): void {
+  const before = useRef(pathname);
+  useEffect(() => {
+    if (before.current !== pathname) {
+      before.current = pathname;
+      (main.current?.querySelector<HTMLElement>("h1") ?? main.current)?.focus({ preventScroll: true });
+      window.scrollTo(0, 0);
+    }
+  }, [main, pathname]);
+}
+
+/** Single keys, wherever nobody is typing. */
+function useShortcuts(onHelp: () => void): void {
+  const navigate = useNavigate();
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      const target = event.target as HTMLElement;
+      const typing = target.closest("input, textarea, select, [contenteditable], [role=dialog], [role=menu]");
+      if (typing !== null || event.ctrlKey || event.metaKey || event.altKey) {
+        return;
+      }
+      if (event.key === "/") {
+        document.querySelector<HTMLInputElement>("input[type=search]")?.focus();
+        event.preventDefault();
+      } else if (event.key === "n") {
+        void navigate(pageTo("/new"));
+        event.preventDefault();
+      } else if (event.key === "?") {
+        onHelp();
+      }
+    };
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  }, [navigate, onHelp]);
+}

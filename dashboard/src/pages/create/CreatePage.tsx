@@ -1,0 +1,149 @@
+import { IconPlus } from "@tabler/icons-react";
+import { useRef, useState } from "react";
+import { useNavigate } from "react-router";
+import { ApiError } from "../../api/client";
+import type { EnvironmentView } from "../../api/schema";
+import { embedded, serverPath } from "../../base";
+import { explain } from "../../environments/explain";
+import { useTexts } from "../../i18n";
+import { Banner } from "../../ui/Banner";
+import { Alert } from "../../ui/kit";
+import { remember } from "../../ui/memory";
+import { useNotices } from "../../ui/Notices";
+import { PageLink } from "../../ui/PageLink";
+import { pageTo } from "../../ui/pageTo";
+import { Failure, Message } from "../../ui/states";
+import { Advanced } from "./Advanced";
+import styles from "./CreatePage.module.css";
+import { FIELDS } from "./form";
+import { NameFields } from "./NameFields";
+import { SizeField } from "./SizeField";
+import { Summary } from "./Summary";
+import { TemplateField } from "./TemplateField";
+import { type Check, spread, useCheck } from "./useCheck";
+import { useCreate } from "./useCreate";
+import { PROJECT_KEY, useForm } from "./useForm";
+
+/** One page on which a click on a template is enough. */
+export function CreatePage() {
+  const { t } = useTexts();
+  const state = useForm();
+  const check = useCheck(state.form, state.taken);
+  const { problems, submit, pending, general } = useSubmit(state, check);
+  const form = useRef<HTMLFormElement>(null);
+
+  if (state.namespaces.isError) {
+    return <Failure error={state.namespaces.error} onRetry={() => state.namespaces.refetch()} />;
+  }
+  const homeless = state.namespaces.data?.length === 0;
+  return (
+    <>
+      <PageLink to="/envs" className={styles.back}>
+        {t("detail.back")}
+      </PageLink>
+      <Banner icon={IconPlus} title={t("create.title")} description={t("create.description")} />
+      {homeless ? (
+        <div className={styles.panel}>
+          <Message title={t("create.no-project")} text={t("create.no-project-hint")} />
+        </div>
+      ) : (
+        <form
+          ref={form}
+          className={styles.form}
+          noValidate
+          onSubmit={(event) => {
+            event.preventDefault();
+            submit(form.current, "open");
+          }}
+          onKeyDown={(event) => {
+            if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+              event.preventDefault();
+              submit(form.current, "open");
+            } else if (event.key === "Enter" && event.target instanceof HTMLInputElement) {
+              // Nothing is created by a key that people press to finish a field.
+              event.preventDefault();
+            }
+          }}
+        >
+          <div className={styles.fields}>
+            {state.fromLink && (
+              <Alert title={t("create.prefilled")} color="yellow" className={styles.prefilled}>
+                {t("create.prefilled-hint")}
+                {state.ignored.length > 0 && <p>{t("create.ignored", { keys: state.ignored.join(", ") })}</p>}
+              </Alert>
+            )}
+            <TemplateField state={state} problem={problems.template} />
+            <NameFields state={state} problems={problems} />
+            <SizeField state={state} problems={problems} />
+            <Advanced state={state} problems={problems} />
+          </div>
+          <Summary
+            state={state}
+            check={check}
+            problems={problems}
+            general={general}
+            pending={pending}
+            onCreateOnly={() => submit(form.current, "stay")}
+          />
+        </form>
+      )}
+    </>
+  );
+}
+
+/** The way from the form to an environment; the server's refusals come back to their fields. */
+function useSubmit(state: ReturnType<typeof useForm>, check: Check) {
+  const { t } = useTexts();
+  const { tell, announce } = useNotices();
+  const navigate = useNavigate();
+  const create = useCreate();
+  const [tried, setTried] = useState(false);
+  const refused =
+    create.error instanceof ApiError && create.variables === state.form ? spread(create.error) : undefined;
+  const all = { ...refused?.problems, ...check.problems };
+  // Nobody is told off for a field that they have not come to yet.
+  const problems = tried ? all : Object.fromEntries(Object.entries(all).filter(([field]) => field !== "template"));
+
+  const finish = (made: EnvironmentView, way: "open" | "stay", tab: Window | null) => {
+    remember(PROJECT_KEY, made.namespace);
+    const editor = serverPath(made.openPath);
+    if (way === "open" && !embedded) {
+      location.assign(editor);
+      return;
+    }
+    if (tab !== null) {
+      tab.location.replace(editor);
+    }
+    tell({ tone: "done", text: t("create.done", { name: made.displayName }) });
+    void navigate(pageTo(way === "open" && tab === null ? `/envs/${made.namespace}/${made.name}` : "/envs"));
+  };
+
+  const submit = (form: HTMLFormElement | null, way: "open" | "stay") => {
+    if (create.isPending) {
+      return;
+    }
+    setTried(true);
+    const wrong = FIELDS.find((field) => all[field] !== undefined);
+    if (wrong !== undefined) {
+      announce(t("create.problems", { count: Object.keys(all).length }));
+      focusField(form, wrong);
+      return;
+    }
+    // In a frame the editor gets a tab of its own, which the browser lets open only inside of the click.
+    const tab = embedded && way === "open" ? window.open("about:blank", "_blank") : null;
+    create.mutate(state.form, {
+      onSuccess: (made) => finish(made, way, tab),
+      onError: (error) => {
+        tab?.close();
+        tell({ tone: "failed", text: explain(error, t) });
+      },
+    });
+  };
+  return { problems, submit, pending: create.isPending, general: refused?.general ?? check.general };
+}
+
+function focusField(form: HTMLFormElement | null, field: string): void {
+  const place = form?.querySelector(`[data-field="${field}"]`);
+  place?.closest("details")?.setAttribute("open", "");
+  place?.querySelector<HTMLElement>("input, select, button, textarea")?.focus();
+}

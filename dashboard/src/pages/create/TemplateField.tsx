@@ -1,0 +1,84 @@
+import { useState } from "react";
+import type { TemplateView } from "../../api/schema";
+import { useTexts } from "../../i18n";
+import { TextInput } from "../../ui/kit";
+import { Failure, Message } from "../../ui/states";
+import { TemplateFace } from "../templates/TemplateFace";
+import styles from "./CreatePage.module.css";
+import type { FormState } from "./useForm";
+
+const SEARCH_FROM = 9;
+
+interface TemplateFieldProps {
+  readonly state: FormState;
+  readonly problem: string | undefined;
+}
+
+/** The catalogue as a group of radio buttons: usable ones first, deprecated ones last. */
+export function TemplateField({ state, problem }: TemplateFieldProps) {
+  const { t } = useTexts();
+  const [text, setText] = useState("");
+  const { templates, form, choose } = state;
+  if (templates.isError) {
+    return <Failure error={templates.error} onRetry={() => templates.refetch()} />;
+  }
+  const offered = (templates.data ?? []).filter(({ state }) => state !== "Hidden");
+  const shown = [...offered].filter((template) => fits(template, text)).sort(byRank);
+  return (
+    <fieldset className={`${styles.section} ${styles.fieldset}`} data-field="template" aria-busy={templates.isPending}>
+      <legend className={styles.legend}>{t("create.template")}</legend>
+      {templates.isSuccess && offered.length === 0 && (
+        <Message title={t("create.no-template")} text={t("create.no-template-hint")} />
+      )}
+      {offered.length >= SEARCH_FROM && (
+        <TextInput
+          type="search"
+          radius="xl"
+          mb={12}
+          aria-label={t("create.search")}
+          placeholder={t("create.search")}
+          value={text}
+          onChange={(event) => setText(event.currentTarget.value)}
+        />
+      )}
+      <div className={styles.cards}>
+        {shown.map((template) => (
+          <label key={template.name} className={styles.card}>
+            <input
+              type="radio"
+              name="template"
+              className={styles.cardRadio}
+              value={template.name}
+              checked={form.template === template.name}
+              disabled={!template.usable}
+              onChange={() => choose(template)}
+            />
+            <TemplateFace template={template} />
+            {!template.usable && (
+              <span className={styles.sizeNumbers}>{t("create.unusable", { namespace: form.namespace })}</span>
+            )}
+          </label>
+        ))}
+      </div>
+      {offered.length > 0 && shown.length === 0 && <p className={styles.hint}>{t("create.no-match")}</p>}
+      {problem !== undefined && (
+        <p className={styles.problem} role="alert">
+          {problem}
+        </p>
+      )}
+    </fieldset>
+  );
+}
+
+function fits(template: TemplateView, text: string): boolean {
+  const words = [template.name, template.displayName, template.description, ...template.tags].join("\n");
+  return words.toLowerCase().includes(text.trim().toLowerCase());
+}
+
+function rank(template: TemplateView): number {
+  return (template.usable ? 0 : 2) + (template.state === "Deprecated" ? 1 : 0);
+}
+
+function byRank(one: TemplateView, other: TemplateView): number {
+  return rank(one) - rank(other) || one.displayName.localeCompare(other.displayName);
+}

@@ -1,0 +1,147 @@
+import { IconArrowDown, IconArrowsSort, IconArrowUp } from "@tabler/icons-react";
+import { memo } from "react";
+import type { EnvironmentView } from "../../api/schema";
+import { Actions } from "../../environments/Actions";
+import { Ago } from "../../environments/Ago";
+import { Condition } from "../../environments/Condition";
+import { useTexts } from "../../i18n";
+import type { Sort, View } from "../../model/listing";
+import { Checkbox, VisuallyHidden } from "../../ui/kit";
+import { PageLink } from "../../ui/PageLink";
+import { detailPath, type RowsProps, toggle } from "./rows";
+import styles from "./Table.module.css";
+
+interface TableProps extends RowsProps {
+  readonly total: number;
+  readonly view: View;
+  readonly onChange: (part: Partial<View>) => void;
+}
+
+const COLUMNS = ["name", "status", "template", "project", "owner", "activity"] as const satisfies readonly Sort[];
+
+/** The rows as a table; where room is short, columns go by their priority and name, status and actions stay. */
+export function Table({ rows, known, selected, onSelect, onDelete, total, view, onChange }: TableProps) {
+  const { t } = useTexts();
+  const all = rows.every(({ uid }) => selected.has(uid));
+  return (
+    <div className={styles.frame}>
+      <table className={styles.table}>
+        <caption className={styles.caption}>{t("list.caption", { total })}</caption>
+        <thead>
+          <tr>
+            <th scope="col" className={styles.check}>
+              <Checkbox
+                size="xs"
+                aria-label={t("list.select-all")}
+                checked={all}
+                indeterminate={!all && rows.some(({ uid }) => selected.has(uid))}
+                onChange={() => onSelect(new Set(all ? [] : rows.map(({ uid }) => uid)))}
+              />
+            </th>
+            {COLUMNS.map((column) => (
+              <SortHead key={column} column={column} view={view} onChange={onChange} />
+            ))}
+            <th scope="col" className={styles.actions}>
+              {t("list.column.actions")}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((environment) => (
+            <Row
+              key={environment.uid}
+              environment={environment}
+              gone={!known.has(environment.uid)}
+              selected={selected.has(environment.uid)}
+              onToggle={(on) => onSelect(toggle(selected, environment.uid, on))}
+              onDelete={onDelete}
+            />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+interface SortHeadProps {
+  readonly column: (typeof COLUMNS)[number];
+  readonly view: View;
+  readonly onChange: (part: Partial<View>) => void;
+}
+
+function SortHead({ column, view, onChange }: SortHeadProps) {
+  const { t } = useTexts();
+  const active = view.sort === column;
+  const Icon = !active ? IconArrowsSort : view.descending ? IconArrowDown : IconArrowUp;
+  return (
+    <th
+      scope="col"
+      className={styles[column]}
+      aria-sort={active ? (view.descending ? "descending" : "ascending") : "none"}
+    >
+      <button
+        type="button"
+        className={styles.sort}
+        onClick={() => onChange({ sort: column, descending: active && !view.descending })}
+      >
+        {t(`list.column.${column}`)}
+        <Icon size={14} aria-hidden className={styles.arrow} data-active={active} />
+      </button>
+    </th>
+  );
+}
+
+interface RowProps {
+  readonly environment: EnvironmentView;
+  readonly gone: boolean;
+  readonly selected: boolean;
+  readonly onToggle: (on: boolean) => void;
+  readonly onDelete: (environment: EnvironmentView) => void;
+}
+
+const Row = memo(
+  function Row({ environment, gone, selected, onToggle, onDelete }: RowProps) {
+    const { t } = useTexts();
+    return (
+      <tr
+        data-uid={environment.uid}
+        data-phase={environment.phase}
+        data-reason={environment.reason}
+        data-gone={gone || undefined}
+        data-selected={selected || undefined}
+      >
+        <td className={styles.check}>
+          <Checkbox
+            size="xs"
+            aria-label={t("list.select", { name: environment.displayName })}
+            checked={selected}
+            disabled={gone}
+            onChange={(event) => onToggle(event.currentTarget.checked)}
+          />
+        </td>
+        <th scope="row" className={styles.name}>
+          <PageLink to={detailPath(environment)} className={styles.link}>
+            {environment.displayName}
+          </PageLink>
+          {environment.displayName !== environment.name && <div className={styles.address}>{environment.name}</div>}
+        </th>
+        <td className={styles.status}>{gone ? t("list.deleted") : <Condition environment={environment} />}</td>
+        <td className={styles.template}>{environment.template}</td>
+        <td className={styles.project}>{environment.namespace}</td>
+        <td className={styles.owner}>{environment.owner}</td>
+        <td className={styles.activity}>
+          <Ago time={environment.lastActivity} />
+        </td>
+        <td className={styles.actions}>
+          {gone ? (
+            <VisuallyHidden>{t("none")}</VisuallyHidden>
+          ) : (
+            <Actions environment={environment} onDelete={() => onDelete(environment)} />
+          )}
+        </td>
+      </tr>
+    );
+  },
+  (before, after) =>
+    before.environment === after.environment && before.gone === after.gone && before.selected === after.selected,
+);

@@ -1,0 +1,51 @@
+"""Writes the API's OpenAPI document, which the dashboard's types are made from, to the file that git keeps.
+
+`python scripts/openapi.py`; a test fails if the file does not say what the table of routes says.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from devworkspace.server.api.rooms import make_api
+from devworkspace.server.api.route import Route
+from devworkspace.server.environments import EnvironmentTable
+
+FILE: Final = Path(__file__).parent.parent / "dashboard/src/api/openapi.json"
+ADDRESS: Final = "/api/v1/openapi.json"
+
+
+class Nothing:
+    """Stands for every part that a route needs only once somebody asks for it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self
+
+
+async def _answer(route: Route, call: Any) -> Any:
+    return await route.handle(call)
+
+
+def make_text() -> str:
+    """The document as the file has it."""
+    nothing: Any = Nothing()
+    api = make_api(
+        public=nothing,
+        table=EnvironmentTable(),
+        catalogue=nothing,
+        authorizer=nothing,
+        lifecycle=nothing,
+        session=nothing,
+        tokens=nothing,
+    )
+    about = next(route for route in api.routes if route.path == ADDRESS)
+    document = asyncio.run(_answer(about, nothing))
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(make_text(), encoding="utf-8")
+    sys.exit(0)
