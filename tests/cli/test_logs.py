@@ -26,6 +26,11 @@ try:
 except KeyError:
     library.exception('it "broke"\\non two lines')
     structlog.get_logger("ours").exception("ours broke", token=b"bytes", what=object)
+try:
+    raise ValueError("oops\\n2026-01-01 [info] signed in user=root")
+except ValueError:
+    user = "a\\r\\n\\u2028\\u202e\\x1b[31m\\ud800b"
+    structlog.get_logger("ours").exception("forged", user=user, deep={"x\\n": ["y\\n"]})
 logging.getLogger("kopf.objects").info("Handler succeeded.")
 logging.getLogger("asyncio").debug("Using selector")
 logging.getLogger("asyncio").warning("slow callback")
@@ -50,16 +55,29 @@ def events(lines: list[str]) -> list[dict[str, Any]]:
 
 
 def test_every_line_is_a_json_object() -> None:
-    ours, library, exception, our_exception, callback = events(run("json", ""))
+    ours, library, exception, our_exception, _, callback = events(run("json", ""))
     assert datetime.fromisoformat(ours.pop("timestamp")).tzinfo is not None
     assert ours == {"event": "signed in", "user": "李", "count": 2, "logger": "ours", "level": "info"}
     library.pop("timestamp")
     assert library == {"event": "the disk is slow: 70 ms", "logger": "a.library", "level": "warning"}
-    assert exception["event"] == 'it "broke"\non two lines'
+    assert exception["event"] == r'it "broke"\non two lines'
     assert exception["exception"].endswith("KeyError: 'absent'")
     assert "Traceback (most recent call last)" in exception["exception"]
     assert our_exception["exception"].endswith("KeyError: 'absent'")
     assert callback["event"] == "slow callback"
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_text_from_outside_cannot_make_a_line_or_hide_one(log_format: str) -> None:
+    output = "\n".join(run(log_format))
+    assert "signed in user=root" in output, "it is told"
+    assert [line for line in output.split("\n") if line.startswith("2026-01-01")] == []
+    for character in "\r\u2028\u202e\x1b":
+        assert character not in output
+    if log_format == "json":
+        event = next(event for event in events(run("json")) if event["event"] == "forged")
+        assert event["user"] == r"a\r\n\u2028\u202e\x1b[31m\ud800b"
+        assert event["deep"] == {r"x\n": [r"y\n"]}
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,16 @@ from tests.support.fake_apiserver import INSTANCES, FakeApiServer
 
 PROGRAM = """
 import asyncio, json, pathlib, sys, uvloop
+from devworkspace.cli.logs import configure_logging
 from devworkspace.server.app import run
 from devworkspace.server.config import ServerConfig
+from devworkspace.server.limits import Allowance
+configure_logging(log_format="json", verbose=True)
 values = json.loads(sys.argv[1])
 for name in ("master_key_file", "admin_dir", "kubeconfig"):
     values[name] = pathlib.Path(values[name])
+for name in ("api_allowance", "change_allowance"):
+    values[name] = Allowance(*values[name])
 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
     runner.run(run(ServerConfig(**values)))
 """
@@ -91,9 +96,21 @@ def put_environment(api: FakeApiServer, name: str, *, owner: str, port: int, cod
 
 
 class Process:
-    def __init__(self, process: asyncio.subprocess.Process, config: ServerConfig) -> None:
+    """`log_file` has what the process has logged, every detail of it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, config: ServerConfig, log_file: Path) -> None:
         self.process = process
         self.config = config
+        self.log_file = log_file
+
+    def audit(self, **wanted: Any) -> list[dict[str, Any]]:
+        """The lines of the audit log with these fields, without what every line of a log has."""
+        lines = [json.loads(line) for line in self.log_file.read_text().splitlines() if line.startswith("{")]
+        return [
+            {name: value for name, value in line.items() if name not in ("timestamp", "level", "event", "logger")}
+            for line in lines
+            if line["logger"] == "devworkspace.audit" and wanted.items() <= line.items()
+        ]
 
     async def ready(self, *, seconds: float = 20) -> None:
         """Waits until the process says that it is ready; TimeoutError if it does not."""
@@ -132,18 +149,23 @@ async def running_process(
         "internal_port": free_port(),
         "drain_seconds": 2.0,
         "activity_seconds": 0.5,
+        "api_allowance": (0, 1),
+        "change_allowance": (0, 1),
         **settings,
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        PROGRAM,
-        json.dumps(values, default=str),
-        stdout=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": "src"},
-    )
+    log_file = directory / f"{port}.log"
+    with log_file.open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            PROGRAM,
+            json.dumps(values, default=str),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": "src"},
+        )
     try:
-        yield Process(process, ServerConfig(**values))
+        yield Process(process, ServerConfig(**values), log_file)
     finally:
         if process.returncode is None:
             process.kill()

@@ -36,6 +36,7 @@ from devworkspace.server.environments import (
     EnvironmentTable,
     EnvName,
 )
+from devworkspace.server.limits import Allowance
 from devworkspace.server.revocations import OBJECT_NAME, Revocations
 from tests.server.fakes import Api, Rbac, Record, Reports
 
@@ -53,6 +54,7 @@ DASHBOARD = DashboardFiles(
         "icon-abcd1234.svg": Asset(b"<svg/>", None, "image/svg+xml"),
     },
 )
+UNLIMITED = Allowance(rate=0, burst=1)
 FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
@@ -376,6 +378,8 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         "listen_port": port,
         "internal_port": free_port(),
         "drain_seconds": 1.0,
+        "api_allowance": UNLIMITED,
+        "change_allowance": UNLIMITED,
         **settings,
     }
     config = ServerConfig(**options)

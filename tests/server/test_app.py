@@ -72,7 +72,7 @@ async def test_no_secret_is_logged(
     await server.raw(broken.encode())
     captured = capsys.readouterr()
     output = captured.out + captured.err
-    assert "signed in" in output
+    assert "action=sign-in" in output
     assert "refused by the parser" in output
     assert "hunter2" not in output
     assert "\nforged" not in output

@@ -10,6 +10,33 @@ import structlog
 
 LogFormat = Literal["console", "json"]
 
+
+def escape(value: object) -> object:
+    """The value with every character that could end a line, hide, or turn text around written as an escape."""
+    match value:
+        case str():
+            return value if value.isprintable() else "".join(map(_escape_one, value))
+        case list() | tuple():
+            return [escape(item) for item in value]
+        case dict():
+            return {escape(key): escape(item) for key, item in value.items()}
+        case None | bool() | int() | float():
+            return value
+    return escape(repr(value))
+
+
+def _escape_one(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+
+def _escape_fields(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Text from outside must not look like a line of its own; those of tracebacks, which have several, are marked."""
+    fields = {name: escape(value) for name, value in event.items() if name != "exception"}
+    if "exception" in event:
+        fields["exception"] = "\n".join(f"  | {escape(line)}" for line in str(event["exception"]).split("\n"))
+    return fields
+
+
 _SHARED: Final[tuple[Any, ...]] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -36,7 +63,7 @@ def configure_logging(*, log_format: LogFormat, verbose: bool) -> None:
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _escape_fields, renderer],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)

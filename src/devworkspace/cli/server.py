@@ -12,6 +12,7 @@ from devworkspace.cli.logs import LogFormat, configure_logging, logging_options
 from devworkspace.core.address import AddressMode
 from devworkspace.server import app
 from devworkspace.server.config import ConfigurationError, ServerConfig
+from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, Allowance
 
 
 @click.command("server")
@@ -47,6 +48,35 @@ from devworkspace.server.config import ConfigurationError, ServerConfig
     show_default=True,
     help="What the tokens of programs must be made for; empty: the API server's own tokens.",
 )
+@click.option(
+    "--trusted-proxies",
+    default="",
+    help="Networks, separated by commas, whose X-Forwarded-For is believed, as 10.0.0.0/8. Default: nobody's.",
+)
+@click.option(
+    "--api-rate",
+    type=click.FloatRange(min=0),
+    default=API_ALLOWANCE.rate,
+    show_default=True,
+    help="Requests to the API that a person may send each second on average, 0: no limit.",
+)
+@click.option(
+    "--api-burst", type=click.IntRange(min=1), default=API_ALLOWANCE.burst, show_default=True, help="As many at once."
+)
+@click.option(
+    "--change-rate",
+    type=click.FloatRange(min=0),
+    default=CHANGE_ALLOWANCE.rate,
+    show_default=True,
+    help="Environments that a person may create, start, stop, restart or delete each second on average, 0: no limit.",
+)
+@click.option(
+    "--change-burst",
+    type=click.IntRange(min=1),
+    default=CHANGE_ALLOWANCE.burst,
+    show_default=True,
+    help="As many at once.",
+)
 @logging_options
 def command(
     public_url: str,
@@ -59,6 +89,11 @@ def command(
     kubeconfig: Path | None,
     namespace: str,
     api_audience: str,
+    trusted_proxies: str,
+    api_rate: float,
+    api_burst: int,
+    change_rate: float,
+    change_burst: int,
     log_format: LogFormat,
     verbose: bool,
 ) -> None:
@@ -75,6 +110,9 @@ def command(
         kubeconfig=kubeconfig,
         namespace=namespace,
         api_audience=api_audience,
+        trusted_proxies=tuple(trusted_proxies.split(",")) if trusted_proxies else (),
+        api_allowance=Allowance(rate=api_rate, burst=api_burst),
+        change_allowance=Allowance(rate=change_rate, burst=change_burst),
     )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

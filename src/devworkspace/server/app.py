@@ -31,6 +31,7 @@ from devworkspace.server.answers import Answers
 from devworkspace.server.api.caller import Tokens
 from devworkspace.server.api.catalogue import Catalogue, InformedCatalogue
 from devworkspace.server.api.rooms import make_api
+from devworkspace.server.audit import Audit
 from devworkspace.server.authorizer import Authorizer, Reviewer
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import ServerConfig, parse_public_url, read_master_key
@@ -40,6 +41,7 @@ from devworkspace.server.environments import DoorPod, EnvironmentTable
 from devworkspace.server.frontdoor import DoorServer, FrontDoor, PublicHandler
 from devworkspace.server.gateway.handler import Gateway
 from devworkspace.server.lifecycle import INSTANCES, Lifecycle, Writer
+from devworkspace.server.limits import Limiter
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
 from devworkspace.server.reports import PodReports
 from devworkspace.server.rest.environments import EnvironmentList
@@ -47,6 +49,7 @@ from devworkspace.server.revocations import OBJECT_NAME, ConfigMap, Revocations
 from devworkspace.server.sessions import Sessions
 from devworkspace.server.signin.accounts import AdminAccount
 from devworkspace.server.signin.handler import SignIn
+from devworkspace.server.source import Sources, parse_networks
 
 log = structlog.get_logger("devworkspace.server")
 
@@ -128,6 +131,7 @@ def make_rooms(
     metrics, readiness, answers = Metrics(), Readiness(watches, revocations), Answers(public)
     sessions = Sessions([master_key], seconds=config.session_seconds, revocations=revocations, clock=clock)
     codes = Codes([master_key], clock=clock)
+    audit = Audit(metrics.count_audit)
     authorizer = Authorizer(reviewer, owner_only=public.mode == "path")
     sign_in = SignIn(
         public=public,
@@ -138,8 +142,8 @@ def make_rooms(
         find=table.find_at,
         clock=clock,
         count=metrics.count_sign_in,
+        audit=audit,
     )
-    lifecycle = Lifecycle(writer, now=now)
     activity = ActivityRecorder(
         table=table,
         reports=reports,
@@ -148,8 +152,9 @@ def make_rooms(
         count=metrics.count_activity,
         period=config.activity_seconds,
     )
+    lifecycle = Lifecycle(writer, audit=audit, limiter=Limiter(config.change_allowance), now=now)
     listing = EnvironmentList(
-        public=public, table=table, authorizer=authorizer, session=sign_in.session, lifecycle=lifecycle
+        public=public, table=table, authorizer=authorizer, session=sign_in.session, lifecycle=lifecycle, audit=audit
     )
     gateway = Gateway(
         public=public,
@@ -160,6 +165,7 @@ def make_rooms(
         authorizer=authorizer,
         lifecycle=lifecycle,
         note_opened=activity.note_opened,
+        audit=audit,
     )
 
     api = make_api(
@@ -170,6 +176,8 @@ def make_rooms(
         lifecycle=lifecycle,
         session=sign_in.session,
         tokens=tokens,
+        audit=audit,
+        limiter=Limiter(config.api_allowance),
     )
     door = FrontDoor(
         public=public,
@@ -178,6 +186,7 @@ def make_rooms(
         routes={**sign_in.routes, **listing.routes, **probe_routes(readiness, answers)},
         environment=gateway.handle,
         observe=metrics.count_request,
+        sources=Sources(parse_networks(config.trusted_proxies)),
     )
     metrics.gauge("devworkspace_server_open_sockets", "Open editor sockets", lambda: len(gateway.sockets))
     metrics.gauge("devworkspace_server_environments", "Environments in the table", lambda: len(table))

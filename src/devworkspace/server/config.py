@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.address import AddressMode, Gateway, environment_url
+from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, Allowance
 
 
 class ConfigurationError(Exception):
@@ -24,6 +25,8 @@ class ServerConfig:
     `namespace` is the server's own, where it keeps what replicas share.
     Each environment is asked once in `activity_seconds` whether it is used, at least thrice in three minutes.
     `api_audience` is what the tokens of programs must be made for; empty means the API server's own tokens.
+    Whoever connects from one of `trusted_proxies` (networks) is believed whom it forwards for. Each person may send
+    `api_allowance` requests to the API, and change (create, start, stop, restart, delete) as `change_allowance` says.
     """
 
     public_url: str
@@ -42,6 +45,9 @@ class ServerConfig:
     idle_seconds: float = 75.0
     drain_seconds: float = 15.0
     max_connections: int = 10_000
+    trusted_proxies: tuple[str, ...] = ()
+    api_allowance: Allowance = API_ALLOWANCE
+    change_allowance: Allowance = CHANGE_ALLOWANCE
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,6 +25,7 @@ from devworkspace.server.heads import (
 )
 from devworkspace.server.pages.assets import find_asset
 from devworkspace.server.pages.html import missing_page
+from devworkspace.server.source import Sources
 
 log = structlog.get_logger("devworkspace.server")
 
@@ -53,7 +54,9 @@ class FrontDoor:
         dashboard: Callable[[str], PublicHandler | None],
         environment: EnvironmentHandler,
         observe: Callable[[str, int], None],
+        sources: Sources,
     ) -> None:
+        self._sources = sources
         self._public = public
         self._routes = routes
         self._api = api
@@ -64,6 +67,7 @@ class FrontDoor:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         room = "refused"
+        self._sources.note(request)
         try:
             checked = self._check(request)
             if isinstance(checked, web.Response):

@@ -6,20 +6,20 @@ is the operator's work.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
-
-import structlog
 
 from devworkspace.api import names
 from devworkspace.api.instance import DataPolicy, WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.core.timestamps import format_timestamp
-from devworkspace.kube.resource import Resource
+from devworkspace.kube.errors import KubeError
+from devworkspace.kube.resource import Resource, key_of
+from devworkspace.server.audit import Action, Actor, Audit
 from devworkspace.server.environments import Environment
-
-log = structlog.get_logger("devworkspace.server")
+from devworkspace.server.limits import LimitedError, Limiter
 
 INSTANCES: Final = Resource(names.GROUP, names.VERSION, names.INSTANCE_PLURAL, names.INSTANCE_KIND)
 # The watch tells of the new phase within milliseconds; an operator that is away keeps a start unanswered for longer.
@@ -42,13 +42,6 @@ class Writer(Protocol):
     ) -> None: ...
 
 
-class Actor(NamedTuple):
-    """Who asks, for the log: a user name, and the address that the request came from."""
-
-    user: str
-    source: str | None
-
-
 class _Asked(NamedTuple):
     """When a start was written, in seconds of the process, and as which generation of the instance."""
 
@@ -57,12 +50,23 @@ class _Asked(NamedTuple):
 
 
 class Lifecycle:
-    """`now` is the wall clock, `monotonic` seconds of the process. Methods raise `KubeError`."""
+    """`now` is the wall clock, `monotonic` seconds of the process.
+
+    Methods raise `KubeError`, and those that a person asks for `LimitedError` for one change too many.
+    """
 
     def __init__(
-        self, client: Writer, *, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
+        self,
+        client: Writer,
+        *,
+        audit: Audit,
+        limiter: Limiter,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
+        self._audit = audit
+        self._limiter = limiter
         self._now = now
         self._monotonic = monotonic
         self._under_way: dict[str, asyncio.Task[None]] = {}
@@ -72,7 +76,10 @@ class Lifecycle:
         """Sets `spec.running`; many who ask at once, as after a link in a chat, cost one write."""
         if self.is_starting(environment):
             return
-        _audit("start", environment.key, by)
+        async with self._recorded("start", by, environment.key):
+            await self._start_once(environment)
+
+    async def _start_once(self, environment: Environment) -> None:
         task = self._under_way.get(environment.uid)
         if task is None:
             task = asyncio.create_task(self._start(environment))
@@ -98,26 +105,24 @@ class Lifecycle:
         return environment.instance.metadata.generation <= asked.generation
 
     async def stop(self, environment: Environment, by: Actor) -> None:
-        _audit("stop", environment.key, by)
-        await self._patch(environment, {"spec": {"running": False}})
+        async with self._recorded("stop", by, environment.key):
+            await self._patch(environment, {"spec": {"running": False}})
 
     async def restart(self, environment: Environment, by: Actor) -> None:
         """A new pod, also of one that has failed; of a stopped environment a start."""
-        _audit("restart", environment.key, by)
         at = format_timestamp(self._now())
         annotations = {names.ANNOTATION_RESTARTED_AT: at}
-        await self._patch(environment, {"metadata": {"annotations": annotations}, "spec": {"running": True}})
+        async with self._recorded("restart", by, environment.key):
+            await self._patch(environment, {"metadata": {"annotations": annotations}, "spec": {"running": True}})
 
     async def create(self, body: Mapping[str, Any], by: Actor, *, dry_run: bool) -> WorkspaceInstance:
         """The instance as the API server stores it, or would store it."""
-        made = await self._client.create(INSTANCES, body, WorkspaceInstance, dry_run=dry_run)
-        if not dry_run:
-            _audit("create", made.metadata.key, by)
-        return made
+        async with self._recorded("create", by, key_of(body), dry_run=dry_run or None):
+            return await self._client.create(INSTANCES, body, WorkspaceInstance, dry_run=dry_run)
 
     async def delete(self, environment: Environment, by: Actor) -> None:
-        _audit("delete", environment.key, by, data=environment.instance.spec.data_policy)
-        await self._client.delete(INSTANCES, environment.key, uid=environment.uid)
+        async with self._recorded("delete", by, environment.key, data=environment.instance.spec.data_policy):
+            await self._client.delete(INSTANCES, environment.key, uid=environment.uid)
 
     async def set_data_policy(self, environment: Environment, policy: DataPolicy) -> None:
         await self._patch(environment, {"spec": {"dataPolicy": policy}})
@@ -126,6 +131,16 @@ class Lifecycle:
         body = {**patch, "metadata": {**patch.get("metadata", {}), "uid": environment.uid}}
         return await self._client.merge_patch(INSTANCES, environment.key, body, WorkspaceInstance)
 
-
-def _audit(action: str, key: Key, by: Actor, **more: object) -> None:
-    log.info("environment asked to change", action=action, environment=str(key), user=by.user, source=by.source, **more)
+    @asynccontextmanager
+    async def _recorded(self, action: Action, by: Actor, key: Key, **more: object) -> AsyncIterator[None]:
+        """Counts the change against the person's limit, and records what became of it."""
+        try:
+            self._limiter.take(by.user or "")
+            yield
+        except LimitedError:
+            self._audit.record(action, "denied", by, environment=key, reason="limit", **more)
+            raise
+        except KubeError as error:
+            self._audit.record(action, "failed", by, environment=key, reason=type(error).__name__, **more)
+            raise
+        self._audit.record(action, "ok", by, environment=key, **more)

@@ -26,6 +26,12 @@ class Metrics:
                 ("write", "Writes of status.lastActivity"),
             )
         }
+        self._events = Counter(
+            "devworkspace_server_audit_events",
+            "Lines of the audit log by action and result; denials are those with result denied",
+            ["action", "result"],
+            registry=self.registry,
+        )
         self._bound: dict[tuple[str, int], Counter] = {}
 
     def count_request(self, room: str, status: int) -> None:
@@ -34,6 +40,9 @@ class Metrics:
         if counter is None:
             counter = self._bound[key] = self._requests.labels(room, str(key[1]))
         counter.inc()
+
+    def count_audit(self, action: str, result: str) -> None:
+        self._events.labels(action, result).inc()
 
     def count_sign_in(self, result: str) -> None:
         self._sign_ins.labels(result).inc()

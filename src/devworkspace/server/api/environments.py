@@ -18,6 +18,7 @@ from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.problems import FieldError, Problem, absent
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import EnvironmentView, View, make_environment_view
+from devworkspace.server.audit import Actor
 from devworkspace.server.authorizer import CONNECT, CREATE, DELETE, MANAGE, SET_OWNER, Authorizer, Right
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import (
@@ -27,7 +28,8 @@ from devworkspace.server.environments import (
     make_environment,
     shown_phase,
 )
-from devworkspace.server.lifecycle import Actor, Lifecycle
+from devworkspace.server.lifecycle import Lifecycle
+from devworkspace.server.source import source_of
 
 MAX_PAGE: Final = 500
 # The operator notes a wish to delete the volume in a fraction of a second, unless it is away.
@@ -262,7 +264,7 @@ class Environments:
 
 
 def _actor(call: Call) -> Actor:
-    return Actor(call.identity.name, call.request.remote)
+    return Actor(call.identity.name, source_of(call.request))
 
 
 def _fits(environment: Environment, query: ListQuery) -> bool:

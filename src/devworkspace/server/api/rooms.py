@@ -14,10 +14,12 @@ from devworkspace.server.api.person import Person
 from devworkspace.server.api.route import Call, Route, Router
 from devworkspace.server.api.stream import Journal, Stream
 from devworkspace.server.api.templates import Templates
+from devworkspace.server.audit import Audit
 from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import EnvironmentTable
 from devworkspace.server.lifecycle import Lifecycle
+from devworkspace.server.limits import Limiter
 from devworkspace.server.sessions import Session
 
 
@@ -30,6 +32,8 @@ def make_api(
     lifecycle: Lifecycle,
     session: Callable[[web.BaseRequest], Session | None],
     tokens: Tokens,
+    audit: Audit,
+    limiter: Limiter,
 ) -> Router:
     """All routes, and the document about them."""
     callers = Callers(session=session, tokens=tokens)
@@ -52,4 +56,4 @@ def make_api(
         return document
 
     about = Route("GET", "/api/v1/openapi.json", openapi, "This document", None)
-    return Router((about, *routes), public=public, callers=callers)
+    return Router((about, *routes), public=public, callers=callers, audit=audit, limiter=limiter)

@@ -14,11 +14,14 @@ from aiohttp import web
 from devworkspace.core.access import Identity
 from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import Answers
-from devworkspace.server.api.caller import Callers
+from devworkspace.server.api.caller import Caller, Callers
 from devworkspace.server.api.problems import FieldError, Problem, from_cluster
+from devworkspace.server.audit import Actor, Audit
 from devworkspace.server.bodies import read_body
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.heads import SAFE_METHODS, is_same_origin
+from devworkspace.server.limits import LimitedError, Limiter
+from devworkspace.server.source import source_of
 
 log = structlog.get_logger("devworkspace.server")
 
@@ -26,6 +29,8 @@ log = structlog.get_logger("devworkspace.server")
 CSRF_HEADER: Final = "X-DevWorkspace-CSRF"
 MAX_BODY_BYTES: Final = 64 * 1024
 BODY_SECONDS: Final = 10.0
+# Answers to a known person that mean "you may not"; what may not be known is absent.
+_DENIALS: Final = frozenset({403, 404})
 # Kubernetes names and nothing else: what stands in a path becomes part of a request to the API server.
 _SEGMENT: Final = r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?"
 
@@ -62,7 +67,11 @@ class Route(NamedTuple):
 class Router:
     """Finds and calls the handler."""
 
-    def __init__(self, routes: Sequence[Route], *, public: PublicAddress, callers: Callers) -> None:
+    def __init__(
+        self, routes: Sequence[Route], *, public: PublicAddress, callers: Callers, audit: Audit, limiter: Limiter
+    ) -> None:
+        self._audit = audit
+        self._limiter = limiter
         self.routes = tuple(routes)
         self._patterns = [(re.compile(_pattern(route.path)), route) for route in self.routes]
         self._public = public
@@ -70,19 +79,46 @@ class Router:
         self._answers = Answers(public)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        caller: Caller | None = None
         try:
-            return await self._dispatch(request)
+            route, path = self._find(request)
+            caller = await self._find_caller(request)
+            return await self._dispatch(request, caller, route, path)
         except Problem as problem:
+            if caller is not None and problem.status in _DENIALS:
+                self._deny(request, caller.identity.name, status=problem.status)
             return self._problem(problem)
+        except LimitedError as error:
+            # A change too many is in the audit log already, under its own name.
+            return self._problem(Problem(429, str(error), retry_after=error.seconds))
         except KubeError as error:
             log.info("refused by the cluster", path=request.raw_path.partition("?")[0], error=str(error))
             return self._problem(from_cluster(error))
 
-    async def _dispatch(self, request: web.BaseRequest) -> web.StreamResponse:
-        route, path = self._find(request)
-        caller = await self._callers.find(request)
+    async def _find_caller(self, request: web.BaseRequest) -> Caller:
+        """Raises Problem for a stranger, a bad token, and a known person's request that is one too many."""
+        try:
+            caller = await self._callers.find(request)
+        except Problem as problem:
+            self._deny(request, None, status=problem.status)
+            raise
         if caller is None:
             raise Problem(401, "Sign in first.")
+        try:
+            self._limiter.take(caller.identity.name)
+        except LimitedError:
+            self._deny(request, caller.identity.name, status=429)
+            raise
+        return caller
+
+    def _deny(self, request: web.BaseRequest, user: str | None, *, status: int) -> None:
+        by = Actor(user, source_of(request))
+        path = request.raw_path.partition("?")[0]
+        self._audit.record("request", "denied", by, method=request.method, path=path, status=status)
+
+    async def _dispatch(
+        self, request: web.BaseRequest, caller: Caller, route: Route, path: Mapping[str, str]
+    ) -> web.StreamResponse:
         if request.method not in SAFE_METHODS and not caller.by_token:
             self._check_origin(request)
         call = Call(

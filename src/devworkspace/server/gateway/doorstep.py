@@ -8,20 +8,24 @@ from aiohttp import web
 from devworkspace.core.access import Verdict
 from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import Answers, language_of
+from devworkspace.server.audit import Action, Actor, Audit
 from devworkspace.server.authorizer import MANAGE, Authorizer
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import Environment, shown_phase
 from devworkspace.server.heads import is_navigation, is_safe_path, is_same_origin
-from devworkspace.server.lifecycle import Actor, Lifecycle
+from devworkspace.server.lifecycle import Lifecycle
+from devworkspace.server.limits import LimitedError
 from devworkspace.server.pages.html import Button, phase_main, phase_page
 from devworkspace.server.pages.texts import Language, text
 from devworkspace.server.sessions import Session
+from devworkspace.server.source import source_of
 
 log = structlog.get_logger("devworkspace.server")
 
 STATE_PATH: Final = "/-/state"
 START_PATH: Final = "/-/start"
 RESTART_PATH: Final = "/-/restart"
+_ACTIONS: Final[dict[str, Action]] = {START_PATH: "start", RESTART_PATH: "restart"}
 _NOT_THERE: Final = {
     Verdict.WAIT: "The environment is not running yet; try again in a moment.",
     Verdict.START: "The environment is not running yet; try again in a moment.",
@@ -33,7 +37,8 @@ _NOT_THERE: Final = {
 class Doorstep:
     """The caller has found out that the person may open the environment."""
 
-    def __init__(self, *, public: PublicAddress, lifecycle: Lifecycle, authorizer: Authorizer) -> None:
+    def __init__(self, *, public: PublicAddress, lifecycle: Lifecycle, authorizer: Authorizer, audit: Audit) -> None:
+        self._audit = audit
         self._public = public
         self._lifecycle = lifecycle
         self._authorizer = authorizer
@@ -82,15 +87,20 @@ class Doorstep:
         self, request: web.BaseRequest, path: str, *, origin: str, base: str, session: Session, environment: Environment
     ) -> web.Response:
         """The buttons of the page at `origin`. Returns to the page, which tells what became of it."""
+        by, action = Actor(session.name, source_of(request)), _ACTIONS[path]
         if not is_same_origin(request.headers, origin):
+            self._audit.record(action, "denied", by, environment=environment.key, reason="origin")
             return self._answers.problem(403, "Requests from pages of other sites are not accepted.")
         if not await self._authorizer.has(session.identity, environment, MANAGE):
+            self._audit.record(action, "denied", by, environment=environment.key, reason="right")
             return self._answers.problem(403, "You may open this environment, but not start it.")
         try:
             if path == START_PATH:
-                await self._lifecycle.start(environment, Actor(session.name, request.remote))
+                await self._lifecycle.start(environment, by)
             else:
-                await self._lifecycle.restart(environment, Actor(session.name, request.remote))
+                await self._lifecycle.restart(environment, by)
+        except LimitedError as error:
+            return self._answers.problem(429, str(error), retry_after=error.seconds)
         except KubeError as error:
             log.warning("environment not started", environment=str(environment.key), error=str(error))
             return self._answers.problem(503, "The cluster does not answer; try again in a moment.", retry_after=2)
@@ -99,7 +109,9 @@ class Doorstep:
 
     async def _start(self, request: web.BaseRequest, *, session: Session, environment: Environment) -> str | None:
         try:
-            await self._lifecycle.start(environment, Actor(session.name, request.remote))
+            await self._lifecycle.start(environment, Actor(session.name, source_of(request)))
+        except LimitedError as error:
+            return text("start.limited", language_of(request), seconds=error.seconds)
         except KubeError as error:
             log.warning("environment not started", environment=str(environment.key), error=str(error))
             return text("start.failed", language_of(request))

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from devworkspace.core.access import Verdict, asks_to_start, decide
 from devworkspace.core.credential import COOKIE_NAME, environment_credential
 from devworkspace.server.answers import Answers, language_of
+from devworkspace.server.audit import Actor, Audit
 from devworkspace.server.authorizer import MANAGE, Authorizer
 from devworkspace.server.codes import NONCE_SECONDS, Codes
 from devworkspace.server.config import PublicAddress
@@ -39,6 +40,7 @@ from devworkspace.server.pages.assets import find_asset
 from devworkspace.server.pages.html import message_page, missing_page
 from devworkspace.server.pages.texts import text
 from devworkspace.server.sessions import CookieNames, Session, Sessions
+from devworkspace.server.source import source_of
 
 log = structlog.get_logger("devworkspace.server")
 
@@ -75,9 +77,11 @@ class Gateway:
         authorizer: Authorizer,
         lifecycle: Lifecycle,
         note_opened: Callable[[Environment], None],
+        audit: Audit,
     ) -> None:
         self._note_opened = note_opened
         self._public = public
+        self._audit = audit
         # Deriving costs a tenth of a request.
         self._credential = lru_cache(maxsize=MAX_CREDENTIALS)(partial(environment_credential, master_key))
         self._table = table
@@ -85,7 +89,7 @@ class Gateway:
         self._codes = codes
         self._authorizer = authorizer
         self._answers = Answers(public)
-        self._doorstep = Doorstep(public=public, lifecycle=lifecycle, authorizer=authorizer)
+        self._doorstep = Doorstep(public=public, lifecycle=lifecycle, authorizer=authorizer, audit=audit)
         self._cookies = CookieNames.for_scheme(secure=public.secure, mode=public.mode)
         self._pool = UpstreamPool()
         self._proxy = Proxy(self._pool)
@@ -113,12 +117,14 @@ class Gateway:
         session = self._session(request, environment)
         verdict = await self._decide(request, site, session=session, environment=environment)
         if session is None or environment is None or verdict in _REFUSALS:
-            return self._refuse(request, verdict, site=site)
+            return self._refuse(request, verdict, site=site, session=session)
         if verdict is Verdict.STREAM:
             if self._table.find_at(environment.id, site.port) is None:
                 return self._not_found(request)
             if is_deliberate(request.method, request.headers):
                 self._note_opened(environment)
+            by = Actor(session.name, source_of(request))
+            self._audit.opened(session.sid, by, environment=environment.key, port=site.port)
             way = self._find_way(site, environment, target)
             return await self._stream(request, way, session=session, environment=environment)
         return await self._doorstep.receive(request, verdict, base=site.base, session=session, environment=environment)
@@ -207,7 +213,11 @@ class Gateway:
         await self.sockets.run(relay, session=session, environment=environment)
         return response
 
-    def _refuse(self, request: web.BaseRequest, verdict: Verdict, *, site: Site) -> web.Response:
+    def _refuse(
+        self, request: web.BaseRequest, verdict: Verdict, *, site: Site, session: Session | None
+    ) -> web.Response:
+        if verdict is Verdict.FORBIDDEN or session is not None:
+            self._deny(request, site, session, reason="origin" if verdict is Verdict.FORBIDDEN else "right")
         if verdict is Verdict.FORBIDDEN:
             return self._answers.problem(403, "Requests from pages of other sites are not accepted.")
         if verdict is Verdict.UNAUTHORIZED:
@@ -215,6 +225,10 @@ class Gateway:
         if verdict is Verdict.SIGN_IN:
             return self._to_sign_in(request, site)
         return self._not_found(request)
+
+    def _deny(self, request: web.BaseRequest, site: Site, session: Session | None, *, reason: str) -> None:
+        by = Actor(None if session is None else session.name, source_of(request))
+        self._audit.record("open", "denied", by, address=site.label, port=site.port, reason=reason)
 
     def _to_sign_in(self, request: web.BaseRequest, site: Site) -> web.Response:
         target = request.raw_path[len(site.base) :]
@@ -253,6 +267,7 @@ class Gateway:
         if session is None or environment is None:
             return self._answers.problem(401, "Sign in first.")
         if not await self._authorizer.may_enter(session.identity, environment):
+            self._deny(request, site, session, reason="right")
             return self._answers.problem(404, _NO_ENVIRONMENT)
         if path == STATE_PATH:
             return await self._doorstep.state(request, base=site.base, session=session, environment=environment)
@@ -270,7 +285,6 @@ class Gateway:
         code = self._codes.redeem(request.query.get("code", ""), uid=uid, nonce_hash=nonce_hash)
         if code is None or not self._sessions.is_valid(code.session):
             return self._spent(request, site)
-        log.info("environment opened", user=code.session.name, environment=str(environment and environment.key))
         response = self._answers.redirect(site.base + code.path)
         token = self._sessions.issue_for_environment(code.session, uid=uid)
         seconds = self._sessions.remaining(code.session)

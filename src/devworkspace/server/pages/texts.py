@@ -79,6 +79,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "环境已停止。所有者启动后，本页将自动打开编辑器。",
     ),
     "stopped.button": ("Start", "启动"),
+    "start.limited": (
+        "You have started too many environments in a short time. Try again in {seconds} s.",
+        "您在短时间内启动环境的次数过多，请在 {seconds} 秒后重试。",
+    ),
     "start.failed": (
         "It could not be started because the cluster does not answer. Reload this page to try again.",
         "集群没有响应，无法启动。请刷新本页重试。",

@@ -9,18 +9,23 @@ from aiohttp import web
 from devworkspace.core.access import Identity, asks_to_start
 from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import Answers, language_of
+from devworkspace.server.audit import Actor, Audit
 from devworkspace.server.authorizer import MANAGE, Authorizer
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import OPEN_PATH, Environment, EnvironmentTable, open_path, shown_phase
 from devworkspace.server.heads import make_knock
-from devworkspace.server.lifecycle import Actor, Lifecycle
+from devworkspace.server.lifecycle import Lifecycle
+from devworkspace.server.limits import LimitedError
 from devworkspace.server.pages.html import EnvironmentView, list_page, missing_page
 from devworkspace.server.pages.texts import LANGUAGE_COOKIE
 from devworkspace.server.sessions import Session
+from devworkspace.server.source import source_of
 
 log = structlog.get_logger("devworkspace.server")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+# A label of a host name has 63 characters at most.
+MAX_LABEL = 70
 LANGUAGE_SECONDS = 365 * 24 * 3600
 
 
@@ -35,7 +40,9 @@ class EnvironmentList:
         authorizer: Authorizer,
         session: Callable[[web.BaseRequest], Session | None],
         lifecycle: Lifecycle,
+        audit: Audit,
     ) -> None:
+        self._audit = audit
         self._public = public
         self._lifecycle = lifecycle
         self._table = table
@@ -70,6 +77,8 @@ class EnvironmentList:
             return self._answers.redirect("/signin?next=" + quote(open_path(environment_id), safe=""))
         environment = self._table.find(environment_id)
         if environment is None or not await self._authorizer.may_enter(session.identity, environment):
+            by = Actor(session.name, source_of(request))
+            self._audit.record("open", "denied", by, address=environment_id[:MAX_LABEL], reason="right")
             return self._not_found(request)
         knock = make_knock(request.method, request.headers, origin=self._public.origin)
         if asks_to_start(knock, environment.door) and await self._authorizer.has(session.identity, environment, MANAGE):
@@ -78,8 +87,8 @@ class EnvironmentList:
 
     async def _start(self, request: web.BaseRequest, *, session: Session, environment: Environment) -> None:
         try:
-            await self._lifecycle.start(environment, Actor(session.name, request.remote))
-        except KubeError as error:
+            await self._lifecycle.start(environment, Actor(session.name, source_of(request)))
+        except (KubeError, LimitedError) as error:
             # The page at the environment's address says that it is stopped, and has a button.
             log.warning("environment not started", environment=str(environment.key), error=str(error))
 

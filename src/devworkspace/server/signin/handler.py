@@ -11,24 +11,28 @@ from aiohttp import web
 from devworkspace.core.access import Identity
 from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import Answers, language_of
+from devworkspace.server.audit import Action, Actor, Audit
 from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.bodies import read_body
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import Environment
-from devworkspace.server.heads import Site, is_safe_path, is_same_origin, only_cookie, parse_label, printable, safe_next
+from devworkspace.server.heads import Site, is_safe_path, is_same_origin, only_cookie, parse_label, safe_next
 from devworkspace.server.pages.html import message_page, missing_page, sign_in_page
 from devworkspace.server.pages.texts import LANGUAGE_COOKIE, text
 from devworkspace.server.revocations import FullError
 from devworkspace.server.sessions import CookieNames, Session, Sessions
 from devworkspace.server.signin.accounts import AdminAccount, BusyError
 from devworkspace.server.signin.throttle import PER_ACCOUNT, PER_ADDRESS, Throttle, address_key
+from devworkspace.server.source import source_of
 
 log = structlog.get_logger("devworkspace.server")
 
 MAX_FORM_BYTES: Final = 8 * 1024
 FORM_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 5
+# A label of a host name has 63 characters at most.
+MAX_LABEL: Final = 70
 LANGUAGE_SECONDS: Final = 365 * 24 * 3600
 _NONCE_HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -49,7 +53,9 @@ class SignIn:
         find: Callable[[str, int | None], Environment | None],
         clock: Callable[[], float],
         count: Callable[[str], None],
+        audit: Audit,
     ) -> None:
+        self._audit = audit
         self._public = public
         self._account = account
         self._sessions = sessions
@@ -98,7 +104,7 @@ class SignIn:
         username, next_address = form.get("username", "")[:256], safe_next(form.get("next"), self._public)
         if not is_same_origin(request.headers, self._public.origin):
             return self._again(request, 403, "signin.foreign", username=username, next_address=next_address)
-        address = address_key(request.remote)
+        address = address_key(source_of(request))
         wait = max(self._by_address.wait(address), self._by_account.wait(username))
         if wait:
             return self._throttled(request, wait, username=username, next_address=next_address)
@@ -110,7 +116,7 @@ class SignIn:
             self._by_address.failed(address)
             self._by_account.failed(username)
             self._count("wrong")
-            log.warning("sign-in refused", user=printable(username), source=request.remote)
+            self._audit.record("sign-in", "denied", Actor(username, source_of(request)), reason="password")
             return self._again(request, 401, "signin.wrong", username=username, next_address=next_address)
         self._by_address.succeeded(address)
         self._by_account.succeeded(username)
@@ -121,10 +127,11 @@ class SignIn:
             token, session = await self._sessions.begin(identity)
         except KubeError as error:
             self._count("away")
-            log.warning("sign-in not possible", user=identity.name, source=request.remote, error=str(error))
+            log.warning("sign-in not possible", error=str(error))
+            self._audit.record("sign-in", "failed", Actor(identity.name, source_of(request)), reason="cluster")
             return self._again(request, 503, "signin.away", username=identity.name, next_address=next_address)
         self._count("ok")
-        log.info("signed in", user=identity.name, source=request.remote)
+        self._audit.record("sign-in", "ok", Actor(identity.name, source_of(request)), method="password")
         response = self._answers.redirect(next_address, status=303)
         seconds = self._sessions.remaining(session)
         self._answers.set_cookie(response, self._cookies.session, token, seconds=seconds)
@@ -132,7 +139,7 @@ class SignIn:
 
     def _throttled(self, request: web.BaseRequest, wait: int, *, username: str, next_address: str) -> web.Response:
         self._count("throttled")
-        log.warning("sign-in throttled", user=printable(username), source=request.remote, seconds=wait)
+        self._audit.record("sign-in", "denied", Actor(username, source_of(request)), reason="throttle")
         language = language_of(request)
         alert = text("signin.throttled", language, seconds=wait)
         page = sign_in_page(language=language, next_address=next_address, user=username, alert=alert)
@@ -147,14 +154,15 @@ class SignIn:
 
     async def sign_out(self, request: web.BaseRequest) -> web.StreamResponse:
         """Ends the session, those of all environments opened with it, and their sockets, on every replica."""
-        return await self._leave(request, self._sessions.revoke)
+        return await self._leave(request, "sign-out", self._sessions.revoke)
 
     async def sign_out_everywhere(self, request: web.BaseRequest) -> web.StreamResponse:
         """The same for every session of the person."""
-        return await self._leave(request, lambda session: self._sessions.revoke_all(session.name))
+        end = self._sessions.revoke_all
+        return await self._leave(request, "sign-out-everywhere", lambda session: end(session.name))
 
     async def _leave(
-        self, request: web.BaseRequest, revoke: Callable[[Session], Awaitable[None]]
+        self, request: web.BaseRequest, action: Action, revoke: Callable[[Session], Awaitable[None]]
     ) -> web.StreamResponse:
         if not is_same_origin(request.headers, self._public.origin):
             return self._answers.problem(403, "Requests from pages of other sites are not accepted.")
@@ -163,9 +171,10 @@ class SignIn:
             try:
                 await revoke(session)
             except (KubeError, FullError) as error:
-                log.warning("sign-out not possible", user=session.name, source=request.remote, error=str(error))
+                log.warning("sign-out not possible", error=str(error))
+                self._audit.record(action, "failed", Actor(session.name, source_of(request)), reason="cluster")
                 return self._still_signed_in(request)
-            log.info("signed out", user=session.name, source=request.remote)
+            self._audit.record(action, "ok", Actor(session.name, source_of(request)))
         response = self._answers.redirect("/signin?signed-out=1", status=303)
         self._answers.set_cookie(response, self._cookies.session, "", seconds=0)
         return response
@@ -195,7 +204,8 @@ class SignIn:
         site = self._site(label)
         environment = self._find(site.environment_id or "", site.port) if site is not None else None
         if environment is None or not await self._authorizer.may_enter(session.identity, environment):
-            log.info("environment refused", user=session.name, environment=printable(label[:63]))
+            by = Actor(session.name, source_of(request))
+            self._audit.record("open", "denied", by, address=label[:MAX_LABEL], reason="right")
             return self._not_found(request)
         code = self._codes.issue(
             session, uid=environment.uid, nonce_hash=nonce_hash, path=path if is_safe_path(path) else "/"
