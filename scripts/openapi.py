@@ -40,6 +40,8 @@ def make_text() -> str:
         lifecycle=nothing,
         session=nothing,
         tokens=nothing,
+        audit=nothing,
+        limiter=nothing,
     )
     about = next(route for route in api.routes if route.path == ADDRESS)
     document = asyncio.run(_answer(about, nothing))

@@ -12,7 +12,7 @@ from devworkspace.server.api.route import CSRF_HEADER, Route
 
 _REFERENCE: Final = "#/components/schemas/{name}"
 # What any request may be answered with; 400 only where there is something to misspell.
-_ALWAYS: Final = (401, 503)
+_ALWAYS: Final = (401, 429, 503)
 
 
 def make_document(routes: Sequence[Route], *, version: str) -> dict[str, Any]:
