@@ -14,7 +14,11 @@ from devworkspace import __version__
 from devworkspace.cli.main import main
 from tests.cli.conftest import ROOT
 
-VERBS = ("operator", "server", "cluster", "install", "uninstall")
+VERBS = (
+    *("operator", "server", "cluster", "install", "uninstall"),
+    *("list", "templates", "create", "open", "start", "stop", "restart"),
+    *("events", "logs", "delete", "volumes", "purge", "completion"),
+)
 HEAVY = {"kopf", "aiohttp", "uvloop", "cryptography"}
 
 

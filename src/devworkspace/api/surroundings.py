@@ -19,6 +19,7 @@ class Event(Struct, frozen=True):
 
     metadata: ObjectMeta
     involved_object: InvolvedObject = InvolvedObject()
+    type: str = "Normal"
     reason: str = ""
     message: str = ""
     first_timestamp: str | None = None

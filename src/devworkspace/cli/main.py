@@ -14,20 +14,34 @@ _COMMANDS: Final = {
     "cluster": "devworkspace.cli.cluster",
     "install": "devworkspace.cli.install",
     "uninstall": "devworkspace.cli.uninstall",
+    "list": "devworkspace.cli.environments.listing:list_command",
+    "templates": "devworkspace.cli.environments.listing:templates_command",
+    "create": "devworkspace.cli.environments.create",
+    "open": "devworkspace.cli.environments.lifecycle:open_command",
+    "start": "devworkspace.cli.environments.lifecycle:start_command",
+    "stop": "devworkspace.cli.environments.lifecycle:stop_command",
+    "restart": "devworkspace.cli.environments.lifecycle:restart_command",
+    "events": "devworkspace.cli.environments.trouble:events_command",
+    "logs": "devworkspace.cli.environments.trouble:logs_command",
+    "delete": "devworkspace.cli.environments.deletion:delete_command",
+    "volumes": "devworkspace.cli.environments.deletion:volumes_command",
+    "purge": "devworkspace.cli.environments.deletion:purge_command",
+    "completion": "devworkspace.cli.environments.completion:completion_command",
 }
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's module, and takes `command` from it, only when the command is asked for."""
+    """A group that imports `module:attribute` (default: `command`) only when the command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        module = _COMMANDS.get(cmd_name)
-        if module is None:
+        place = _COMMANDS.get(cmd_name)
+        if place is None:
             return None
-        command: click.Command = importlib.import_module(module).command
+        module, _, attribute = place.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute or "command")
         return command
 
 

@@ -1,0 +1,1 @@
+"""What a developer does from a terminal, with the rights of their own kubeconfig."""

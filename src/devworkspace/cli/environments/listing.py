@@ -1,0 +1,85 @@
+"""`list` and `templates`: what there is."""
+
+from typing import Any
+
+import click
+
+from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.cli.environments.connection import Connection, namespace_option, run
+from devworkspace.cli.environments.output import Output, age, output_option, show
+from devworkspace.operator.kinds import INSTANCES, TEMPLATES
+
+
+@click.command("list")
+@namespace_option
+@click.option("--all-namespaces", "-A", is_flag=True, help="Environments of every namespace that you may read.")
+@output_option
+def list_command(namespace: str | None, all_namespaces: bool, output: Output) -> None:
+    """List environments with what each of them says of itself."""
+
+    async def work(connection: Connection) -> tuple[WorkspaceInstance, ...]:
+        where = None if all_namespaces else connection.namespace
+        return (await connection.client.list(INSTANCES, WorkspaceInstance, namespace=where)).items
+
+    found = sorted(run(work, namespace=namespace), key=lambda instance: instance.metadata.key)
+    show(
+        [environment_record(instance) for instance in found],
+        output=output,
+        columns=[*(["namespace"] if all_namespaces else []), "name", "template", "phase", "age", "message"],
+        wide=["owner", "url", "lastActivity", "node"],
+    )
+
+
+def environment_record(instance: WorkspaceInstance) -> dict[str, Any]:
+    """What programs get of an environment as well."""
+    metadata, spec, status = instance.metadata, instance.spec, instance.status
+    return {
+        "namespace": metadata.namespace,
+        "name": metadata.name,
+        "template": spec.template_ref,
+        "owner": spec.owner,
+        "running": spec.running,
+        "phase": "Deleting" if metadata.deletion_timestamp else status.phase,
+        "message": status.message,
+        "url": status.url,
+        "age": age(metadata.creation_timestamp),
+        "createdAt": metadata.creation_timestamp,
+        "startedAt": status.started_at,
+        "lastActivity": status.last_activity,
+        "node": status.node_name,
+        "volume": status.pvc_name,
+    }
+
+
+@click.command("templates")
+@output_option
+def templates_command(output: Output) -> None:
+    """List the templates that environments can be made from."""
+
+    async def work(connection: Connection) -> tuple[WorkspaceTemplate, ...]:
+        return (await connection.client.list(TEMPLATES, WorkspaceTemplate)).items
+
+    found = sorted(run(work, namespace=None), key=lambda template: template.metadata.name)
+    shown = [template for template in found if template.spec.state != "Hidden"]
+    show(
+        [_template_record(template) for template in shown],
+        output=output,
+        columns=["name", "displayName", "cpu", "memory", "storage", "state", "description"],
+        wide=["image", "environments"],
+    )
+
+
+def _template_record(template: WorkspaceTemplate) -> dict[str, Any]:
+    spec = template.spec
+    return {
+        "name": template.metadata.name,
+        "displayName": spec.display_name,
+        "description": spec.description,
+        "state": spec.state,
+        "image": spec.environment.image,
+        "cpu": spec.resources.limits.get("cpu"),
+        "memory": spec.resources.limits.get("memory"),
+        "storage": spec.storage.size,
+        "environments": template.status.instances,
+    }

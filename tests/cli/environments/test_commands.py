@@ -1,0 +1,237 @@
+"""The verbs of a developer against an API server: what they send, what they say, what they refuse."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from devworkspace.api import names
+from devworkspace.api.meta import Key
+from devworkspace.cli.environments import deletion
+from devworkspace.kube.resource import EVENTS, PVCS
+from tests.cli.environments.conftest import Shell, kubeconfig_of
+from tests.support.fake_apiserver import INSTANCES
+
+RUNNING = {
+    "phase": "Running",
+    "message": "The editor answers.",
+    "url": "http://one.localhost/",
+    "observedGeneration": 9,
+}
+KEPT: dict[str, Any] = {
+    "metadata": {
+        "name": "old-1",
+        "namespace": "team",
+        "labels": {names.LABEL_MANAGED_BY: names.MANAGED_BY, names.LABEL_RETAINED: "true"},
+        "annotations": {names.ANNOTATION_OWNER: "mia", names.ANNOTATION_INSTANCE: "old"},
+    },
+    "spec": {"resources": {"requests": {"storage": "5Gi"}}},
+}
+
+
+class TestListing:
+    async def test_a_table_for_people(self, shell: Shell) -> None:
+        shell.put_instance("one", status=RUNNING, owner="mia")
+        result = await shell.run("list")
+        head, row = result.stdout.splitlines()
+        assert head.split() == ["NAME", "TEMPLATE", "PHASE", "AGE", "MESSAGE"]
+        assert row.split()[:3] == ["one", "python", "Running"]
+        assert row.endswith("The editor answers.")
+
+    async def test_json_and_yaml_say_the_same(self, shell: Shell) -> None:
+        shell.put_instance("one", status=RUNNING)
+        first = json.loads((await shell.run("list", "-o", "json")).stdout)
+        second = yaml.safe_load((await shell.run("list", "-o", "yaml")).stdout)
+        for record in (*first, *second):
+            del record["age"]
+        assert first == second
+        assert (first[0]["name"], first[0]["url"]) == ("one", "http://one.localhost/")
+
+    async def test_only_the_namespace_that_was_meant(self, shell: Shell) -> None:
+        shell.put_instance("one")
+        assert "one" not in (await shell.run("list", "-n", "other")).output
+        assert "one" in (await shell.run("list", "-A")).output
+
+    async def test_what_others_wrote_moves_no_cursor(self, shell: Shell) -> None:
+        shell.put_instance("one", status={**RUNNING, "message": "a\x1b[2Jb\nc"})
+        output = (await shell.run("list")).stdout
+        assert "\x1b" not in output
+        assert len(output.splitlines()) == 2
+
+    async def test_templates(self, shell: Shell) -> None:
+        assert "Python 3" in (await shell.run("templates")).stdout
+
+    async def test_a_cluster_without_the_product_is_told_apart(self, shell: Shell) -> None:
+        shell.server.resources = ()
+        result = await shell.run("list")
+        assert result.exit_code == 1
+        assert "DevWorkspace is not installed there" in result.output
+        assert "尚未安装" in (await shell.run("list", locale="zh_CN.UTF-8")).output
+
+    async def test_a_cluster_that_is_away_is_one_sentence(self, shell: Shell) -> None:
+        shell.kubeconfig.write_text(json.dumps(kubeconfig_of("http://127.0.0.1:1")))
+        result = await shell.run("list")
+        assert result.exit_code == 1
+        assert result.output.startswith("Error: ")
+        assert len(result.output.splitlines()) == 1
+
+
+class TestCreation:
+    async def test_only_what_was_asked_for_is_sent(self, shell: Shell) -> None:
+        result = await shell.run("create", "one", "-t", "python", "--owner=mia", "--no-wait")
+        assert result.output == "Environment team/one is created.\n"
+        made = shell.instance("one")
+        assert made is not None
+        assert made["spec"] == {"templateRef": "python", "owner": "mia"}
+
+    async def test_wishes_become_overrides(self, shell: Shell) -> None:
+        wishes = ["--cpu=4", "--storage=20Gi", "--stopped", "--display-name=Shop", "--adopt=old-1"]
+        await shell.run("create", "one", "-t", "python", "--owner=mia", *wishes)
+        made = shell.instance("one")
+        assert made is not None
+        assert made["spec"]["overrides"] == {"resources": {"limits": {"cpu": "4"}}, "storage": {"size": "20Gi"}}
+        assert (made["spec"]["running"], made["spec"]["displayName"]) == (False, "Shop")
+        assert made["metadata"]["annotations"] == {names.ANNOTATION_ADOPT_VOLUME: "old-1"}
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["-t", "python", "--cpu=5"], "cpu"),
+            (["-t", "nothing"], "Template 'nothing' does not exist"),
+        ],
+    )
+    async def test_what_would_stay_pending_is_not_made(self, shell: Shell, arguments: list[str], sentence: str) -> None:
+        result = await shell.run("create", "one", "--owner=mia", "--no-wait", *arguments)
+        assert result.exit_code == 1
+        assert sentence in result.output
+        assert shell.instance("one") is None
+
+    async def test_a_dry_run_makes_nothing(self, shell: Shell) -> None:
+        result = await shell.run("create", "one", "-t", "python", "--owner=mia", "--dry-run")
+        assert result.output == "Environment team/one would be created.\n"
+
+    async def test_a_variable_needs_a_name(self, shell: Shell) -> None:
+        result = await shell.run("create", "one", "-t", "python", "--env", "=x")
+        assert result.exit_code == 2
+        assert "'=x' is not NAME=VALUE" in result.output
+
+
+class TestStartAndStop:
+    async def test_stop_and_start(self, shell: Shell) -> None:
+        shell.put_instance("one", status=RUNNING, running=True)
+        assert (await shell.run("stop", "one")).output == "Environment team/one is stopping; its disk is kept.\n"
+        stopped = shell.instance("one")
+        assert stopped is not None and stopped["spec"]["running"] is False
+        result = await shell.run("start", "one")
+        assert result.output.splitlines()[-1] == "Environment team/one runs: http://one.localhost/"
+
+    async def test_a_restart_is_a_new_mark(self, shell: Shell) -> None:
+        shell.put_instance("one", status=RUNNING)
+        await shell.run("restart", "one", "--no-wait")
+        restarted = shell.instance("one")
+        assert restarted is not None and names.ANNOTATION_RESTARTED_AT in restarted["metadata"]["annotations"]
+
+    async def test_open_prints_the_address_and_starts_what_is_stopped(self, shell: Shell) -> None:
+        shell.put_instance("one", status=RUNNING, running=False)
+        result = await shell.run("open", "one", "--no-browser")
+        assert result.stdout.splitlines()[-1] == "http://one.localhost/"
+        opened = shell.instance("one")
+        assert opened is not None and opened["spec"]["running"] is True
+
+    async def test_a_failure_ends_the_waiting_with_its_reason(self, shell: Shell) -> None:
+        shell.put_instance("one", status={"phase": "Failed", "message": "No image.", "observedGeneration": 9})
+        result = await shell.run("start", "one")
+        assert (result.exit_code, result.output.splitlines()[-1]) == (
+            1,
+            "Error: Environment team/one failed: No image.",
+        )
+
+    async def test_waiting_ends_in_time_and_says_for_what(self, shell: Shell) -> None:
+        shell.put_instance("one")
+        result = await shell.run("start", "one", "--timeout=1")
+        assert result.exit_code == 1
+        assert "does not run after 1 s. Pending: not seen by the operator yet" in result.output
+
+    async def test_an_unknown_name_is_told(self, shell: Shell) -> None:
+        result = await shell.run("stop", "nobody")
+        assert result.exit_code == 1
+        assert "There is no environment team/nobody" in result.output
+
+
+class TestEnds:
+    async def test_a_deletion_asks_and_keeps_the_disk(self, shell: Shell) -> None:
+        shell.put_instance("one", status={**RUNNING, "pvcName": "one-1"}, dataPolicy="Retain")
+        refused = await shell.run("delete", "one", answer="n\n")
+        assert "Its disk one-1 is kept." in refused.output
+        assert shell.instance("one") is not None
+        await shell.run("delete", "one", answer="y\n")
+        assert shell.instance("one") is None
+
+    async def test_without_the_operators_word_no_disk_is_deleted(
+        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(deletion, "CONSENT_SECONDS", 0.2)
+        shell.put_instance("one", status={**RUNNING, "dataPolicy": "Retain"}, dataPolicy="Retain")
+        result = await shell.run("delete", "one", "--data=delete", "--yes")
+        assert result.exit_code == 1
+        assert "nothing was deleted" in result.output
+        assert shell.instance("one") is not None
+
+    async def test_with_it_the_environment_goes(self, shell: Shell) -> None:
+        shell.put_instance("one", status={**RUNNING, "dataPolicy": "Delete"}, dataPolicy="Delete")
+        assert (await shell.run("delete", "one", "--data=delete", "--yes")).exit_code == 0
+        assert shell.instance("one") is None
+
+    async def test_a_kept_disk_is_listed_and_purged_only_on_yes(self, shell: Shell) -> None:
+        shell.server.put(PVCS, KEPT)
+        listed = (await shell.run("volumes")).stdout
+        assert listed.splitlines()[1].split()[:4] == ["old-1", "old", "mia", "5Gi"]
+        await shell.run("purge", "old-1", answer="n\n")
+        assert shell.server.get(PVCS, Key("team", "old-1")) is not None
+        await shell.run("purge", "old-1", answer="y\n")
+        assert shell.server.get(PVCS, Key("team", "old-1")) is None
+
+    async def test_a_disk_in_use_is_not_purged(self, shell: Shell) -> None:
+        shell.put_instance("one")
+        living = shell.server.get(INSTANCES, Key("team", "one"))
+        assert living is not None
+        labels = {**KEPT["metadata"]["labels"], names.LABEL_INSTANCE_UID: living["metadata"]["uid"]}
+        shell.server.put(PVCS, {**KEPT, "metadata": {**KEPT["metadata"], "labels": labels}})
+        result = await shell.run("purge", "old-1", "--yes")
+        assert result.exit_code == 1
+        assert shell.server.get(PVCS, Key("team", "old-1")) is not None
+
+    async def test_a_volume_of_somebody_else_is_no_kept_disk(self, shell: Shell) -> None:
+        shell.server.put(PVCS, {**KEPT, "metadata": {"name": "db", "namespace": "team"}})
+        assert (await shell.run("purge", "db", "--yes")).exit_code == 1
+        assert shell.server.get(PVCS, Key("team", "db")) is not None
+
+
+async def test_events_of_the_environment_only(shell: Shell) -> None:
+    shell.put_instance("one")
+    for number, about in enumerate(("one", "other")):
+        event = {
+            "metadata": {"name": f"e{number}", "namespace": "team"},
+            "involvedObject": {"kind": "WorkspaceInstance", "name": about},
+            "reason": f"Reason{number}",
+            "lastTimestamp": "2026-11-25T10:00:00Z",
+        }
+        shell.server.put(EVENTS, event)
+    output = (await shell.run("events", "one")).stdout
+    assert "Reason0" in output
+    assert "Reason1" not in output
+
+
+async def test_there_are_no_logs_without_a_pod(shell: Shell) -> None:
+    shell.put_instance("one", status={"phase": "Stopped"})
+    result = await shell.run("logs", "one")
+    assert result.exit_code == 1
+    assert "has no pod now (Stopped)" in result.output
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+async def test_the_shell_gets_a_script(shell: Shell, name: str) -> None:
+    result = await shell.run("completion", name)
+    assert result.exit_code == 0
+    assert "_COMPLETE" in result.output
