@@ -28,6 +28,27 @@ check 'three UTF-8 locales' sh -c 'for l in C.utf8 en_US.utf8 zh_CN.utf8; do loc
 check 'Chinese text is counted in characters' prints 4 env LC_ALL=zh_CN.UTF-8 bash -c 'x=开发环境; echo ${#x}'
 check 'programs speak Chinese if asked' prints 仓库 env LC_ALL=zh_CN.UTF-8 LANGUAGE=zh_CN git init /tmp/zh
 
+# The report of activity, as the server fetches it; then one of the test's own with a period of a second.
+report='/vscode-remote-resource?path=/tmp/devworkspace-activity/report'
+check 'the editor gives out the report of activity' sh -c "curl -fsS -H '$cookie' '$editor$report' | grep -qE '^1 [0-9]+ [0-9]+ seen\$'"
+check 'a stranger does not get it' prints 401 curl -s -o /dev/null -w '%{http_code}' "$editor$report"
+check 'the extension that sees the windows is built in' test -r /usr/local/lib/code-server/node_modules/code-server/lib/vscode/extensions/activity/extension.js
+devworkspace-activity /tmp/activity 1 & reporter=$!
+quiet() { read -r _ now last _ < /tmp/activity/report && echo $((now - last)); }
+(sleep 15; echo typed; sleep 9) | script -qec cat /dev/null > /dev/null & typing=$!
+sleep 14
+check 'a program that waits in a terminal is no work' test "$(quiet)" -ge 12
+sleep 4
+# The kernel keeps this time to 8 s.
+check 'input in a terminal is work' test "$(quiet)" -le 9
+sleep 8
+check 'without any the last work gets older' test "$(quiet)" -ge 8
+kill $typing 2> /dev/null
+script -qec 'while :; do :; done' /dev/null > /dev/null & computing=$!
+sleep 4
+check 'a program that computes in a terminal is work' test "$(quiet)" -le 2
+kill $computing $reporter
+
 mkdir -p /tmp/repository && cd /tmp/repository || exit 1
 check 'git starts a repository on main' prints main sh -c 'git init -q . && git symbolic-ref --short HEAD'
 check 'git commits, and shows Chinese file names' prints 说明.md sh -c 'echo x > 说明.md; git add . && git -c user.name=a -c user.email=a@example.com commit -q -m first && git show --name-only --format='
@@ -53,6 +74,7 @@ check "nothing outside of the home and /tmp is the user's: $changeable" test -z 
 
 # The hook alone, with the editor replaced: its own share of the start.
 mkdir -p /tmp/stub && printf '#!/bin/sh\n' > /tmp/stub/tini && chmod +x /tmp/stub/tini
+cp /tmp/stub/tini /tmp/stub/devworkspace-activity
 best=999999
 for _ in 1 2 3 4 5; do
     from=$(date +%s%N); PATH=/tmp/stub:$PATH /usr/local/bin/devworkspace-start; took=$((($(date +%s%N) - from) / 1000))
