@@ -100,6 +100,18 @@ async def test_a_restarted_operator_writes_nothing(tmp_path: Path) -> None:
         assert own_writes(server, since=before) == []
 
 
+async def test_a_write_of_the_last_activity_leads_to_no_write_and_survives_ours(tmp_path: Path) -> None:
+    async with FakeApiServer() as server, running_operator(server, tmp_path):
+        await start_demo(server)
+        await silence(server)
+        for minute in range(5):
+            server.set_status(INSTANCES, DEMO, {**status_of(server), "lastActivity": f"2026-11-25T12:0{minute}:00Z"})
+            assert await silence(server) == []
+        server.patch(INSTANCES, DEMO, {"spec": {"running": False}})
+        await eventually(lambda: phase_of(server) == "Stopped")
+        assert status_of(server)["lastActivity"] == "2026-11-25T12:04:00Z"
+
+
 async def test_an_instance_deleted_while_the_operator_was_away_leaves_its_volume_marked(tmp_path: Path) -> None:
     async with FakeApiServer() as server:
         async with running_operator(server, tmp_path):

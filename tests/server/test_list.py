@@ -3,11 +3,14 @@
 import html
 import string
 import typing
+from datetime import timedelta
 
 import pytest
 
 from devworkspace.api import reasons
 from devworkspace.api.instance import Phase
+from devworkspace.core.timestamps import format_timestamp
+from devworkspace.kube.clock import now
 from devworkspace.server.pages.texts import TEXTS, status_sentence, text
 from tests.server.support import ADMIN, NAVIGATION, Browser, Harness, Pod, make_instance
 
@@ -40,6 +43,31 @@ async def test_only_what_may_be_opened_is_there(server: Harness, browser: Browse
     assert "nobodys" not in page.text
     server.rbac.broken = True
     assert [item["name"] for item in await fetch(server, browser)] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "english", "chinese"),
+    [
+        (None, "not known", "未知"),
+        (-3, "just now", "刚刚"),
+        (5, "just now", "刚刚"),
+        (6, "6 min ago", "6 分钟前"),
+        (59, "59 min ago", "59 分钟前"),
+        (60, "1 h ago", "1 小时前"),
+        (60 * 24, "1 d ago", "1 天前"),
+        (60 * 24 * 400, "400 d ago", "400 天前"),
+    ],
+)
+async def test_the_page_says_when_each_was_last_used(
+    server: Harness, browser: Browser, pod: Pod, minutes: int | None, english: str, chinese: str
+) -> None:
+    # Half a minute beside the border.
+    last = None if minutes is None else now() - timedelta(minutes=minutes, seconds=30)
+    server.add(pod.port, last_activity=None if last is None else format_timestamp(last))
+    await browser.sign_in()
+    for language, words in (("en", english), ("zh", chinese)):
+        page = await browser.navigate(f"{server.origin}/?lang={language}")
+        assert f"<td>{words}</td>" in page.text
 
 
 async def test_who_may_open_everything_is_asked_about_once(server: Harness, browser: Browser, pod: Pod) -> None:

@@ -1,6 +1,7 @@
 """HTML of the pages. Every value that comes from outside goes through `escape`; there is no inline script or style."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from html import escape
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
@@ -16,6 +17,9 @@ WAIT_SCRIPT_PATH: Final = "/-/static/wait.js"
 
 # Phases in which something keeps an environment from running, so that its reason gets a title.
 _TROUBLED: Final = ("Pending", "Failed")
+
+# The time is written at most every five minutes.
+_JUST_NOW_MINUTES: Final = 6
 
 # Status is a sign and a word; the colour only repeats it.
 _SIGNS: Final = {
@@ -38,7 +42,10 @@ class Button(NamedTuple):
 
 
 class EnvironmentView(msgspec.Struct, frozen=True, rename="camel"):
-    """One environment as the list shows it and as JSON; `phase` is the word of the table, `Deleting` included."""
+    """One environment as the list shows it; `phase` is the word of the table, `Deleting` included.
+
+    `unused` is the time since somebody last worked there, None where that is not known.
+    """
 
     uid: str
     namespace: str
@@ -52,6 +59,7 @@ class EnvironmentView(msgspec.Struct, frozen=True, rename="camel"):
     url: str
     open_path: str
     can_open: bool
+    unused: timedelta | None = None
 
 
 def document(title: str, body: str, *, language: Language, head: str = "") -> str:
@@ -127,7 +135,7 @@ def _empty(language: Language) -> str:
 
 
 def _table(environments: Sequence[EnvironmentView], language: Language) -> str:
-    columns = ("name", "status", "namespace", "template", "owner", "action")
+    columns = ("name", "status", "namespace", "template", "owner", "used", "action")
     heads = "".join(f'<th scope="col">{text(f"list.{column}", language)}</th>' for column in columns)
     rows = "\n".join(_row(environment, language) for environment in environments)
     caption = text("list.caption", language, count=len(environments))
@@ -152,10 +160,22 @@ def _row(environment: EnvironmentView, language: Language) -> str:
         f"<td>{escape(environment.namespace)}</td>",
         f"<td>{escape(environment.template)}</td>",
         f"<td>{escape(environment.owner)}</td>",
+        f"<td>{_used(environment.unused, language)}</td>",
         f"<td>{action}</td>",
     )
     marks = f'data-uid="{escape(environment.uid)}" data-phase="{escape(environment.phase)}"'
     return f'<tr {marks} data-reason="{escape(environment.reason)}">{"".join(cells)}</tr>'
+
+
+def _used(unused: timedelta | None, language: Language) -> str:
+    """How long ago somebody worked there, as exact as it is known."""
+    if unused is None:
+        return text("used.unknown", language)
+    minutes = int(unused.total_seconds()) // 60
+    for unit, length in (("days", 24 * 60), ("hours", 60), ("minutes", 1)):
+        if minutes >= max(length, _JUST_NOW_MINUTES):
+            return text(f"used.{unit}", language, count=minutes // length)
+    return text("used.now", language)
 
 
 def phase_mark(phase: str, language: Language) -> str:

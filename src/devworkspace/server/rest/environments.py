@@ -1,12 +1,15 @@
 """The environments that somebody may open, as a page, and the way into one."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from urllib.parse import quote
 
 import structlog
 from aiohttp import web
 
 from devworkspace.core.access import Identity, asks_to_start
+from devworkspace.core.timestamps import parse_timestamp
+from devworkspace.kube.clock import now
 from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import Answers, language_of
 from devworkspace.server.audit import Actor, Audit
@@ -103,15 +106,17 @@ class EnvironmentList:
         return [await self._view(identity, environment) for environment in allowed]
 
     async def _view(self, identity: Identity, environment: Environment) -> EnvironmentView:
-        return make_view(environment, self._public, may_enter=await self._authorizer.may_enter(identity, environment))
+        may_enter = await self._authorizer.may_enter(identity, environment)
+        return make_view(environment, self._public, may_enter=may_enter, now=now())
 
 
-def make_view(environment: Environment, public: PublicAddress, *, may_enter: bool) -> EnvironmentView:
+def make_view(environment: Environment, public: PublicAddress, *, may_enter: bool, now: datetime) -> EnvironmentView:
     # A status is written by the operator, but a link is a link: nothing but a web address may become one.
     url = environment.url or ""
     if not url.startswith(("http://", "https://")):
         url = public.environment_url(environment.key)
     phase = shown_phase(environment)
+    last = environment.instance.status.last_activity
     return EnvironmentView(
         uid=environment.uid,
         namespace=environment.key.namespace,
@@ -125,4 +130,5 @@ def make_view(environment: Environment, public: PublicAddress, *, may_enter: boo
         url=url,
         open_path=open_path(environment.id),
         can_open=may_enter and phase in ("Running", "Stopped"),
+        unused=now - parse_timestamp(last) if last is not None else None,
     )
