@@ -34,7 +34,7 @@ from devworkspace.server.api.rooms import make_api
 from devworkspace.server.audit import Audit
 from devworkspace.server.authorizer import Authorizer, Reviewer
 from devworkspace.server.codes import Codes
-from devworkspace.server.config import ServerConfig, parse_public_url, read_master_key
+from devworkspace.server.config import ServerConfig, check_ways_in, parse_public_url, read_master_key
 from devworkspace.server.dashboard.files import DashboardFiles, read_files
 from devworkspace.server.dashboard.handler import DashboardRoom
 from devworkspace.server.environments import DoorPod, EnvironmentTable
@@ -46,9 +46,10 @@ from devworkspace.server.metrics import CONTENT_TYPE, Metrics
 from devworkspace.server.reports import PodReports
 from devworkspace.server.rest.environments import EnvironmentList
 from devworkspace.server.revocations import OBJECT_NAME, ConfigMap, Revocations
-from devworkspace.server.sessions import Sessions
+from devworkspace.server.sessions import Sessions, sealed_until
 from devworkspace.server.signin.accounts import AdminAccount
 from devworkspace.server.signin.handler import SignIn
+from devworkspace.server.signin.oidc.federation import Federation, Shared
 from devworkspace.server.source import Sources, parse_networks
 
 log = structlog.get_logger("devworkspace.server")
@@ -87,6 +88,7 @@ class Rooms:
     activity: ActivityRecorder
     metrics: Metrics
     readiness: "Readiness"
+    federation: Federation | None = None
 
 
 class Readiness:
@@ -126,16 +128,25 @@ def make_rooms(
     clock: Callable[[], float] = time.time,
 ) -> Rooms:
     """Wires the rooms; `files` is the dashboard's build. Raises ConfigurationError if a setting cannot work."""
+    check_ways_in(config)
     public = parse_public_url(config.public_url, config.address_mode)
     master_key = read_master_key(config.master_key_file)
     metrics, readiness, answers = Metrics(), Readiness(watches, revocations), Answers(public)
-    sessions = Sessions([master_key], seconds=config.session_seconds, revocations=revocations, clock=clock)
+    federation = Federation(config.oidc, clock=clock) if config.oidc is not None else None
+    sessions = Sessions(
+        [master_key],
+        seconds=config.session_seconds,
+        revocations=revocations,
+        clock=clock,
+        vouched_until=federation.renewals.until if federation is not None else sealed_until,
+    )
     codes = Codes([master_key], clock=clock)
     audit = Audit(metrics.count_audit)
     authorizer = Authorizer(reviewer, owner_only=public.mode == "path")
     sign_in = SignIn(
         public=public,
-        account=AdminAccount(config.admin_dir),
+        account=AdminAccount(config.admin_dir) if config.admin_dir is not None else None,
+        provider=federation.button if federation is not None else None,
         sessions=sessions,
         codes=codes,
         authorizer=authorizer,
@@ -179,11 +190,18 @@ def make_rooms(
         audit=audit,
         limiter=Limiter(config.api_allowance),
     )
+    shared = Shared(public, [master_key], sign_in, metrics.count_sign_in, audit)
     door = FrontDoor(
         public=public,
         api=api.handle,
         dashboard=DashboardRoom(public=public, files=files, session=sign_in.session).find,
-        routes={**sign_in.routes, **listing.routes, **probe_routes(readiness, answers)},
+        routes={
+            **sign_in.routes,
+            **(federation.make_room(shared) if federation is not None else {}),
+            **listing.routes,
+            **probe_routes(readiness, answers),
+        },
+        prepare=federation.make_renewer(sessions, public) if federation is not None else None,
         environment=gateway.handle,
         observe=metrics.count_request,
         sources=Sources(parse_networks(config.trusted_proxies)),
@@ -193,7 +211,14 @@ def make_rooms(
     metrics.gauge("devworkspace_server_ready", "1 if ready", lambda: float(readiness.problem() is None))
     metrics.gauge("devworkspace_server_activity_known", "Running environments whose use is known", activity.known)
     metrics.gauge("devworkspace_server_activity_unknown", "Those whose use is not", activity.unknown)
-    return Rooms(door=door, gateway=gateway, activity=activity, metrics=metrics, readiness=readiness)
+    return Rooms(
+        door=door,
+        gateway=gateway,
+        activity=activity,
+        metrics=metrics,
+        readiness=readiness,
+        federation=federation,
+    )
 
 
 def probe_routes(readiness: Readiness, answers: Answers) -> dict[tuple[str, str], PublicHandler]:
@@ -239,6 +264,8 @@ async def listening(config: ServerConfig, rooms: Rooms) -> AsyncIterator[None]:
         asyncio.create_task(rooms.gateway.sockets.recheck_forever(seconds=config.recheck_seconds)),
         asyncio.create_task(rooms.gateway.sweep_forever()),
     ]
+    if rooms.federation is not None:
+        tasks.append(asyncio.create_task(rooms.federation.run_forever()))
     try:
         await internal.setup()
         await web.TCPSite(internal, config.listen_host, config.internal_port).start()
@@ -255,6 +282,8 @@ async def listening(config: ServerConfig, rooms: Rooms) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
         await front.cleanup()
         rooms.gateway.close()
+        if rooms.federation is not None:
+            await rooms.federation.close()
         await internal.cleanup()
 
 

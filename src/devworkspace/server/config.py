@@ -15,14 +15,36 @@ class ConfigurationError(Exception):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class OidcConfig:
+    """An OpenID Connect provider.
+
+    `issuer` is its address as it says it itself, `name` what the button says. `client_dir` is a mounted Secret with the
+    files `client-id` and, unless the client is public, `client-secret`. The user name is taken from `username_claim`;
+    empty: `preferred_username`, and `sub` where there is none. `prefix` stands before names and groups, so that they
+    are nobody else's. `ca_file` has the certificates that the provider is trusted by; None: those of the system.
+    """
+
+    issuer: str
+    client_dir: Path
+    name: str = "single sign-on"
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    username_claim: str = ""
+    groups_claim: str = "groups"
+    prefix: str = "oidc:"
+    ca_file: Path | None = None
+    allow_http: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ServerConfig:
     """Addresses, files and limits. Times are seconds, sizes bytes.
 
     `public_url` is what people type, e.g. `http://localhost:8080`; environments live at `<id>.` before its host,
     or, with `address_mode` path, at `/w/<namespace>/<name>/` behind it.
     `master_key_file` holds at least 32 bytes, used as they are. `admin_dir` is a mounted Secret with the files
-    `username` and `password-hash` (argon2). `kubeconfig` None means the pod's own service account.
-    `namespace` is the server's own, where it keeps what replicas share.
+    `username` and `password-hash` (argon2); None means no local account. `oidc` None means no identity provider.
+    `kubeconfig` None means the pod's own service account. `namespace` is the server's own, where it keeps what
+    replicas share.
     Each environment is asked once in `activity_seconds` whether it is used, at least thrice in three minutes.
     `api_audience` is what the tokens of programs must be made for; empty means the API server's own tokens.
     Whoever connects from one of `trusted_proxies` (networks) is believed whom it forwards for. Each person may send
@@ -32,7 +54,8 @@ class ServerConfig:
     public_url: str
     address_mode: AddressMode = "subdomain"
     master_key_file: Path
-    admin_dir: Path
+    admin_dir: Path | None = None
+    oidc: OidcConfig | None = None
     listen_host: str = "0.0.0.0"  # noqa: S104 - a pod is reached by its own address
     listen_port: int = 8080
     internal_port: int = 9090
@@ -101,6 +124,19 @@ def parse_public_url(url: str, mode: AddressMode = "subdomain") -> PublicAddress
     default = {"http": 80, "https": 443}[parts.scheme]
     netloc = parts.hostname if port in (None, default) else f"{parts.hostname}:{port}"
     return PublicAddress(scheme=parts.scheme, host=parts.hostname, netloc=netloc, mode=mode)
+
+
+def check_ways_in(config: ServerConfig) -> None:
+    """Raises ConfigurationError if nobody could sign in, or two people could be one."""
+    if config.admin_dir is None and config.oidc is None:
+        raise ConfigurationError("nobody could sign in: set --admin-dir for a local account, or --oidc-issuer, or both")
+    if config.oidc is not None and not config.oidc.prefix and config.admin_dir is not None:
+        raise ConfigurationError(
+            "without a prefix the local account and somebody at the provider could have the same name and would be one "
+            "person; set --oidc-prefix, or leave --admin-dir out"
+        )
+    if config.oidc is not None and "openid" not in config.oidc.scopes:
+        raise ConfigurationError("the scopes must contain 'openid', or the provider says nothing about the person")
 
 
 def read_master_key(path: Path) -> bytes:

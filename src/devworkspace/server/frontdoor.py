@@ -42,7 +42,8 @@ EnvironmentHandler = Callable[[web.BaseRequest, Site], Awaitable[web.StreamRespo
 class FrontDoor:
     """Chooses the room by host, method and path.
 
-    `dashboard` finds what answers a GET of one of its paths; `observe` is told the room and the status of each answer.
+    `dashboard` finds what answers a GET of one of its paths; `observe` is told the room and the status of each answer;
+    `prepare` runs before a room is entered.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class FrontDoor:
         environment: EnvironmentHandler,
         observe: Callable[[str, int], None],
         sources: Sources,
+        prepare: Callable[[web.BaseRequest], Awaitable[None]] | None = None,
     ) -> None:
         self._sources = sources
         self._public = public
@@ -63,6 +65,7 @@ class FrontDoor:
         self._dashboard = dashboard
         self._environment = environment
         self._observe = observe
+        self._prepare = prepare
         self._answers = Answers(public)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -70,6 +73,8 @@ class FrontDoor:
         self._sources.note(request)
         try:
             checked = self._check(request)
+            if self._prepare is not None and not isinstance(checked, web.Response):
+                await self._prepare(request)
             if isinstance(checked, web.Response):
                 response: web.StreamResponse = checked
             elif checked.environment_id is None:

@@ -19,6 +19,8 @@ from devworkspace.server.seal import Sealer
 
 # Opening a token costs 50 µs, a look-up in the cache 0.1 µs.
 MAX_OPENED: Final = 10_000
+# Browsers keep at least 4,096 bytes of a cookie: name, value and attributes.
+MAX_COOKIE: Final = 3_900
 
 
 class Vouch(msgspec.Struct, frozen=True):
@@ -64,12 +66,18 @@ class CookieNames(msgspec.Struct, frozen=True):
     session: str
     environment: str
     nonce: str
+    login: str
 
     @classmethod
     def for_scheme(cls, *, secure: bool, mode: AddressMode = "subdomain") -> "CookieNames":
         host, path = ("__Host-", "__Secure-") if secure else ("", "")
         own = host if mode == "subdomain" else path
-        return cls(session=f"{host}dw-session", environment=f"{own}dw-env", nonce=f"{own}dw-nonce")
+        return cls(
+            session=f"{host}dw-session",
+            environment=f"{own}dw-env",
+            nonce=f"{own}dw-nonce",
+            login=f"{host}dw-login",
+        )
 
 
 class Sessions:

@@ -79,10 +79,24 @@ def _language_link(path: str, language: Language, query: dict[str, str]) -> str:
     return f'<a class="language" lang="{other}" href="{address}">{text("other-language", language)}</a>'
 
 
+class ProviderButton(NamedTuple):
+    """The identity provider on the sign-in page; `path` None while it does not answer."""
+
+    name: str
+    path: str | None
+
+
 def sign_in_page(
-    *, language: Language, next_address: str, user: str = "", alert: str | None = None, notice: str | None = None
+    *,
+    language: Language,
+    next_address: str,
+    user: str = "",
+    alert: str | None = None,
+    notice: str | None = None,
+    provider: ProviderButton | None = None,
+    local: bool = True,
 ) -> str:
-    """The sign-in form; `alert` says what went wrong, `notice` what went right."""
+    """The ways to sign in; `alert` says what went wrong, `notice` what went right. `local`: with the local account."""
     query = {"next": next_address} if next_address != "/" else {}
     lines = [f'<header><span class="product">{text("product", language)}</span>']
     lines.append(f"{_language_link('/signin', language, query)}</header>")
@@ -91,20 +105,49 @@ def sign_in_page(
         lines.append(f'<p class="notice" role="status">{escape(notice)}</p>')
     if alert:
         lines.append(f'<p class="alert" role="alert">{escape(alert)}</p>')
+    if provider is not None:
+        lines.append(_provider_button(provider, query, language=language))
+    if local:
+        lines += _local_form(language=language, next_address=next_address, user=user, alone=provider is None)
+    lines.append("</main>")
+    title = f"{text('signin.title', language)} · {text('product', language)}"
+    return document(title, "\n".join(lines), language=language)
+
+
+def _provider_button(provider: ProviderButton, query: dict[str, str], *, language: Language) -> str:
+    if provider.path is None:
+        return f'<p class="alert" role="status">{escape(text("provider.absent", language, name=provider.name))}</p>'
+    address = f"{provider.path}?{urlencode(query)}" if query else provider.path
+    label = escape(text("provider.continue", language, name=provider.name))
+    return f'<p><a class="button wide" href="{escape(address)}" autofocus>{label}</a></p>'
+
+
+def _local_form(*, language: Language, next_address: str, user: str, alone: bool) -> list[str]:
+    lines = [] if alone else [f"<h2>{text('provider.local', language)}</h2>"]
     lines.append('<form method="post" action="/signin">')
     lines.append(f'<input type="hidden" name="next" value="{escape(next_address)}">')
     lines.append(
         f'<label for="username">{text("signin.user", language)}</label><input id="username" name="username" '
         f'value="{escape(user)}" autocomplete="username" autocapitalize="none" spellcheck="false" required'
-        f"{'' if user else ' autofocus'}>"
+        f"{' autofocus' if alone and not user else ''}>"
     )
     lines.append(
         f'<label for="password">{text("signin.password", language)}</label><input id="password" name="password" '
         f'type="password" autocomplete="current-password" required{" autofocus" if user else ""}>'
     )
-    lines.append(f'<button type="submit">{text("signin.submit", language)}</button></form></main>')
-    title = f"{text('signin.title', language)} · {text('product', language)}"
-    return document(title, "\n".join(lines), language=language)
+    lines.append(f'<button type="submit">{text("signin.submit", language)}</button></form>')
+    return lines
+
+
+def leave_page(*, name: str, address: str, language: Language) -> str:
+    """After our own sign-out: on to the provider's, by itself."""
+    body = (
+        f'<main class="narrow"><h1>{text("leave.title", language)}</h1>'
+        f"<p>{escape(text('leave.hint', language, name=name))}</p>"
+        f'<p><a class="button wide" href="{escape(address)}">{escape(text("leave.link", language, name=name))}</a></p>'
+        f'<p><a href="/signin">{text("signin.title", language)}</a></p></main>'
+    )
+    return document(text("leave.title", language), body, language=language)
 
 
 def list_page(environments: Sequence[EnvironmentView], *, user: str, language: Language) -> str:

@@ -32,6 +32,34 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "This form was not sent from the sign-in page. Open the page again and retry.",
         "此表单不是从登录页面提交的。请重新打开登录页面后再试。",
     ),
+    "provider.continue": ("Continue with {name}", "使用 {name} 登录"),
+    "provider.local": ("Local account", "本地账号"),
+    "provider.absent": (
+        "{name} does not answer at the moment. Reload this page to try again.",
+        "{name} 暂时没有响应。请刷新本页重试。",
+    ),
+    "provider.away": (
+        "The sign-in service does not answer, so nobody can be signed in with it now. Try again in a moment.",
+        "登录服务没有响应，暂时无法使用。请稍后重试。",
+    ),
+    "provider.stale": (
+        "This sign-in was not begun in this browser, took longer than 10 minutes, or cookies are blocked. Start again.",
+        "此次登录不是在本浏览器中发起的、已超过 10 分钟，或 Cookie 被阻止。请重新登录。",
+    ),
+    "provider.refused": (
+        "The sign-in was not accepted. Try again; if it stays so, an admin finds the reason in the server's log.",
+        "登录未被接受。请重试；如仍失败，管理员可在服务器日志中查看原因。",
+    ),
+    "provider.groups": (
+        "Your account has more groups than a session can hold. Ask an admin to send fewer of them to this application.",
+        "您的账号所属的组过多，会话无法容纳。请联系管理员减少发送给本应用的组。",
+    ),
+    "leave.title": ("You are signed out here", "您已在此处退出登录"),
+    "leave.hint": (
+        "You are still signed in with {name}. Sign out there, too, on a computer that others use.",
+        "您在 {name} 仍处于登录状态。如使用公共电脑，请在该处同时退出。",
+    ),
+    "leave.link": ("Sign out of {name}", "退出 {name}"),
     "signout": ("Sign out", "退出登录"),
     "signout.everywhere": ("Sign out everywhere", "在所有设备上退出"),
     "signout.failed.title": ("You are still signed in", "您仍处于登录状态"),

@@ -18,10 +18,10 @@ from devworkspace.server.codes import Codes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import Environment
 from devworkspace.server.heads import Site, is_safe_path, is_same_origin, only_cookie, parse_label, safe_next
-from devworkspace.server.pages.html import message_page, missing_page, sign_in_page
+from devworkspace.server.pages.html import ProviderButton, message_page, missing_page, sign_in_page
 from devworkspace.server.pages.texts import LANGUAGE_COOKIE, text
 from devworkspace.server.revocations import FullError
-from devworkspace.server.sessions import CookieNames, Session, Sessions
+from devworkspace.server.sessions import MAX_COOKIE, CookieNames, Session, Sessions, Vouch
 from devworkspace.server.signin.accounts import AdminAccount, BusyError
 from devworkspace.server.signin.throttle import PER_ACCOUNT, PER_ADDRESS, Throttle, address_key
 from devworkspace.server.source import source_of
@@ -34,19 +34,24 @@ RETRY_SECONDS: Final = 5
 # A label of a host name has 63 characters at most.
 MAX_LABEL: Final = 70
 LANGUAGE_SECONDS: Final = 365 * 24 * 3600
+NO_FORM: Final = "There is no local account here; use the sign-in page."
 _NONCE_HASH = re.compile(r"[0-9a-f]{64}")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class SignIn:
-    """The room of the public host that knows passwords and sessions."""
+    """The room of the public host that knows passwords and sessions.
+
+    `account` None: there is no local account. `provider` tells of the identity provider, if one is configured.
+    """
 
     def __init__(
         self,
         *,
         public: PublicAddress,
-        account: AdminAccount,
+        account: AdminAccount | None,
+        provider: Callable[[], Awaitable[ProviderButton]] | None,
         sessions: Sessions,
         codes: Codes,
         authorizer: Authorizer,
@@ -58,6 +63,7 @@ class SignIn:
         self._audit = audit
         self._public = public
         self._account = account
+        self._provider = provider
         self._sessions = sessions
         self._codes = codes
         self._authorizer = authorizer
@@ -88,9 +94,31 @@ class SignIn:
         if self.session(request) is not None:
             return self._answers.redirect(next_address, status=303)
         notice = text("signin.done", language) if request.query.get("signed-out") == "1" else None
-        page = self._answers.page(sign_in_page(language=language, next_address=next_address, notice=notice))
+        page = await self._page(request, next_address=next_address, notice=notice)
         self.keep_language(request, page)
         return page
+
+    async def _page(
+        self,
+        request: web.BaseRequest,
+        *,
+        next_address: str,
+        user: str = "",
+        alert: str | None = None,
+        notice: str | None = None,
+        status: int = 200,
+        retry_after: int | None = None,
+    ) -> web.Response:
+        page = sign_in_page(
+            language=language_of(request),
+            next_address=next_address,
+            user=user,
+            alert=alert,
+            notice=notice,
+            provider=await self._provider() if self._provider is not None else None,
+            local=self._account is not None,
+        )
+        return self._answers.page(page, status=status, retry_after=retry_after)
 
     def keep_language(self, request: web.BaseRequest, response: web.Response) -> None:
         """Remembers an explicit choice of language."""
@@ -103,54 +131,66 @@ class SignIn:
             return self._answers.refusal(400, "The form cannot be read.")
         username, next_address = form.get("username", "")[:256], safe_next(form.get("next"), self._public)
         if not is_same_origin(request.headers, self._public.origin):
-            return self._again(request, 403, "signin.foreign", username=username, next_address=next_address)
+            return await self.again(request, 403, "signin.foreign", username=username, next_address=next_address)
+        if self._account is None:
+            return self._answers.refusal(403, NO_FORM)
         address = address_key(source_of(request))
         wait = max(self._by_address.wait(address), self._by_account.wait(username))
         if wait:
-            return self._throttled(request, wait, username=username, next_address=next_address)
+            return await self._throttled(request, wait, username=username, next_address=next_address)
         try:
             identity = await self._account.check(username, form.get("password", ""))
         except BusyError:
-            return self._throttled(request, 2, username=username, next_address=next_address)
+            return await self._throttled(request, 2, username=username, next_address=next_address)
         if identity is None:
             self._by_address.failed(address)
             self._by_account.failed(username)
             self._count("wrong")
             self._audit.record("sign-in", "denied", Actor(username, source_of(request)), reason="password")
-            return self._again(request, 401, "signin.wrong", username=username, next_address=next_address)
+            return await self.again(request, 401, "signin.wrong", username=username, next_address=next_address)
         self._by_address.succeeded(address)
         self._by_account.succeeded(username)
-        return await self._signed_in(request, identity, next_address)
+        return await self.enter(request, identity, next_address=next_address)
 
-    async def _signed_in(self, request: web.BaseRequest, identity: Identity, next_address: str) -> web.Response:
+    async def enter(
+        self, request: web.BaseRequest, identity: Identity, *, next_address: str, vouch: Vouch | None = None
+    ) -> web.Response:
+        """Gives the browser a session of this person, however the person was recognised."""
+        method = "password" if vouch is None else "provider"
         try:
-            token, session = await self._sessions.begin(identity)
+            token, session = await self._sessions.begin(identity, vouch)
         except KubeError as error:
             self._count("away")
             log.warning("sign-in not possible", error=str(error))
             self._audit.record("sign-in", "failed", Actor(identity.name, source_of(request)), reason="cluster")
-            return self._again(request, 503, "signin.away", username=identity.name, next_address=next_address)
+            return await self.again(request, 503, "signin.away", next_address=next_address)
+        if len(token) > MAX_COOKIE:
+            log.warning("too many groups for a cookie", user=identity.name, size=len(token), limit=MAX_COOKIE)
+            self._audit.record("sign-in", "denied", Actor(identity.name, source_of(request)), reason="groups")
+            return await self.again(request, 403, "provider.groups", next_address=next_address)
         self._count("ok")
-        self._audit.record("sign-in", "ok", Actor(identity.name, source_of(request)), method="password")
+        self._audit.record("sign-in", "ok", Actor(identity.name, source_of(request)), method=method)
         response = self._answers.redirect(next_address, status=303)
         seconds = self._sessions.remaining(session)
         self._answers.set_cookie(response, self._cookies.session, token, seconds=seconds)
         return response
 
-    def _throttled(self, request: web.BaseRequest, wait: int, *, username: str, next_address: str) -> web.Response:
+    async def _throttled(
+        self, request: web.BaseRequest, wait: int, *, username: str, next_address: str
+    ) -> web.Response:
         self._count("throttled")
         self._audit.record("sign-in", "denied", Actor(username, source_of(request)), reason="throttle")
-        language = language_of(request)
-        alert = text("signin.throttled", language, seconds=wait)
-        page = sign_in_page(language=language, next_address=next_address, user=username, alert=alert)
-        return self._answers.page(page, status=429, retry_after=wait)
+        alert = text("signin.throttled", language_of(request), seconds=wait)
+        return await self._page(
+            request, next_address=next_address, user=username, alert=alert, status=429, retry_after=wait
+        )
 
-    def _again(
-        self, request: web.BaseRequest, status: int, key: str, *, username: str, next_address: str
+    async def again(
+        self, request: web.BaseRequest, status: int, key: str, *, next_address: str, username: str = ""
     ) -> web.Response:
-        language = language_of(request)
-        page = sign_in_page(language=language, next_address=next_address, user=username, alert=text(key, language))
-        return self._answers.page(page, status=status)
+        """The page once more, with the reason."""
+        alert = text(key, language_of(request))
+        return await self._page(request, next_address=next_address, user=username, alert=alert, status=status)
 
     async def sign_out(self, request: web.BaseRequest) -> web.StreamResponse:
         """Ends the session, those of all environments opened with it, and their sockets, on every replica."""
@@ -175,7 +215,8 @@ class SignIn:
                 self._audit.record(action, "failed", Actor(session.name, source_of(request)), reason="cluster")
                 return self._still_signed_in(request)
             self._audit.record(action, "ok", Actor(session.name, source_of(request)))
-        response = self._answers.redirect("/signin?signed-out=1", status=303)
+        address = "/signin/leave" if session is not None and session.vouch is not None else "/signin?signed-out=1"
+        response = self._answers.redirect(address, status=303)
         self._answers.set_cookie(response, self._cookies.session, "", seconds=0)
         return response
 

@@ -1,0 +1,83 @@
+"""The identity provider as the rest of the server sees it."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
+
+from devworkspace.server.audit import Audit
+from devworkspace.server.config import OidcConfig, PublicAddress
+from devworkspace.server.heads import only_cookie
+from devworkspace.server.pages.html import ProviderButton
+from devworkspace.server.sessions import CookieNames, Sessions
+from devworkspace.server.signin.oidc.handler import BEGIN_PATH, CALLBACK_PATH, Entrance, Handler, ProviderSignIn
+from devworkspace.server.signin.oidc.login import Logins
+from devworkspace.server.signin.oidc.provider import Provider, ProviderAwayError
+from devworkspace.server.signin.oidc.renewals import Renewals
+
+
+@dataclasses.dataclass(frozen=True)
+class Shared:
+    """What the server has for every way of signing in."""
+
+    public: PublicAddress
+    master_keys: Sequence[bytes]
+    entrance: Entrance
+    count: Callable[[str], None]
+    audit: Audit
+
+
+class Federation:
+    """`clock` gives Unix time. Raises ConfigurationError if a setting cannot work."""
+
+    def __init__(self, config: OidcConfig, *, clock: Callable[[], float]) -> None:
+        self.provider = Provider(config, clock=clock)
+        self.renewals = Renewals(self.provider, clock=clock)
+        self._clock = clock
+
+    async def button(self) -> ProviderButton:
+        """Whether there is a use in going to the provider now."""
+        try:
+            await self.provider.metadata()
+        except ProviderAwayError:
+            return ProviderButton(self.provider.config.name, None)
+        return ProviderButton(self.provider.config.name, BEGIN_PATH)
+
+    def make_room(self, shared: Shared) -> dict[tuple[str, str], Handler]:
+        """The addresses of the sign-in."""
+        logins = Logins(shared.master_keys, redirect_uri=shared.public.origin + CALLBACK_PATH, clock=self._clock)
+        room = ProviderSignIn(
+            public=shared.public,
+            provider=self.provider,
+            logins=logins,
+            entrance=shared.entrance,
+            count=shared.count,
+            audit=shared.audit,
+        )
+        return room.routes
+
+    def make_renewer(self, sessions: Sessions, public: PublicAddress) -> "Renewer":
+        cookies = CookieNames.for_scheme(secure=public.secure, mode=public.mode)
+        return Renewer(self.renewals, sessions, cookies)
+
+    async def run_forever(self) -> None:
+        await self.renewals.run_forever()
+
+    async def close(self) -> None:
+        await self.provider.close()
+
+
+class Renewer:
+    """Before a request is looked at: a session whose provider's word has ended meanwhile gets a new one, or none."""
+
+    def __init__(self, renewals: Renewals, sessions: Sessions, cookies: CookieNames) -> None:
+        self._renewals = renewals
+        self._sessions = sessions
+        self._names = (cookies.session, cookies.environment)
+
+    async def __call__(self, request: web.BaseRequest) -> None:
+        sent = request.headers.getall("Cookie", ())
+        for name in self._names:
+            session = self._sessions.lapsed(only_cookie(sent, name))
+            if session is not None:
+                await self._renewals.ensure(session)

