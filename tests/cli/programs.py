@@ -106,7 +106,9 @@ class FakeKubectl(FakeProgram):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.answer("version", stdout={"serverVersion": {"gitVersion": "v1.30.1"}})
-        self.answer("get", "nodes", stdout={"items": [{}, {}]})
+        self.answer("get", "nodes", stdout={"items": [{"spec": {"podCIDRs": ["10.1.0.0/24"]}, "status": {}}] * 2})
+        self.answer("get", "endpointslices", stdout={"items": [{"endpoints": [{"addresses": ["192.0.2.7"]}]}]})
+        self.answer("get", "--raw", "/apis/networking.k8s.io/v1", stdout={"resources": []})
         self.answer("config", "current-context", stdout="production\n")
         self.answer("kube-system", stdout={"metadata": {"uid": "abcdef12-0000-0000-0000-000000000000"}})
         self.serves("validatingadmissionpolicies")

@@ -61,8 +61,11 @@ def test_everything_is_there_in_its_order(project: Project) -> None:
     assert [(document["kind"], document["metadata"]["name"]) for document in deployment.workloads()] == [
         ("Deployment", "devworkspace-operator"),
         ("PodDisruptionBudget", "devworkspace-operator"),
+        ("NetworkPolicy", "devworkspace-operator"),
+        ("ConfigMap", "devworkspace-revocations"),
         ("Deployment", "devworkspace-server"),
         ("Service", "devworkspace-server"),
+        ("NetworkPolicy", "devworkspace-server"),
     ]
     names = [template["metadata"]["name"] for template in deployment.templates()]
     assert names == ["base", "go", "java", "nodejs", "python"]
@@ -96,6 +99,17 @@ def test_as_many_operators_as_were_chosen(project: Project) -> None:
         deployments = {found["metadata"]["name"]: found for found in only(render(project, **chosen), "Deployment")}
         assert deployments["devworkspace-operator"]["spec"]["replicas"] == expected
         assert deployments["devworkspace-server"]["spec"]["replicas"] == 1
+
+
+def test_the_operator_is_told_what_environments_do_not_reach(project: Project) -> None:
+    deployments = only(render(project, blocked_networks=("10.0.0.0/8", "fd00::/8")), "Deployment")
+    arguments = {
+        found["metadata"]["name"]: found["spec"]["template"]["spec"]["containers"][0]["args"] for found in deployments
+    }
+    told = ["--blocked-network=10.0.0.0/8", "--blocked-network=fd00::/8"]
+    assert arguments["devworkspace-operator"][-2:] == told
+    assert not set(told) & set(arguments["devworkspace-server"])
+    assert "--blocked-network" not in str(only(render(project), "Deployment"))
 
 
 def test_one_operator_on_the_single_node_of_the_embedded_cluster_unless_told_otherwise() -> None:

@@ -27,7 +27,7 @@ EXPECTED_WRITES = [
     ("apply", {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}),
     ("create", {"Secret"}),
     ("apply", {"Secret"}),
-    ("apply", {"Deployment", "PodDisruptionBudget", "Service"}),
+    ("apply", {"Deployment", "PodDisruptionBudget", "Service", "NetworkPolicy", "ConfigMap"}),
     ("apply", {"WorkspaceTemplate"}),
     ("create", {"WorkspaceInstance"}),
 ]

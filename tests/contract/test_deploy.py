@@ -15,7 +15,8 @@ import yaml
 from devworkspace.api import names
 from devworkspace.cli.deployment import admin_secret, master_key_secret
 from devworkspace.cli.main import main
-from devworkspace.core.render.policy import render_network_policy
+from devworkspace.core.render.policy import render_network_policies
+from devworkspace.core.world import Installation
 from devworkspace.operator.health import Health
 from devworkspace.operator.metrics import Metrics
 from devworkspace.operator.probes import make_probe_app
@@ -271,6 +272,10 @@ def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
     return bool(selector["matchLabels"].items() <= labels.items())
 
 
+def installation_of(part: str) -> Installation:
+    return Installation(master_key=b"", server_namespace=load(part, "Deployment")["metadata"]["namespace"])
+
+
 class TestFit:
     """Objects that name each other do so rightly."""
 
@@ -287,13 +292,26 @@ class TestFit:
         assert "http" in ports("server")
 
     def test_the_network_policy_lets_the_server_in_and_nobody_else(self) -> None:
-        policy = render_network_policy("team", server_namespace=load("server", "Deployment")["metadata"]["namespace"])
+        policy, _ = render_network_policies("team", installation_of("server"))
         ((source,),) = [rule["from"] for rule in policy["spec"]["ingress"]]
         # Kubernetes itself gives each namespace this label.
         namespace = {"kubernetes.io/metadata.name": load("namespace", "Namespace")["metadata"]["name"]}
         assert selects(source["namespaceSelector"], namespace)
         assert [part for part in PARTS if selects(source["podSelector"], pod_of(part)["metadata"]["labels"])] == [
             "server"
+        ]
+
+    @pytest.mark.parametrize(("part", "public"), [("operator", set()), ("server", {"http"})])
+    def test_the_internal_ports_are_for_those_who_read_the_figures(self, part: str, public: set[str]) -> None:
+        spec = load(part, "NetworkPolicy")["spec"]
+        assert spec["policyTypes"] == ["Ingress"]
+        assert [other for other in PARTS if selects(spec["podSelector"], pod_of(other)["metadata"]["labels"])] == [part]
+        open_to_all = {port["port"] for rule in spec["ingress"] if "from" not in rule for port in rule["ports"]}
+        assert open_to_all == public
+        (guarded,) = [rule for rule in spec["ingress"] if "from" in rule]
+        assert {port["port"] for port in guarded["ports"]} | public == set(ports(part))
+        assert guarded["from"] == [
+            {"namespaceSelector": {"matchLabels": {"devworkspace.kubesphere.io/metrics": "true"}}}
         ]
 
     @pytest.mark.parametrize("part", PARTS)
@@ -363,8 +381,9 @@ class TestFit:
         assert parameters("server", mounted)["namespace"] == role["metadata"]["namespace"] == shared["namespace"]
 
     def test_the_environments_policy_does_not_shut_our_own_pods_off(self) -> None:
-        selector = render_network_policy("team", server_namespace=names.SYSTEM_NAMESPACE)["spec"]["podSelector"]
-        assert [part for part in PARTS if selects(selector, pod_of(part)["metadata"]["labels"])] == []
+        for policy in render_network_policies("team", installation_of("server")):
+            selector = policy["spec"]["podSelector"]
+            assert [part for part in PARTS if selects(selector, pod_of(part)["metadata"]["labels"])] == []
 
     def test_the_policy_is_about_our_templates_and_is_bound(self) -> None:
         name = "devworkspace-templates-in-use"

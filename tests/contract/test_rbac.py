@@ -33,7 +33,7 @@ from tests.support.fixtures import eventually
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
-from devworkspace.core.render.policy import POLICY_NAME
+from devworkspace.core.render.policy import POLICY_NAMES
 from devworkspace.kube.resource import EVENTS, NETWORK_POLICIES, PVCS, SERVICES
 from devworkspace.operator.config import OperatorConfig
 from devworkspace.server.signin.accounts import ADMIN_GROUPS
@@ -174,7 +174,7 @@ async def live_through(server: FakeApiServer) -> None:
     await eventually(lambda: (server.get(TEMPLATES, Key("", "python")) or {}).get("status"))
     await delete_with_its_volume(server)
     server.remove(INSTANCES, DEMO)
-    await eventually(lambda: server.get(NETWORK_POLICIES, Key("team", POLICY_NAME)) is None)
+    await eventually(lambda: not any(server.get(NETWORK_POLICIES, Key("team", name)) for name in POLICY_NAMES))
     await eventually(lambda: names.LABEL_RETAINED in (server.get(PVCS, child) or {})["metadata"]["labels"])
 
 

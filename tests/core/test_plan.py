@@ -10,7 +10,7 @@ from devworkspace.api.instance import InstanceStatus
 from devworkspace.api.meta import Condition
 from devworkspace.core.observe import SLOW_STEP
 from devworkspace.core.plan import Delete, Plan, Retain, is_worth_writing, make_plan
-from devworkspace.core.render.policy import POLICY_NAME
+from devworkspace.core.render.policy import POLICY_NAMES
 from devworkspace.core.world import World
 from tests.support.builders import (
     CHILD,
@@ -32,6 +32,12 @@ def groups(plan: Plan) -> list[list[str]]:
     return [[action.kind for action in group] for group in plan.apply]
 
 
+def policies_of(world: World) -> dict[str, NetworkPolicy]:
+    """What a plan writes, as the API server would keep it."""
+    bodies = [action.body for group in make_plan(world).apply for action in group if action.kind == "NetworkPolicy"]
+    return {body["metadata"]["name"]: with_object(body, NetworkPolicy) for body in bodies}
+
+
 def complete_world(**parts: Any) -> World:
     """Everything made, the editor answers, status not written yet."""
     empty = make_world(**{name: part for name, part in parts.items() if name in ("instance", "template")})
@@ -40,7 +46,7 @@ def complete_world(**parts: Any) -> World:
         "pod": make_pod(**running_status()),
         "volumes": (make_volume(),),
         "service": with_object(applied(fresh, "Service"), Service),
-        "policy": with_object(applied(fresh, "NetworkPolicy"), NetworkPolicy),
+        "policies": policies_of(fresh),
     }
     return replace(empty, **{**defaults, **parts})
 
@@ -56,7 +62,8 @@ def settled(world: World) -> World:
     ("lost", "kind"),
     [
         ({"service": None}, "Service"),
-        ({"policy": None}, "NetworkPolicy"),
+        ({"policies": {name: policies_of(make_world())[name] for name in POLICY_NAMES[:1]}}, "NetworkPolicy"),
+        ({"policies": {name: policies_of(make_world())[name] for name in POLICY_NAMES[1:]}}, "NetworkPolicy"),
         ({"volumes": ()}, "PersistentVolumeClaim"),
     ],
 )
@@ -65,15 +72,15 @@ def test_what_was_deleted_by_hand_comes_back_while_the_pod_runs(lost: dict[str, 
 
 
 def test_a_pod_that_is_being_stopped_stays_isolated() -> None:
-    world = complete_world(instance=make_instance(running=False), policy=None, service=None)
-    assert groups(make_plan(world)) == [["NetworkPolicy"]]
+    world = complete_world(instance=make_instance(running=False), policies={}, service=None)
+    assert groups(make_plan(world)) == [["NetworkPolicy", "NetworkPolicy"]]
 
 
 def test_a_new_instance_gets_status_first_then_its_parts_then_its_pod() -> None:
     plan = make_plan(make_world())
     assert plan.status is not None
     assert plan.status.phase == "Provisioning"
-    assert groups(plan) == [["PersistentVolumeClaim", "Service", "Secret", "NetworkPolicy"], ["Pod"]]
+    assert groups(plan) == [["PersistentVolumeClaim", "Service", "Secret", "NetworkPolicy", "NetworkPolicy"], ["Pod"]]
     assert (plan.delete, plan.retain) == ((), ())
 
 
@@ -227,12 +234,12 @@ def test_a_new_instance_of_the_same_name_does_not_take_the_old_volume() -> None:
     assert applied(make_world(left_volumes=(old,)), "PersistentVolumeClaim")["metadata"]["name"] == CHILD
 
 
-def test_the_last_instance_of_a_namespace_takes_the_policy_with_it() -> None:
-    policy = with_object(applied(make_world(), "NetworkPolicy"), NetworkPolicy)
-    kept = make_plan(make_world(instance=None, policy=policy, namespace_in_use=True))
+def test_the_last_instance_of_a_namespace_takes_the_policies_with_it() -> None:
+    policies = policies_of(make_world())
+    kept = make_plan(make_world(instance=None, policies=policies, namespace_in_use=True))
     assert kept == Plan()
-    last = make_plan(make_world(instance=None, policy=policy, namespace_in_use=False))
-    assert last.delete == (Delete("NetworkPolicy", POLICY_NAME, "uid-NetworkPolicy"),)
+    last = make_plan(make_world(instance=None, policies=policies, namespace_in_use=False))
+    assert last.delete == tuple(Delete("NetworkPolicy", name, "uid-NetworkPolicy") for name in POLICY_NAMES)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 
 from devworkspace.api import names, reasons
 from devworkspace.api.meta import Key
-from devworkspace.core.render.policy import POLICY_NAME
+from devworkspace.core.render.policy import POLICY_NAMES
 from devworkspace.kube.resource import NETWORK_POLICIES, PODS, PVCS, SECRETS, SERVICES
 from tests.operator.running import (
     DEMO,
@@ -83,7 +83,7 @@ async def test_stop_start_and_delete_keep_the_volume(tmp_path: Path) -> None:
         kept = server.get(PVCS, child(uid))
         assert kept is not None
         assert kept["metadata"]["uid"] == volume["metadata"]["uid"]
-        await eventually(lambda: server.get(NETWORK_POLICIES, Key("team", POLICY_NAME)) is None)
+        await eventually(lambda: not any(server.get(NETWORK_POLICIES, Key("team", name)) for name in POLICY_NAMES))
         # The fake collects the pod before Kopf tells that the instance is gone; its refused status is no write.
         lifecycle = [write for write in own_writes(server) if write.status < 400]
         assert len(lifecycle) <= 14, lifecycle

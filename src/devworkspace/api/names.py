@@ -49,3 +49,6 @@ VOLUME_NAME: Final = "home"
 PORT_NAME: Final = "dw-editor"
 CREDENTIAL_KEY: Final = "hashed-password"
 CREDENTIAL_VARIABLE: Final = "HASHED_PASSWORD"
+
+# Where clouds tell every pod who its node is, credentials included.
+LINK_LOCAL_NETWORKS: Final = ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128")

@@ -15,7 +15,7 @@ class Choices:
     """Options of an installation.
 
     `public_url` None means `http://localhost:<port>`, `operator_replicas` None one on the embedded cluster, which has
-    one node, and two elsewhere.
+    one node, and two elsewhere, `blocked_networks` none the cluster's own networks, as found at each installation.
     """
 
     port: int = 8080
@@ -23,6 +23,7 @@ class Choices:
     address_mode: AddressMode = "subdomain"
     image_prefix: str = DEFAULT_IMAGE_PREFIX
     operator_replicas: int | None = None
+    blocked_networks: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:

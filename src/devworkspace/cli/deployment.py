@@ -26,6 +26,8 @@ Document = dict[str, Any]
 class Deployment:
     """`image_prefix` is what stands before `/<name>:<version>`; one of `operator_replicas` works, others stand by.
 
+    `blocked_networks` are what environments do not reach; empty leaves the operator's default.
+
     For the embedded cluster only: `node_port` of the server, and `build`, the name of the program's image archive,
     which replaces running pods when a new build was loaded under the same tag.
     """
@@ -35,6 +37,7 @@ class Deployment:
     address_mode: AddressMode = "subdomain"
     image_prefix: str = DEFAULT_IMAGE_PREFIX
     operator_replicas: int = DEFAULT_OPERATOR_REPLICAS
+    blocked_networks: tuple[str, ...] = ()
     node_port: int | None = None
     build: str | None = None
 
@@ -85,6 +88,7 @@ class Deployment:
                 document["spec"]["template"]["metadata"]["annotations"] = {_ANNOTATION_BUILD: self.build}
             if document["metadata"]["name"] == "devworkspace-operator":
                 document["spec"]["replicas"] = self.operator_replicas
+                container["args"] += [f"--blocked-network={network}" for network in self.blocked_networks]
         if document["kind"] == "Service" and self.node_port is not None:
             document["spec"]["type"] = "NodePort"
             document["spec"]["ports"][0]["nodePort"] = self.node_port

@@ -19,6 +19,7 @@ from devworkspace.cli.deployment import (
     serves_policies,
 )
 from devworkspace.cli.embedded import NODE_PORT, EmbeddedCluster
+from devworkspace.cli.networks import find_own_networks, network_option
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project, find_project
 from devworkspace.cli.target import Target, embedded_target, find_foreign
@@ -43,6 +44,10 @@ _START_SECONDS: Final = 180
     type=click.IntRange(1, 5),
     help="One works, the others stand by. Default: as before, or 1 on the embedded cluster and 2 elsewhere.",
 )
+@network_option(
+    default=(),
+    help_text="What environments do not reach; may be repeated. Default: as before, or the cluster's own networks.",
+)
 @click.option("--cluster-name", default="default", show_default=True, help="Name of the embedded cluster.")
 @click.option(
     "--state-dir", type=click.Path(path_type=Path), help="State of the embedded cluster. Default: .local/cluster."
@@ -57,6 +62,7 @@ def command(
     address_mode: AddressMode | None,
     image_prefix: str | None,
     operator_replicas: int | None,
+    blocked_networks: tuple[str, ...],
     cluster_name: str,
     state_dir: Path | None,
     audit: bool,
@@ -75,6 +81,7 @@ def command(
         address_mode=address_mode,
         image_prefix=image_prefix,
         operator_replicas=operator_replicas,
+        blocked_networks=blocked_networks or None,
     )
     deployment = Deployment(
         project=project,
@@ -92,6 +99,8 @@ def command(
         deployment = replace(deployment, build=build)
     elif not yes:
         _ask(target, choices.image_prefix)
+    networks = choices.blocked_networks or find_own_networks(target.kubectl)
+    deployment = replace(deployment, blocked_networks=networks)
     remember(choices_file, choices)
     password = _deploy(project, target, deployment, progress, reset_password=reset_password)
     _farewell(target, deployment, progress, password=password, port=choices.port)

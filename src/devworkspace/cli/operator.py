@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 import uvloop
 
-from devworkspace.api.names import SYSTEM_NAMESPACE
+from devworkspace.api.names import LINK_LOCAL_NETWORKS, SYSTEM_NAMESPACE
 from devworkspace.cli.addressing import address_mode_option
 from devworkspace.cli.logs import LogFormat, configure_logging, logging_options
+from devworkspace.cli.networks import network_option
 from devworkspace.core.address import AddressMode, Gateway
 from devworkspace.core.credential import MIN_MASTER_KEY_BYTES
 from devworkspace.kube.errors import NotLeading
@@ -32,6 +33,10 @@ logger = logging.getLogger(__name__)
 @click.option("--gateway-url", help="Where people reach the gateway, e.g. http://localhost:8080. Default: no gateway.")
 @address_mode_option
 @click.option("--server-namespace", default="devworkspace-system", show_default=True, help="Namespace of the server.")
+@network_option(
+    default=LINK_LOCAL_NETWORKS,
+    help_text="Environments do not reach this network (CIDR); may be repeated. Default: link-local.",
+)
 @click.option("--kubeconfig", type=click.Path(path_type=Path, exists=True), help="Default: KUBECONFIG, then the pod.")
 @click.option("--probe-host", default="0.0.0.0", show_default=True, help="Address of /metrics, /healthz and /readyz.")  # noqa: S104
 @click.option("--probe-port", default=8081, show_default=True, help="Port of /metrics, /healthz and /readyz.")
@@ -76,6 +81,7 @@ def command(
     gateway_url: str | None,
     address_mode: AddressMode,
     server_namespace: str,
+    blocked_networks: tuple[str, ...],
     kubeconfig: Path | None,
     probe_host: str,
     probe_port: int,
@@ -99,6 +105,7 @@ def command(
         master_key_file=master_key_file,
         gateway=None if gateway_url is None else Gateway(gateway_url, address_mode),
         server_namespace=server_namespace,
+        blocked_networks=blocked_networks,
         kubeconfig=kubeconfig,
         probe_host=probe_host,
         probe_port=probe_port,

@@ -24,7 +24,7 @@ from devworkspace.core.podstate import container_status, is_ready
 from devworkspace.core.refusals import namespace_terminating
 from devworkspace.core.render.common import Body, child_name
 from devworkspace.core.render.pod import render_pod
-from devworkspace.core.render.policy import POLICY_NAME, render_network_policy
+from devworkspace.core.render.policy import render_network_policies
 from devworkspace.core.render.secret import render_secret
 from devworkspace.core.render.service import render_service
 from devworkspace.core.render.volume import render_volume
@@ -123,10 +123,12 @@ def make_plan(world: World) -> Plan:
 
 def _plan_absent(world: World) -> Plan:
     """After its instance only the volume is left to care for; everything else goes by its owner reference."""
-    policy = world.policy
-    unused = policy is not None and not world.namespace_in_use and policy.metadata.deletion_timestamp is None
-    deletes = (Delete("NetworkPolicy", POLICY_NAME, policy.metadata.uid),) if unused and policy is not None else ()
-    return Plan(retain=_retains(world), delete=deletes)
+    unused = tuple(
+        Delete("NetworkPolicy", name, policy.metadata.uid)
+        for name, policy in world.policies.items()
+        if policy.metadata.deletion_timestamp is None
+    )
+    return Plan(retain=_retains(world), delete=() if world.namespace_in_use else unused)
 
 
 def _plan_deletion(world: World, instance: WorkspaceInstance) -> Plan:
@@ -194,10 +196,8 @@ def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Ref
         # Secrets are never read, so each start writes it: whoever deleted or changed it is put right.
         first.append(Apply("Secret", render_secret(instance, credential), expect_new=False))
     if runs or world.pod is not None:
-        policy = render_network_policy(
-            instance.metadata.namespace, server_namespace=world.installation.server_namespace
-        )
-        first += _apply_changed("NetworkPolicy", policy, world.policy)
+        for policy in render_network_policies(instance.metadata.namespace, world.installation):
+            first += _apply_changed("NetworkPolicy", policy, world.policies.get(policy["metadata"]["name"]))
     claim = volume.metadata.name if volume is not None else child_name(instance)
     second = (
         (

@@ -21,11 +21,13 @@ class Installation(Struct, frozen=True):
     """What the admin configured; the same for every decision.
 
     `gateway` is None where none is installed, `master_key` is what credentials are derived from.
+    `blocked_networks` are the networks, as CIDR, that environments do not reach.
     """
 
     master_key: bytes
     server_namespace: str
     gateway: Gateway | None = None
+    blocked_networks: tuple[str, ...] = ()
 
 
 class World(Struct, frozen=True):
@@ -34,7 +36,8 @@ class World(Struct, frozen=True):
     `instance` is None once it is gone. `volumes` are the instance's own, `left_volumes` those of earlier instances of
     the same name. `adoptable` is the volume that the instance asks to take over, `adoptable_in_use` whether the
     instance that it was made for still exists. `write_refusal` is why the API server refused the last write of a child,
-    for as long as that write did not succeed. `replacements` counts the pods that lately failed and were replaced.
+    for as long as that write did not succeed. `policies` are the
+    namespace's own by name. `replacements` counts the pods that lately failed and were replaced.
     `warnings` are Events about pod and volumes, `node` is the verdict on the pod's node; both may be unknown.
     `deletion` is there only while the instance is being deleted and its volume might go with it.
     """
@@ -50,7 +53,7 @@ class World(Struct, frozen=True):
     volumes: tuple[PersistentVolumeClaim, ...] = ()
     left_volumes: tuple[PersistentVolumeClaim, ...] = ()
     service: Service | None = None
-    policy: NetworkPolicy | None = None
+    policies: Mapping[str, NetworkPolicy] = {}
     namespace_in_use: bool = True
     adoptable: PersistentVolumeClaim | None = None
     adoptable_in_use: bool = False

@@ -79,6 +79,7 @@ class Operator:
             master_key=await asyncio.to_thread(self.config.master_key_file.read_bytes),
             server_namespace=self.config.server_namespace,
             gateway=self.config.gateway,
+            blocked_networks=self.config.blocked_networks,
         )
         async with self._lease_client() as lease_client:
             lease = Key(self.config.lease_namespace, self.config.lease_name)

@@ -15,7 +15,7 @@ from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.adoption import wanted_volume
 from devworkspace.core.ownership import is_own_child
 from devworkspace.core.render.common import child_name
-from devworkspace.core.render.policy import POLICY_NAME
+from devworkspace.core.render.policy import POLICY_NAMES
 from devworkspace.core.resolve import Refusal
 from devworkspace.core.template_status import use_of
 from devworkspace.core.timestamps import format_timestamp
@@ -144,7 +144,7 @@ class Cluster:
             volumes=volumes,
             left_volumes=self._left_volumes(key, uid),
             service=_own(self.services, instance) if instance is not None else None,
-            policy=self.policies.get(Key(key.namespace, POLICY_NAME)),
+            policies=self._policies_of(key.namespace),
             namespace_in_use=self.instances.count(key.namespace) > 0,
             adoptable=self._adoptable(instance),
             adoptable_in_use=self._adoptable_in_use(instance),
@@ -245,13 +245,17 @@ class Cluster:
         for instance in self.instances.by_index(_BY_WANTED_VOLUME, str(volume.metadata.key)):
             self._enqueue(instance.metadata.key)
 
+    def _policies_of(self, namespace: str) -> dict[str, NetworkPolicy]:
+        found = {name: self.policies.get(Key(namespace, name)) for name in POLICY_NAMES}
+        return {name: policy for name, policy in found.items() if policy is not None}
+
     def _policy_changed(self, old: NetworkPolicy | None, new: NetworkPolicy | None) -> None:
         policy = new if new is not None else old
         if policy is None:
             return
         namespace = policy.metadata.namespace
         self._enqueue_namespace(namespace)
-        if self.instances.count(namespace) == 0:
+        if new is not None and self.instances.count(namespace) == 0:
             # The last environment went while nobody looked; a round of nobody's takes the policy away.
             self._enqueue(policy.metadata.key)
 

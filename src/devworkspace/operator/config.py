@@ -14,6 +14,7 @@ class OperatorConfig:
 
     `identity` is this process's name in the Lease `lease_namespace`/`lease_name`; no two processes that run at the same
     time may share one. `kube_api_qps` 0 means no limit. Every instance is looked at again once in `resync_seconds`.
+    Environments do not reach `blocked_networks` (CIDR).
     """
 
     master_key_file: Path
@@ -26,6 +27,7 @@ class OperatorConfig:
     resync_seconds: float = 120.0
     gateway: Gateway | None = None
     server_namespace: str = names.SYSTEM_NAMESPACE
+    blocked_networks: tuple[str, ...] = names.LINK_LOCAL_NETWORKS
     kubeconfig: Path | None = None
     probe_host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus ask from other addresses
     probe_port: int = 8081

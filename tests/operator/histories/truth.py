@@ -4,7 +4,7 @@ from typing import Any
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
-from devworkspace.core.render.policy import POLICY_NAME
+from devworkspace.core.render.policy import POLICY_NAMES
 from devworkspace.core.render.secret import SECRET_TYPE
 from devworkspace.kube import resource as kinds
 from devworkspace.operator.kinds import INSTANCES, TEMPLATES
@@ -108,9 +108,10 @@ def _obstacle(world: Surroundings, instance: Object) -> str | None:
         return "VolumeNotAdoptable"
     if _in_the_way(world, instance, (kinds.PODS, kinds.PVCS, kinds.SERVICES, kinds.SECRETS)):
         return "NameConflict"
-    policy = world.server.find(kinds.NETWORK_POLICIES, Key(key_of(instance).namespace, POLICY_NAME))
-    if policy is not None and label(policy, names.LABEL_MANAGED_BY) != names.MANAGED_BY:
-        return "NameConflict"
+    for name in POLICY_NAMES:
+        policy = world.server.find(kinds.NETWORK_POLICIES, Key(key_of(instance).namespace, name))
+        if policy is not None and label(policy, names.LABEL_MANAGED_BY) != names.MANAGED_BY:
+            return "NameConflict"
     return None
 
 
@@ -168,10 +169,10 @@ def _check_volume(volume: Object, alive: set[str]) -> None:
 
 
 def _check_policy(world: Surroundings, judge: Judge, namespace: str) -> None:
-    policy = world.server.find(kinds.NETWORK_POLICIES, Key(namespace, POLICY_NAME))
+    found = [world.server.find(kinds.NETWORK_POLICIES, Key(namespace, name)) for name in POLICY_NAMES]
     if not world.objects(INSTANCES, namespace):
-        marked = policy is not None and label(policy, names.LABEL_MANAGED_BY) == names.MANAGED_BY
-        assert not marked, f"namespace {namespace} has no environment left, and still its policy"
+        marked = [one for one in found if one is not None and label(one, names.LABEL_MANAGED_BY) == names.MANAGED_BY]
+        assert not marked, f"namespace {namespace} has no environment left, and still its policies"
         return
     paused = {one["metadata"]["uid"] for one in world.objects(INSTANCES, namespace) if _is_paused(one)}
     pods = [
@@ -179,7 +180,7 @@ def _check_policy(world: Surroundings, judge: Judge, namespace: str) -> None:
         for pod in world.objects(kinds.PODS, namespace)
         if pod["metadata"]["uid"] in judge.ours and label(pod, names.LABEL_INSTANCE_UID) not in paused
     ]
-    assert not pods or policy is not None, f"the pods of namespace {namespace} are not isolated"
+    assert not pods or None not in found, f"the pods of namespace {namespace} are not isolated"
 
 
 def _is_paused(instance: Object) -> bool:

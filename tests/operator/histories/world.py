@@ -12,7 +12,7 @@ from devworkspace.api import names
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.core.render.common import child_labels, child_name, owner_reference
-from devworkspace.core.render.policy import POLICY_NAME
+from devworkspace.core.render.policy import INGRESS_POLICY
 from devworkspace.core.render.volume import volume_annotations
 from devworkspace.kube import resource as kinds
 from devworkspace.kube.resource import Resource
@@ -171,7 +171,7 @@ class Surroundings:
         """Somebody else's object under the name of a child, with or without copied marks."""
         if (instance := self.instance(key)) is None:
             return
-        name = POLICY_NAME if resource == kinds.NETWORK_POLICIES else child_name(instance)
+        name = INGRESS_POLICY if resource == kinds.NETWORK_POLICIES else child_name(instance)
         # With all marks a pod is the environment's pod, and nobody could tell.
         owned = owned and not (labelled and resource == kinds.PODS)
         self._forge(resource, Key(key.namespace, name), instance, labelled=labelled, owned=owned)
