@@ -36,12 +36,15 @@ def make_text() -> str:
         public=nothing,
         table=EnvironmentTable(),
         catalogue=nothing,
+        volumes=nothing,
         authorizer=nothing,
         lifecycle=nothing,
+        cluster=nothing,
         session=nothing,
         tokens=nothing,
         audit=nothing,
         limiter=nothing,
+        changes=nothing,
     )
     about = next(route for route in api.routes if route.path == ADDRESS)
     document = asyncio.run(_answer(about, nothing))

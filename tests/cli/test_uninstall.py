@@ -50,6 +50,8 @@ class TestForeign:
             ("namespace", "devworkspace-system"),
             ("ValidatingAdmissionPolicy", "devworkspace-templates-in-use"),
             ("ValidatingAdmissionPolicyBinding", "devworkspace-templates-in-use"),
+            ("ValidatingAdmissionPolicy", "devworkspace-server-volumes"),
+            ("ValidatingAdmissionPolicyBinding", "devworkspace-server-volumes"),
             ("ValidatingAdmissionPolicy", "devworkspace-server-status"),
             ("ValidatingAdmissionPolicyBinding", "devworkspace-server-status"),
             ("ClusterRole", "devworkspace-operator"),

@@ -385,10 +385,8 @@ class TestFit:
             selector = policy["spec"]["podSelector"]
             assert [part for part in PARTS if selects(selector, pod_of(part)["metadata"]["labels"])] == []
 
-    def test_the_policy_is_about_our_templates_and_is_bound(self) -> None:
-        name = "devworkspace-templates-in-use"
-        spec = load("policies", "ValidatingAdmissionPolicy", called=name)["spec"]
-        assert spec["failurePolicy"] == "Fail"
+    def test_the_policy_about_templates_in_use(self) -> None:
+        spec = load("policies", "ValidatingAdmissionPolicy", called="devworkspace-templates-in-use")["spec"]
         assert spec["matchConstraints"]["resourceRules"] == [
             {
                 "apiGroups": [names.GROUP],
@@ -400,20 +398,37 @@ class TestFit:
         (rule,) = spec["validations"]
         assert rule["expression"].count(f"'{names.ANNOTATION_FORCE_DELETE}'") == 2
         assert f"{names.ANNOTATION_FORCE_DELETE}=true" in rule["messageExpression"]
-        binding = load("policies", "ValidatingAdmissionPolicyBinding", called=name)["spec"]
-        assert binding == {"policyName": name, "validationActions": ["Deny"]}
 
-    def test_the_policy_about_statuses_is_about_the_server_s_account_and_is_bound(self) -> None:
+    def test_the_policy_about_statuses_is_about_the_server_s_account(self) -> None:
         name = "devworkspace-server-status"
         spec = load("policies", "ValidatingAdmissionPolicy", called=name)["spec"]
-        assert spec["failurePolicy"] == "Fail"
         (rule,) = spec["matchConstraints"]["resourceRules"]
         assert rule["resources"] == [f"{names.INSTANCE_PLURAL}/status"]
         (condition,) = spec["matchConditions"]
         account = pod_of("server")["spec"]["serviceAccountName"]
         assert condition["expression"].endswith(f"'system:serviceaccount:{names.SYSTEM_NAMESPACE}:{account}'")
-        binding = load("policies", "ValidatingAdmissionPolicyBinding", called=name)["spec"]
-        assert binding == {"policyName": name, "validationActions": ["Deny"]}
+
+    def test_the_policy_about_the_server_and_volumes(self) -> None:
+        """It asks for both labels, each there and of this value, of the account that the server runs as."""
+        spec = load("policies", "ValidatingAdmissionPolicy", called="devworkspace-server-volumes")["spec"]
+        (constraint,) = spec["matchConstraints"]["resourceRules"]
+        assert (constraint["operations"], constraint["resources"]) == (["DELETE"], ["persistentvolumeclaims"])
+        account = pod_of("server")["spec"]["serviceAccountName"]
+        (condition,) = spec["matchConditions"]
+        assert f"'system:serviceaccount:{names.SYSTEM_NAMESPACE}:{account}'" in condition["expression"]
+        (rule,) = spec["validations"]
+        for label, value in ((names.LABEL_RETAINED, "true"), (names.LABEL_MANAGED_BY, names.MANAGED_BY)):
+            assert f"['{label}'] == '{value}'" in rule["expression"]
+            assert f"'{label}' in " in rule["expression"]
+
+    def test_every_policy_fails_closed_and_is_bound(self) -> None:
+        documents = list(yaml.safe_load_all(_text("policies")))
+        policies = [item for item in documents if item["kind"] == "ValidatingAdmissionPolicy"]
+        bindings = [item for item in documents if item["kind"] == "ValidatingAdmissionPolicyBinding"]
+        assert {item["spec"]["failurePolicy"] for item in policies} == {"Fail"}
+        assert [item["spec"] for item in bindings] == [
+            {"policyName": item["metadata"]["name"], "validationActions": ["Deny"]} for item in policies
+        ]
 
     def test_the_folder_holds_what_the_installer_applies_and_no_more(self) -> None:
         assert sorted(path.name for path in DEPLOY.iterdir()) == [

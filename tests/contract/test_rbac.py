@@ -27,7 +27,7 @@ from tests.operator.running import (
     status_of,
 )
 from tests.server.process import answer_as_reporter, put_environment, put_record, running_process
-from tests.server.support import ADMIN, TYPED, browsing, running_pod
+from tests.server.support import ADMIN, TYPED, Browser, browsing, running_pod
 from tests.support.fake_apiserver import INSTANCES, TEMPLATES, FakeApiServer
 from tests.support.fixtures import eventually
 
@@ -238,6 +238,31 @@ def test_the_operator_s_lease_is_the_only_one_that_it_may_read_or_change() -> No
     assert limited == {"create": None, "get": [default.lease_name], "update": [default.lease_name]}
 
 
+def put_kept_volume(server: FakeApiServer) -> None:
+    labels = {
+        names.LABEL_MANAGED_BY: names.MANAGED_BY,
+        names.LABEL_RETAINED: "true",
+        names.LABEL_INSTANCE_UID: "uid-of-one-that-is-gone",
+    }
+    annotations = {names.ANNOTATION_OWNER: ADMIN}
+    server.put(
+        PVCS,
+        {"metadata": {"name": "kept", "namespace": "team", "labels": labels, "annotations": annotations}, "spec": {}},
+    )
+
+
+async def publish(browser: Browser, origin: str, headers: dict[str, str]) -> None:
+    """A template's life: published, changed, read, deleted."""
+    templates = f"{origin}/api/v1/templates"
+    spec = {"displayName": "Go", "environment": {"image": "go:1"}}
+    assert (await browser.post(templates, json={"name": "go", "spec": spec}, headers=headers)).status == 201
+    assert (await browser.request("PUT", f"{templates}/go", json={"spec": spec}, headers=headers)).status == 200
+    assert (await browser.get(f"{templates}/go/yaml")).status == 200
+    async with asyncio.timeout(5):
+        while (await browser.request("DELETE", f"{templates}/go", headers=headers)).status != 204:
+            await asyncio.sleep(0.02)
+
+
 async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) -> None:
     async with (
         RecordingApiServer(authorize=lambda _: True) as server,
@@ -249,6 +274,7 @@ async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) ->
         put_template(server)
         put_environment(server, "mine", owner=ADMIN, port=pod.port)
         put_environment(server, "shared", owner="li.wei", port=pod.port)
+        put_kept_volume(server)
         async with running_process(tmp_path, server) as process:
             await process.ready()
             origin = process.config.public_url
@@ -257,6 +283,8 @@ async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) ->
                 assert (await browser.get(origin + "/api/v1/environments")).status == 200
                 for name in ("mine", "shared"):
                     assert (await browser.open(name)).status == 200
+                for address in ("events", "logs", "usage", "yaml"):
+                    await browser.get(f"{origin}/api/v1/namespaces/team/environments/mine/{address}")
                 server.remove(INSTANCES, Key("team", "shared"))
                 async with asyncio.timeout(5):
                     while (await browser.open("shared")).status != 404:
@@ -267,6 +295,11 @@ async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) ->
                         await browser.navigate(f"{origin}/-/open?env=mine--team", headers=TYPED)
                 csrf = {"Origin": origin, "X-DevWorkspace-CSRF": "1"}
                 environments = f"{origin}/api/v1/namespaces/team/environments"
+                assert (await browser.get(f"{origin}/api/v1/namespaces/team/quota")).status == 200
+                await publish(browser, origin, csrf)
+                kept = server.get(PVCS, Key("team", "kept")) or {}
+                purge = f"{origin}/api/v1/namespaces/team/volumes/kept?uid={kept['metadata']['uid']}"
+                assert (await browser.request("DELETE", purge, headers=csrf)).status == 204
                 body = {"name": "new", "template": "python"}
                 assert (await browser.post(environments, json=body, headers=csrf)).status == 201
                 assert (await browser.request("DELETE", f"{environments}/mine", headers=csrf)).status == 204
@@ -341,10 +374,13 @@ def test_no_role_has_a_forbidden_right(kind: str, name: str) -> None:
     assert forbidden(rights_of(name, kind)) == set()
 
 
-def test_only_the_operator_may_delete_volumes() -> None:
+def test_who_may_delete_volumes_but_change_none() -> None:
+    """A policy bounds the server's deletions (tests/contract/test_deploy.py), and it marks no volume as kept."""
     right = Right("delete", "", "persistentvolumeclaims")
     roles = [found["metadata"]["name"] for found in of_kind("ClusterRole")]
-    assert [name for name in roles if right in rights_of(name)] == ["devworkspace-operator"]
+    assert [name for name in roles if right in rights_of(name)] == ["devworkspace-operator", "devworkspace-server"]
+    of_server = {found.verb for found in rights_of("devworkspace-server") if found.resource == right.resource}
+    assert of_server == {"get", "list", "watch", "delete"}
 
 
 def test_rules_hold_nothing_but_verbs_on_resources() -> None:

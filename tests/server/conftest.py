@@ -24,3 +24,9 @@ async def pod() -> AsyncIterator[Pod]:
 async def browser(server: Harness) -> AsyncIterator[Browser]:
     async with server.browser() as made:
         yield made
+
+
+@pytest.fixture
+async def signed_in(browser: Browser) -> Browser:
+    assert (await browser.sign_in()).status == 303
+    return browser

@@ -7,10 +7,13 @@ from typing import Any
 import msgspec
 
 from devworkspace.api import names
+from devworkspace.api.children import PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta
+from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.kube.errors import KubeError, Unreachable
 from devworkspace.kube.resource import CONFIG_MAPS, Resource
+from devworkspace.kube.tokens import TokenUser
 from devworkspace.server.environments import Environment
 from devworkspace.server.reports import Reading
 from devworkspace.server.revocations import OBJECT_NAME, ConfigMap, Revocations
@@ -45,7 +48,8 @@ class Rbac:
             raise ConnectionError("no API server")
         if (verb, subresource) == ("create", names.CONNECT_SUBRESOURCE):
             return (user, namespace, name) in self.grants
-        return (user, verb, subresource, namespace, name) in self.rights
+        wanted = subresource if resource == names.INSTANCE_PLURAL else resource
+        return (user, verb, wanted, namespace, name) in self.rights
 
 
 class Api:
@@ -70,7 +74,9 @@ class Api:
         type: type[WorkspaceInstance],
         *,
         subresource: str | None = None,
+        dry_run: bool = False,
     ) -> WorkspaceInstance:
+        assert not dry_run
         assert (resource.plural, type) == (names.INSTANCE_PLURAL, WorkspaceInstance)
         await self.gate.wait()
         if self.broken:
@@ -150,3 +156,58 @@ class Record:
         assert (resource, key.name) == (CONFIG_MAPS, OBJECT_NAME)
         if self.broken:
             raise Unreachable("the API server does not answer")
+
+
+class Tokens:
+    """Whose tokens are good."""
+
+    def __init__(self) -> None:
+        self.good: dict[str, TokenUser] = {}
+
+    async def identify(self, token: str) -> TokenUser | None:
+        return self.good.get(token)
+
+
+class Catalogue:
+    """Templates and namespaces of a test; `labels` by namespace."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, WorkspaceTemplate] = {}
+        self.labels: dict[str, dict[str, str]] = {"team": {}}
+
+    def add(self, name: str, **spec: Any) -> None:
+        body = {"displayName": name.title(), "environment": {"image": f"{name}:1"}, **spec}
+        self.known[name] = msgspec.convert({"metadata": {"name": name}, "spec": body}, WorkspaceTemplate)
+
+    def templates(self) -> Iterable[WorkspaceTemplate]:
+        return self.known.values()
+
+    def template(self, name: str) -> WorkspaceTemplate | None:
+        return self.known.get(name)
+
+    def namespaces(self) -> Iterable[str]:
+        return self.labels
+
+    def namespace_labels(self, name: str) -> Mapping[str, str] | None:
+        return self.labels.get(name)
+
+
+class Volumes:
+    """Claims of a test."""
+
+    def __init__(self) -> None:
+        self.known: dict[Key, PersistentVolumeClaim] = {}
+
+    def add(self, body: Mapping[str, Any]) -> None:
+        volume = msgspec.convert(body, PersistentVolumeClaim)
+        self.known[volume.metadata.key] = volume
+
+    def of(self, instance_uid: str) -> PersistentVolumeClaim | None:
+        uids = {volume.metadata.labels.get(names.LABEL_INSTANCE_UID): volume for volume in self.known.values()}
+        return uids.get(instance_uid)
+
+    def kept(self) -> Iterable[PersistentVolumeClaim]:
+        return [volume for volume in self.known.values() if names.LABEL_RETAINED in volume.metadata.labels]
+
+    def find(self, key: Key) -> PersistentVolumeClaim | None:
+        return self.known.get(key)

@@ -6,7 +6,7 @@ import dataclasses
 import gzip
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ from yarl import URL
 from devworkspace.api import names
 from devworkspace.api.instance import InstanceSpec, InstanceStatus, Phase, WorkspaceInstance
 from devworkspace.api.meta import Condition, Key, ObjectMeta
-from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.address import address_id
-from devworkspace.kube.tokens import TokenUser
+from devworkspace.kube.client import Client
+from devworkspace.kube.config import Endpoint
 from devworkspace.server.app import Rooms, listening, make_rooms
 from devworkspace.server.config import ServerConfig
 from devworkspace.server.dashboard.files import Asset, DashboardFiles
@@ -38,7 +38,7 @@ from devworkspace.server.environments import (
 )
 from devworkspace.server.limits import Allowance
 from devworkspace.server.revocations import OBJECT_NAME, Revocations
-from tests.server.fakes import Api, Rbac, Record, Reports
+from tests.server.fakes import Api, Catalogue, Rbac, Record, Reports, Tokens, Volumes
 
 MASTER_KEY = b"m" * 32
 PASSWORD = "correct horse battery staple"
@@ -63,40 +63,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-class Tokens:
-    """Whose tokens are good."""
-
-    def __init__(self) -> None:
-        self.good: dict[str, TokenUser] = {}
-
-    async def identify(self, token: str) -> TokenUser | None:
-        return self.good.get(token)
-
-
-class Catalogue:
-    """Templates and namespaces of a test; `labels` by namespace."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, WorkspaceTemplate] = {}
-        self.labels: dict[str, dict[str, str]] = {"team": {}}
-
-    def add(self, name: str, **spec: Any) -> None:
-        body = {"displayName": name.title(), "environment": {"image": f"{name}:1"}, **spec}
-        self.known[name] = msgspec.convert({"metadata": {"name": name}, "spec": body}, WorkspaceTemplate)
-
-    def templates(self) -> Iterable[WorkspaceTemplate]:
-        return self.known.values()
-
-    def template(self, name: str) -> WorkspaceTemplate | None:
-        return self.known.get(name)
-
-    def namespaces(self) -> Iterable[str]:
-        return self.labels
-
-    def namespace_labels(self, name: str) -> Mapping[str, str] | None:
-        return self.labels.get(name)
 
 
 class Synced:
@@ -228,9 +194,11 @@ class Harness:
         catalogue: "Catalogue",
         tokens: "Tokens",
         record: "Record",
+        volumes: "Volumes",
     ) -> None:
         self.tokens = tokens
         self.record = record
+        self.volumes = volumes
         self.config = config
         self.rooms = rooms
         self.table = table
@@ -360,7 +328,10 @@ async def browsing(
 
 @contextlib.asynccontextmanager
 async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harness]:
-    """A listening server with the admin account of `PASSWORD`; `settings` override the configuration."""
+    """A listening server with the admin account of `PASSWORD`; `settings` override the configuration.
+
+    `cluster` is an open client for what the server reads or writes on request; without one it may ask nothing.
+    """
     key = directory / "master-key"
     key.write_bytes(MASTER_KEY)
     (directory / "username").write_text(ADMIN)
@@ -370,6 +341,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
     watches = settings.pop("watches", None)
     record = settings.pop("record", None) or Record()
     files = settings.pop("files", DASHBOARD)
+    cluster: Client | None = settings.pop("cluster", None)
     options: dict[str, Any] = {
         "public_url": f"http://localhost:{port}",
         "master_key_file": key,
@@ -384,7 +356,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
     }
     config = ServerConfig(**options)
     table, rbac, api, catalogue = EnvironmentTable(), Rbac(), Api(), Catalogue()
-    tokens = Tokens()
+    tokens, volumes = Tokens(), Volumes()
     extra = {"clock": clock} if clock is not None else {}
     revocations = Revocations(record, Key("system", OBJECT_NAME), clock=clock or time.time)
     record.follow(revocations)
@@ -393,16 +365,28 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         table=table,
         reviewer=rbac,
         tokens=tokens,
-        writer=api,
+        writer=cluster or api,
+        cluster=cluster or Client(Endpoint(server="http://127.0.0.1:1"), field_manager="test"),
         reports=Reports(),
         catalogue=catalogue,
+        volumes=volumes,
         revocations=revocations,
         watches=watches or (("workspaceinstances", Synced()),),
         files=files,
         **extra,
     )
     async with listening(config, rooms):
-        yield Harness(config, rooms, table=table, rbac=rbac, api=api, catalogue=catalogue, tokens=tokens, record=record)
+        yield Harness(
+            config,
+            rooms,
+            table=table,
+            rbac=rbac,
+            api=api,
+            catalogue=catalogue,
+            tokens=tokens,
+            record=record,
+            volumes=volumes,
+        )
 
 
 class Pod:
@@ -468,3 +452,33 @@ async def running_tcp_pod(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await server.wait_closed()
+
+
+async def send(
+    server: Harness,
+    browser: Browser,
+    method: str,
+    path: str,
+    *,
+    body: Any = None,
+    headers: dict[str, str | None] | None = None,
+) -> Answer:
+    """A request as the dashboard makes it; `headers` changes them, None leaves one out."""
+    usual: dict[str, str | None] = {
+        "Origin": server.origin,
+        "Sec-Fetch-Site": "same-origin",
+        "X-DevWorkspace-CSRF": "1",
+    }
+    data = None
+    if body is not None:
+        usual["Content-Type"] = "application/json"
+        data = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    sent = {name: value for name, value in {**usual, **(headers or {})}.items() if value is not None}
+    return await browser.request(method, server.origin + path, data=data, headers=sent)
+
+
+async def read(server: Harness, browser: Browser, path: str) -> Any:
+    """The JSON of an answer that must be 200."""
+    answer = await browser.get(server.origin + path)
+    assert answer.status == 200, answer.text
+    return answer.json()

@@ -9,47 +9,12 @@ import pytest
 from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid
-from tests.server.support import ADMIN, Answer, Browser, Harness, Pod, make_instance
+from tests.server.support import ADMIN, Browser, Harness, Pod, make_instance, read, send
 
 API = "/api/v1"
 DEMO = f"{API}/namespaces/team/environments/demo"
 CREATE = f"{API}/namespaces/team/environments"
 MAY_CREATE = (ADMIN, "create", "", "team", "")
-
-
-async def send(
-    server: Harness,
-    browser: Browser,
-    method: str,
-    path: str,
-    *,
-    body: Any = None,
-    headers: dict[str, str | None] | None = None,
-) -> Answer:
-    """A request as the dashboard makes it; `headers` changes them, None leaves one out."""
-    usual: dict[str, str | None] = {
-        "Origin": server.origin,
-        "Sec-Fetch-Site": "same-origin",
-        "X-DevWorkspace-CSRF": "1",
-    }
-    data = None
-    if body is not None:
-        usual["Content-Type"] = "application/json"
-        data = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    sent = {name: value for name, value in {**usual, **(headers or {})}.items() if value is not None}
-    return await browser.request(method, server.origin + path, data=data, headers=sent)
-
-
-@pytest.fixture
-async def signed_in(server: Harness, browser: Browser) -> Browser:
-    assert (await browser.sign_in()).status == 303
-    return browser
-
-
-async def read(server: Harness, browser: Browser, path: str) -> Any:
-    answer = await browser.get(server.origin + path)
-    assert answer.status == 200, answer.text
-    return answer.json()
 
 
 class TestReading:
@@ -69,6 +34,8 @@ class TestReading:
             "stop",
             "restart",
             "delete",
+            "edit",
+            "logs",
         }
         assert found["allowed"]["start"] == {"allowed": False, "obstacle": "phase"}
 
@@ -77,7 +44,8 @@ class TestReading:
         server.rbac.grants.add((ADMIN, "team", "demo"))
         allowed = (await read(server, signed_in, DEMO))["allowed"]
         assert allowed["open"]["allowed"] is True
-        assert {allowed[action]["obstacle"] for action in ("stop", "restart", "delete")} == {"right"}
+        assert {allowed[action]["obstacle"] for action in ("stop", "restart", "delete", "edit")} == {"right"}
+        assert allowed["logs"]["allowed"] is True
 
     async def test_foreign_and_absent_are_the_same(self, server: Harness, signed_in: Browser, pod: Pod) -> None:
         server.add(pod.port, owner="li.wei")
@@ -452,7 +420,7 @@ class TestAddresses:
     async def test_other_methods_are_405(self, server: Harness, signed_in: Browser) -> None:
         answer = await send(server, signed_in, "PUT", DEMO)
         assert answer.status == 405
-        assert answer.headers["Allow"] == "DELETE, GET"
+        assert answer.headers["Allow"] == "DELETE, GET, PATCH"
 
     async def test_the_document_describes_them_all(self, server: Harness, signed_in: Browser) -> None:
         document = await read(server, signed_in, f"{API}/openapi.json")

@@ -73,6 +73,8 @@ async def test_from_the_watch_to_the_editor_and_out_by_signal(tmp_path: Path, ap
             ("list", "configmaps"),
             ("watch", "configmaps"),
             ("get", "configmaps"),
+            ("list", "persistentvolumeclaims"),
+            ("watch", "persistentvolumeclaims"),
         }, "the rights that docs/SERVER.md asks for"
         assert api.writes == []
         assert await process.end() == 0

@@ -12,7 +12,7 @@ import contextlib
 import json
 import ssl
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -49,10 +49,16 @@ KNOWN: Final = (
     kinds.NODES,
     kinds.NETWORK_POLICIES,
     kinds.LEASES,
+    kinds.RESOURCE_QUOTAS,
+    kinds.LIMIT_RANGES,
     CRDS,
     INSTANCES,
     TEMPLATES,
 )
+
+
+def _no_log(pod: Key, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+    raise Refusal(404, "NotFound", f'pods "{pod.name}" not found')
 
 
 @dataclass(slots=True)
@@ -73,7 +79,8 @@ class FakeApiServer:
 
     `window` is how many changes a watch can look back, `bookmark_interval` is in seconds. `tokens`: None accepts
     everybody. `authorize` answers SubjectAccessReviews from their spec, `review_status` with a whole status, `identify`
-    answers TokenReviews with a status. `clock` stamps objects.
+    answers TokenReviews with a status. `log` yields what a pod's container says, or raises `Refusal`. `clock` stamps
+    objects.
     """
 
     window: int = 10_000
@@ -83,6 +90,7 @@ class FakeApiServer:
     authorize: Callable[[Mapping[str, Any]], bool] = lambda spec: True
     identify: Callable[[Mapping[str, Any]], Object] = lambda spec: {"authenticated": False}
     review_status: Callable[[Mapping[str, Any]], Object | None] | None = None
+    log: Callable[[Key, Mapping[str, str]], AsyncIterator[bytes]] = _no_log
     clock: Callable[[], datetime] = now
     resources: tuple[Resource, ...] = KNOWN
     faults: list[Fault] = field(default_factory=list)
@@ -212,10 +220,24 @@ class FakeApiServer:
                 return await self._review(request, kinds.SUBJECT_ACCESS_REVIEWS)
             if request.path == kinds.TOKEN_REVIEWS.path():
                 return await self._review(request, kinds.TOKEN_REVIEWS)
+            if request.path.endswith("/log"):
+                return await self._log(request)
             target = target_of(request, self.resources, without_status=WITHOUT_STATUS)
         except Refusal as refusal:
             return _response(refusal)
         return await self._serve_target(request, target)
+
+    async def _log(self, request: web.Request) -> web.StreamResponse:
+        *_, namespace, _, name, _ = request.path.split("/")
+        key = Key(namespace, name)
+        chunks = self.log(key, request.query)
+        self.requests.append(Logged("get", "pods/log", key, 200))
+        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        async for chunk in chunks:
+            await response.write(chunk)
+        return response
 
     async def _serve_target(self, request: web.Request, target: Target) -> web.StreamResponse:
         fault = next((f for f in self.faults if f.matches(target.verb, target.label, target.key)), None)

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, NamedTuple
 
-Action = Literal["open", "start", "stop", "restart", "delete"]
+Action = Literal["open", "start", "stop", "restart", "delete", "edit", "logs"]
 
 # Words of the phase as people see it (`Deleting` and `Unreachable` included) in which an action makes sense.
 _FITTING: Final[dict[Action, frozenset[str]]] = {
@@ -12,6 +12,9 @@ _FITTING: Final[dict[Action, frozenset[str]]] = {
     "stop": frozenset({"Running", "Provisioning", "Pending", "Failed", "Unreachable"}),
     "restart": frozenset({"Running", "Failed", "Unreachable", "Provisioning"}),
     "delete": frozenset({"Running", "Stopped", "Provisioning", "Pending", "Failed", "Unreachable", "Stopping"}),
+    "edit": frozenset({"Running", "Stopped", "Provisioning", "Pending", "Failed", "Unreachable", "Stopping"}),
+    # Where there may be a pod.
+    "logs": frozenset({"Running", "Provisioning", "Pending", "Failed", "Unreachable", "Stopping", "Deleting"}),
 }
 
 Obstacle = Literal["phase", "right"]
@@ -27,7 +30,8 @@ class Rights(NamedTuple):
 
 def find_obstacle(action: Action, *, phase: str, rights: Rights) -> Obstacle | None:
     """What is against an action, or None. A missing right is told first: waiting does not help there."""
-    needed = {"open": rights.connect, "delete": rights.delete}.get(action, rights.manage)
+    # Who may open an environment has a terminal in it, and learns nothing more from its log.
+    needed = {"open": rights.connect, "logs": rights.connect, "delete": rights.delete}.get(action, rights.manage)
     if not needed:
         return "right"
     return None if phase in _FITTING[action] else "phase"

@@ -67,3 +67,31 @@ def pods_in_the_way(uid: str, facts: DeletionFacts) -> tuple[ObjectMeta, ...]:
         for user in facts.users
         if user.deletion_timestamp is None and any(owner.uid == uid for owner in user.owner_references)
     )
+
+
+PurgeObstacle = Literal["not-ours", "not-kept", "going", "used"]
+
+
+class PurgeFacts(Struct, frozen=True):
+    """Fresh from the API server. `instances` are the UIDs of all instances there are; `users` as above."""
+
+    volume: PersistentVolumeClaim
+    instances: frozenset[str]
+    users: tuple[ObjectMeta, ...]
+
+
+def find_purge_obstacle(facts: PurgeFacts) -> PurgeObstacle | None:
+    """What forbids to delete a kept volume at a person's explicit command, or None.
+
+    Only what an environment left behind can be purged: the label alone does not do it, since whoever may edit claims
+    can set it on the volume of an environment that lives.
+    """
+    metadata = facts.volume.metadata
+    uid = metadata.labels.get(names.LABEL_INSTANCE_UID)
+    if metadata.labels.get(names.LABEL_MANAGED_BY) != names.MANAGED_BY or not uid:
+        return "not-ours"
+    if metadata.labels.get(names.LABEL_RETAINED) != "true" or uid in facts.instances:
+        return "not-kept"
+    if metadata.deletion_timestamp is not None:
+        return "going"
+    return "used" if facts.users else None

@@ -99,36 +99,54 @@ def _check_catalogue(
     return None
 
 
+class OverrideProblem(Struct, frozen=True):
+    """An override beyond the template's bounds; `field` is its path in the instance."""
+
+    field: str
+    message: str
+
+
 def _check_overrides(overrides: Overrides, template: WorkspaceTemplate) -> Refusal | None:
+    problems = find_override_problems(overrides, template)
+    return Refusal(reasons.OVERRIDE_NOT_ALLOWED, problems[0].message) if problems else None
+
+
+def find_override_problems(overrides: Overrides, template: WorkspaceTemplate) -> tuple[OverrideProblem, ...]:
+    """Everything in `overrides` that the template does not allow. Raises ValueError for what is no quantity."""
     allowed, name = template.spec.overrides, template.metadata.name
+    resources = "spec.overrides.resources"
     problems = [
-        *_excess(overrides.resources.requests, allowed.max_resources, name),
-        *_excess(overrides.resources.limits, allowed.max_resources, name),
+        *_excess(overrides.resources.requests, allowed.max_resources, template=name, field=f"{resources}.requests"),
+        *_excess(overrides.resources.limits, allowed.max_resources, template=name, field=f"{resources}.limits"),
     ]
     if overrides.storage.size is not None:
         ceiling = None if allowed.max_storage is None else {"storage": allowed.max_storage}
-        problems += _excess({"storage": overrides.storage.size}, ceiling, name)
+        found = _excess({"storage": overrides.storage.size}, ceiling, template=name, field="")
+        problems += [OverrideProblem("spec.overrides.storage.size", problem.message) for problem in found]
     if overrides.image is not None and overrides.image not in allowed.images:
         choice = f"allowed are: {', '.join(allowed.images)}" if allowed.images else "it allows no other image"
-        problems.append(f"Image {overrides.image!r} is not allowed by template {name!r}; {choice}.")
+        message = f"Image {overrides.image!r} is not allowed by template {name!r}; {choice}."
+        problems.append(OverrideProblem("spec.overrides.image", message))
     if overrides.env and not allowed.env:
-        problems.append(f"Template {name!r} does not allow own environment variables; remove overrides.env.")
-    if not problems:
-        return None
-    return Refusal(reasons.OVERRIDE_NOT_ALLOWED, problems[0])
+        message = f"Template {name!r} does not allow own environment variables; remove overrides.env."
+        problems.append(OverrideProblem("spec.overrides.env", message))
+    return tuple(problems)
 
 
-def _excess(wanted: Quantities, ceiling: Quantities | None, template: str) -> Iterable[str]:
+def _excess(wanted: Quantities, ceiling: Quantities | None, *, template: str, field: str) -> Iterable[OverrideProblem]:
     if ceiling is None:
         return
     for resource, value in sorted(wanted.items()):
         if resource not in ceiling:
-            yield f"Template {template!r} does not allow to change {resource}; remove the override."
+            message = f"Template {template!r} does not allow to change {resource}; remove the override."
         elif parse_quantity(value) > parse_quantity(ceiling[resource]):
-            yield (
+            message = (
                 f"Template {template!r} allows at most {ceiling[resource]} of {resource}, and this asks for {value}; "
                 "lower the override."
             )
+        else:
+            continue
+        yield OverrideProblem(f"{field}.{resource}", message)
 
 
 def _combine(instance: WorkspaceInstance, template: WorkspaceTemplate) -> Settings:

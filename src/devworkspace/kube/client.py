@@ -1,7 +1,8 @@
 """A thin Kubernetes client: the verbs that this product uses, typed by the caller's msgspec structs."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
@@ -23,7 +24,7 @@ from devworkspace.kube.codec import (
 from devworkspace.kube.config import Endpoint
 from devworkspace.kube.errors import ApiError, Gone, Unreachable
 from devworkspace.kube.ratelimit import TokenBucket
-from devworkspace.kube.resource import Resource, key_of
+from devworkspace.kube.resource import PODS, Resource, key_of
 from devworkspace.kube.transport import JSON, OnRequest, Request, RetryPolicy, Transport, WriteGate, unreachable
 
 __all__ = ["Client", "KubeObject", "ListResult", "OnlyMetadata", "WatchEvent"]
@@ -42,11 +43,15 @@ log: Final = logging.getLogger("devworkspace.kube")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListResult(Generic[T]):
-    """A consistent list and the version to watch from. `unreadable`: objects that exist but do not fit the type."""
+    """A consistent list and the version to watch from. `unreadable`: objects that exist but do not fit the type.
+
+    `complete` is False for one that was cut at `at_most`.
+    """
 
     items: tuple[T, ...]
     resource_version: str
     unreadable: tuple[ObjectMeta, ...] = ()
+    complete: bool = True
 
 
 class Client:
@@ -111,10 +116,12 @@ class Client:
         limit: int = 100,
         metadata_only: bool = False,
         keep: Callable[[T], bool] | None = None,
+        at_most: int | None = None,
     ) -> ListResult[T]:
         """List in pages of `limit`, all of one version; `namespace` None means all.
 
-        Of a list that no selector makes small enough, `keep` leaves out objects page by page.
+        Of a list that no selector makes small enough, `keep` leaves out objects page by page. After `at_most` objects
+        no further page is asked for.
 
         A continue token that expires restarts the list, three times at most, then raises `Gone`. `metadata_only` has
         the server send nothing but metadata, so that no content of a Secret reaches this process.
@@ -130,12 +137,14 @@ class Client:
         )
         for _ in range(_LIST_RESTARTS):
             try:
-                return await self._list_once(request, type, keep)
+                return await self._list_once(request, type, keep=keep, at_most=at_most)
             except Gone as error:
                 log.debug("%s: the list outlived its version, starting again: %s", request, error)
-        return await self._list_once(request, type, keep)
+        return await self._list_once(request, type, keep=keep, at_most=at_most)
 
-    async def _list_once(self, request: Request, type: type[T], keep: Callable[[T], bool] | None) -> ListResult[T]:
+    async def _list_once(
+        self, request: Request, type: type[T], *, keep: Callable[[T], bool] | None, at_most: int | None
+    ) -> ListResult[T]:
         items: list[T] = []
         unreadable: list[ObjectMeta] = []
         while True:
@@ -143,11 +152,13 @@ class Client:
             page: Page[T] = decode_page(body, type, what=str(request))
             items += page.items if keep is None else filter(keep, page.items)
             unreadable += page.unreadable
-            if not page.metadata.continue_:
+            is_cut = bool(page.metadata.continue_) and at_most is not None and len(items) >= at_most
+            if is_cut or not page.metadata.continue_:
                 return ListResult(
                     items=tuple(items),
                     resource_version=page.metadata.resource_version,
                     unreadable=tuple(unreadable),
+                    complete=not is_cut,
                 )
             request = replace(request, params={**request.params, "continue": page.metadata.continue_})
 
@@ -225,20 +236,39 @@ class Client:
         """Server-side apply of `status`; `NotFound` if the object is gone, so it never creates one."""
         return await self._apply(resource, body, type, force=force, subresource="status")
 
-    async def create(self, resource: Resource, body: Mapping[str, Any], type: type[A], *, dry_run: bool = False) -> A:
-        """Create an object; `AlreadyExists` if the name is taken. Not repeated when the answer gets lost."""
+    async def create(
+        self,
+        resource: Resource,
+        body: Mapping[str, Any],
+        type: type[A],
+        *,
+        dry_run: bool = False,
+        strict: bool = False,
+    ) -> A:
+        """Create an object; `AlreadyExists` if the name is taken. Not repeated when the answer gets lost.
+
+        `strict` has unknown fields refused instead of dropped.
+        """
         request = Request(
             verb="create",
             resource=resource.plural,
             method="POST",
             path=resource.path(key_of(body).namespace),
-            params=self._write_params(dry_run=dry_run),
+            params=self._write_params(dry_run=dry_run, strict=strict),
             body=encode(_typed(resource, body)),
             idempotent=False,
         )
         return decode(await self._transport.send(request), type, what=str(request))
 
-    async def replace(self, resource: Resource, body: Mapping[str, Any], type: type[A]) -> A:
+    async def replace(
+        self,
+        resource: Resource,
+        body: Mapping[str, Any],
+        type: type[A],
+        *,
+        dry_run: bool = False,
+        strict: bool = False,
+    ) -> A:
         """Replace an object as a whole, in the version that `body` names; `Conflict` if that is not the newest.
 
         Not repeated when the answer gets lost: the second one would conflict with the success of the first.
@@ -250,7 +280,7 @@ class Client:
             resource=resource.plural,
             method="PUT",
             path=resource.object_path(key_of(body)),
-            params=self._write_params(dry_run=False),
+            params=self._write_params(dry_run=dry_run, strict=strict),
             body=encode(_typed(resource, body)),
             idempotent=False,
         )
@@ -282,18 +312,29 @@ class Client:
         )
         return decode(await self._transport.send(request), type, what=str(request))
 
-    async def delete(self, resource: Resource, key: Key, *, uid: str, grace_period_seconds: int | None = None) -> None:
+    async def delete(
+        self,
+        resource: Resource,
+        key: Key,
+        *,
+        uid: str,
+        resource_version: str | None = None,
+        grace_period_seconds: int | None = None,
+    ) -> None:
         """Delete the object `uid` and no other one of that name (`Conflict`); `NotFound` if there is none.
+
+        With `resource_version` only in that version, so that what was decided on still holds.
 
         Returning means accepted, not gone: pods end gracefully and finalizers hold objects. After a lost answer the
         repeat may find nothing, so treat `NotFound` as success.
         """
         if not uid:
             raise ValueError(f"deleting {resource.kind} {key} needs the uid of the object that is meant")
+        preconditions = {"uid": uid} | ({"resourceVersion": resource_version} if resource_version else {})
         options: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "preconditions": {"uid": uid},
+            "preconditions": preconditions,
             "propagationPolicy": "Background",
         }
         if grace_period_seconds is not None:
@@ -306,6 +347,24 @@ class Client:
             body=encode(options),
         )
         await self._transport.send(request)
+
+    @asynccontextmanager
+    async def log(self, pod: Key, *, params: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A container's output as it comes, in chunks; `params` are those of the API. Not retried.
+
+        Nothing is read ahead of the consumer. A broken connection raises `Unreachable` there.
+        """
+        request = Request(
+            verb="get",
+            resource=_label(PODS, "log"),
+            method="GET",
+            path=PODS.object_path(pod, "log"),
+            params=params,
+            accept="*/*",
+        )
+        # A container may be silent for days.
+        async with self._transport.stream(request, silence=None) as response:
+            yield _chunks(request, response)
 
     async def raw(
         self,
@@ -353,8 +412,17 @@ class Client:
         )
         return decode(await self._transport.send(request), type, what=str(request))
 
-    def _write_params(self, *, dry_run: bool) -> dict[str, str]:
-        return {"fieldManager": self.field_manager} | ({"dryRun": "All"} if dry_run else {})
+    def _write_params(self, *, dry_run: bool, strict: bool = False) -> dict[str, str]:
+        params = {"fieldManager": self.field_manager}
+        return params | ({"dryRun": "All"} if dry_run else {}) | ({"fieldValidation": "Strict"} if strict else {})
+
+
+async def _chunks(request: Request, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in response.content.iter_any():
+            yield chunk
+    except (aiohttp.ClientError, OSError) as error:
+        raise unreachable(request, error) from error
 
 
 def _selectors(label_selector: str | None, field_selector: str | None) -> dict[str, str]:

@@ -171,8 +171,11 @@ class Transport:
             return body
 
     @asynccontextmanager
-    async def stream(self, request: Request, *, silence: float) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Yield an answer without end; no byte for `silence` seconds ends it with a TimeoutError in the reader."""
+    async def stream(self, request: Request, *, silence: float | None) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Yield an answer without end; no byte for `silence` seconds ends it with a TimeoutError in the reader.
+
+        None waits for ever, for what ends by its consumer.
+        """
         limits = aiohttp.ClientTimeout(total=None, sock_connect=min(10.0, self._timeout), sock_read=silence)
         try:
             response = await self._open_stream(request, limits=limits)

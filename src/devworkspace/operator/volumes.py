@@ -75,7 +75,7 @@ class Volumes:
         )
 
     async def delete(self, instance: WorkspaceInstance, volume: DeleteVolume) -> None:
-        """The only call in this product that deletes a volume; `core.deletion` decides, the UID is a precondition."""
+        """The only call of the operator that deletes a volume; `core.deletion` decides, the UID is a precondition."""
         key = Key(instance.metadata.namespace, volume.name)
         try:
             await self._client.delete(PVCS, key, uid=volume.uid)

@@ -20,6 +20,8 @@ _COMMON: Final = {
     "Server": "devworkspace",
 }
 
+_KEPT: Final = {**_COMMON, "Cache-Control": "no-cache, private", "Vary": "Authorization, Cookie"}
+
 
 def content_policy(public: PublicAddress) -> str:
     """Nothing but our own style and script. Forms may end at environments too: browsers apply `form-action` to the
@@ -72,6 +74,15 @@ class Answers:
         headers = {**_COMMON, "Content-Type": "application/json"}
         return web.Response(body=msgspec.json.encode(value), status=status, headers=headers)
 
+    def json_bytes(self, body: bytes, *, status: int, etag: str) -> web.Response:
+        """Encoded already. To be kept by its reader only, and to be asked about each time."""
+        return web.Response(
+            body=body, status=status, headers={**_KEPT, "Content-Type": "application/json", "ETag": etag}
+        )
+
+    def unchanged(self, etag: str) -> web.Response:
+        return web.Response(status=304, headers={**_KEPT, "ETag": etag})
+
     def empty(self) -> web.Response:
         return web.Response(status=204, headers=dict(_COMMON))
 
@@ -110,6 +121,15 @@ def stream_headers() -> dict[str, str]:
         "Cache-Control": "no-store, no-transform",
         "X-Accel-Buffering": "no",
     }
+
+
+def text_stream_headers() -> dict[str, str]:
+    """The head of text that comes bit by bit."""
+    return {**stream_headers(), "Content-Type": "text/plain; charset=utf-8"}
+
+
+def yaml_headers() -> dict[str, str]:
+    return {**_COMMON, "Content-Type": "application/yaml; charset=utf-8"}
 
 
 def language_of(request: web.BaseRequest) -> Language:

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final, NoReturn, Protocol
@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from devworkspace.api import names
-from devworkspace.api.children import Namespace
+from devworkspace.api.children import Namespace, PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
@@ -23,7 +23,7 @@ from devworkspace.kube.client import Client
 from devworkspace.kube.clock import now
 from devworkspace.kube.config import Endpoint
 from devworkspace.kube.informer import Informer
-from devworkspace.kube.resource import CONFIG_MAPS, NAMESPACES, PODS, Resource
+from devworkspace.kube.resource import CONFIG_MAPS, NAMESPACES, PODS, PVCS, Resource
 from devworkspace.kube.review import AccessReviewer
 from devworkspace.kube.tokens import TokenReviewer
 from devworkspace.server.activity import ActivityRecorder, Reports, StatusWriter
@@ -31,8 +31,10 @@ from devworkspace.server.answers import Answers
 from devworkspace.server.api.caller import Tokens
 from devworkspace.server.api.catalogue import Catalogue, InformedCatalogue
 from devworkspace.server.api.rooms import make_api
+from devworkspace.server.api.volumes import VOLUME_INDEXERS, InformedVolumes, Volumes
 from devworkspace.server.audit import Audit
 from devworkspace.server.authorizer import Authorizer, Reviewer
+from devworkspace.server.changes import Changes
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import ServerConfig, check_ways_in, parse_public_url, read_master_key
 from devworkspace.server.dashboard.files import DashboardFiles, read_files
@@ -43,6 +45,7 @@ from devworkspace.server.gateway.handler import Gateway
 from devworkspace.server.lifecycle import INSTANCES, Lifecycle, Writer
 from devworkspace.server.limits import Limiter
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
+from devworkspace.server.publishing import TEMPLATES
 from devworkspace.server.reports import PodReports
 from devworkspace.server.rest.environments import EnvironmentList
 from devworkspace.server.revocations import OBJECT_NAME, ConfigMap, Revocations
@@ -54,8 +57,7 @@ from devworkspace.server.source import Sources, parse_networks
 
 log = structlog.get_logger("devworkspace.server")
 
-TEMPLATES: Final = Resource(names.GROUP, names.VERSION, names.TEMPLATE_PLURAL, names.TEMPLATE_KIND, namespaced=False)
-MANAGED_PODS: Final = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
+MANAGED: Final = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
 # Open sockets are closed over this time when the server goes, so that editors do not all reconnect at once.
 SOCKET_DRAIN_SECONDS: Final = 2.0
 BACKLOG: Final = 1024
@@ -77,6 +79,17 @@ class Watch(Protocol):
 
 class ServerWriter(StatusWriter, Writer, Protocol):
     """Everything that the server writes."""
+
+    async def merge_patch(
+        self,
+        resource: Resource,
+        key: Key,
+        patch: Mapping[str, Any],
+        type: type[WorkspaceInstance],
+        *,
+        subresource: str | None = None,
+        dry_run: bool = False,
+    ) -> WorkspaceInstance: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,8 +133,10 @@ def make_rooms(
     reviewer: Reviewer,
     tokens: Tokens,
     writer: ServerWriter,
+    cluster: Client,
     reports: Reports,
     catalogue: Catalogue,
+    volumes: Volumes,
     revocations: Revocations,
     watches: Iterable[tuple[str, Watch]],
     files: DashboardFiles | None,
@@ -163,7 +178,8 @@ def make_rooms(
         count=metrics.count_activity,
         period=config.activity_seconds,
     )
-    lifecycle = Lifecycle(writer, audit=audit, limiter=Limiter(config.change_allowance), now=now)
+    changes = Changes(audit=audit, limiter=Limiter(config.change_allowance))
+    lifecycle = Lifecycle(writer, changes=changes, now=now)
     listing = EnvironmentList(
         public=public, table=table, authorizer=authorizer, session=sign_in.session, lifecycle=lifecycle, audit=audit
     )
@@ -183,12 +199,15 @@ def make_rooms(
         public=public,
         table=table,
         catalogue=catalogue,
+        volumes=volumes,
         authorizer=authorizer,
         lifecycle=lifecycle,
+        cluster=cluster,
         session=sign_in.session,
         tokens=tokens,
         audit=audit,
         limiter=Limiter(config.api_allowance),
+        changes=changes,
     )
     shared = Shared(public, [master_key], sign_in, metrics.count_sign_in, audit)
     door = FrontDoor(
@@ -303,9 +322,10 @@ async def run(config: ServerConfig) -> None:
     ):
         revocations = Revocations(questions, Key(config.namespace, OBJECT_NAME), clock=time.time)
         instances = Informer(client, INSTANCES, WorkspaceInstance, on_change=table.on_instance)
-        pods = Informer(client, PODS, DoorPod, label_selector=MANAGED_PODS, on_change=table.on_pod)
+        pods = Informer(client, PODS, DoorPod, label_selector=MANAGED, on_change=table.on_pod)
         templates = Informer(client, TEMPLATES, WorkspaceTemplate)
         namespaces = Informer(client, NAMESPACES, Namespace)
+        volumes = Informer(client, PVCS, PersistentVolumeClaim, label_selector=MANAGED, indexers=VOLUME_INDEXERS)
         record = Informer(
             client,
             CONFIG_MAPS,
@@ -314,7 +334,7 @@ async def run(config: ServerConfig) -> None:
             field_selector=f"metadata.name={OBJECT_NAME}",
             on_change=revocations.on_object,
         )
-        informers: tuple[Informer[Any], ...] = (instances, pods, templates, namespaces, record)
+        informers: tuple[Informer[Any], ...] = (instances, pods, templates, namespaces, volumes, record)
         reviewer = AccessReviewer(questions)
         rooms = make_rooms(
             config,
@@ -323,6 +343,8 @@ async def run(config: ServerConfig) -> None:
             tokens=TokenReviewer(questions, audience=config.api_audience),
             writer=client,
             reports=reports,
+            cluster=client,
+            volumes=InformedVolumes(volumes),
             catalogue=InformedCatalogue(templates, namespaces),
             revocations=revocations,
             watches=tuple((informer.resource.plural, informer) for informer in informers),

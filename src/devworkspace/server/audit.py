@@ -26,7 +26,12 @@ Action = Literal[
     "stop",
     "restart",
     "create",
+    "edit",
     "delete",
+    "purge-volume",
+    "create-template",
+    "edit-template",
+    "delete-template",
     "request",
 ]
 Result = Literal["ok", "denied", "failed"]

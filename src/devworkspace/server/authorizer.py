@@ -16,13 +16,16 @@ log = structlog.get_logger("devworkspace.server")
 
 
 EVERYTHING: Final = Key("", "")
+HANDFUL: Final = 20
 
 
 class Right(NamedTuple):
-    """A verb on instances, or on a subresource of them."""
+    """A verb on instances, or on a subresource of them, or on another kind."""
 
     verb: str
     subresource: str = ""
+    group: str = names.GROUP
+    resource: str = names.INSTANCE_PLURAL
 
 
 CONNECT: Final = Right("create", names.CONNECT_SUBRESOURCE)
@@ -30,6 +33,11 @@ MANAGE: Final = Right("update")
 CREATE: Final = Right("create")
 DELETE: Final = Right("delete")
 SET_OWNER: Final = Right("create", "owner")
+DELETE_VOLUME: Final = Right("delete", group="", resource="persistentvolumeclaims")
+READ_TEMPLATE: Final = Right("get", resource=names.TEMPLATE_PLURAL)
+CREATE_TEMPLATE: Final = Right("create", resource=names.TEMPLATE_PLURAL)
+EDIT_TEMPLATE: Final = Right("update", resource=names.TEMPLATE_PLURAL)
+DELETE_TEMPLATE: Final = Right("delete", resource=names.TEMPLATE_PLURAL)
 
 
 class Reviewer(Protocol):
@@ -72,8 +80,8 @@ class Authorizer:
                 identity.groups,
                 {},
                 verb=right.verb,
-                group=names.GROUP,
-                resource=names.INSTANCE_PLURAL,
+                group=right.group,
+                resource=right.resource,
                 subresource=right.subresource,
                 namespace=key.namespace,
                 name=key.name,
@@ -115,6 +123,27 @@ class Authorizer:
         if has_right(identity, environment, granted=False):
             return True
         return await self.answer(identity, EVERYTHING, right) is True or await self.has(identity, environment, right)
+
+    async def namespaces_with(self, identity: Identity, namespaces: Iterable[str], right: Right) -> frozenset[str]:
+        """Those of `namespaces` in which the person has the right to everything."""
+        asked = sorted(set(namespaces))
+        if not asked:
+            return frozenset()
+        if await self.answer(identity, EVERYTHING, right) is True:
+            return frozenset(asked)
+        answers = await asyncio.gather(*(self.answer(identity, Key(name, ""), right) for name in asked))
+        return frozenset(name for name, answer in zip(asked, answers, strict=True) if answer is True)
+
+    async def may_somewhere(self, identity: Identity, namespaces: Sequence[str], right: Right) -> bool:
+        """Whether the person has the right in one of them at least; asks in handfuls, most find one early."""
+        if await self.answer(identity, EVERYTHING, right) is True:
+            return True
+        for start in range(0, len(namespaces), HANDFUL):
+            asked = namespaces[start : start + HANDFUL]
+            answers = await asyncio.gather(*(self.answer(identity, Key(name, ""), right) for name in asked))
+            if any(answer is True for answer in answers):
+                return True
+        return False
 
     async def allowed_of(self, identity: Identity, environments: Sequence[Environment]) -> list[Environment]:
         """Those that the person may open. One question is enough for somebody who may open all of them."""

@@ -12,10 +12,12 @@ from urllib.parse import urlencode
 import msgspec
 
 from devworkspace.api import names
+from devworkspace.api.children import ContainerResources
 from devworkspace.api.instance import Phase, WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
 from devworkspace.core.access import Door
 from devworkspace.core.address import address_id
+from devworkspace.core.startup import PodTimes
 
 READY: Final = "Ready"
 OPEN_PATH: Final = "/-/open"
@@ -30,12 +32,15 @@ class ContainerPort(Struct, frozen=True):
 
 class EnvName(Struct, frozen=True):
     name: str
+    value: str = ""
 
 
 class Container(Struct, frozen=True):
     name: str
+    image: str = ""
     ports: tuple[ContainerPort, ...] = ()
     env: tuple[EnvName, ...] = ()
+    resources: ContainerResources = ContainerResources()
 
 
 class DoorPodSpec(Struct, frozen=True):
@@ -45,6 +50,7 @@ class DoorPodSpec(Struct, frozen=True):
 class DoorCondition(Struct, frozen=True):
     type: str
     status: str
+    last_transition_time: str | None = None
 
 
 class DoorContainerState(Struct, frozen=True):
@@ -105,6 +111,8 @@ class Environment(Struct, frozen=True):
     has_code_server: bool = False
     progress: Progress = Progress()
     owner_subject: str = ""
+    times: PodTimes = PodTimes()
+    container: Container | None = None
 
     @property
     def door(self) -> Door:
@@ -208,6 +216,18 @@ def find_progress(pod: DoorPod) -> Progress:
     )
 
 
+def find_times(pod: DoorPod) -> PodTimes:
+    reached = {item.type: item.last_transition_time for item in pod.status.conditions if item.status == "True"}
+    running = (status.state.running for status in pod.status.container_statuses)
+    return PodTimes(
+        created=pod.metadata.creation_timestamp,
+        scheduled=reached.get("PodScheduled"),
+        prepared=reached.get("PodReadyToStartContainers"),
+        started=next((state.get("startedAt") for state in running if state is not None), None),
+        ready=reached.get("Ready"),
+    )
+
+
 def make_environment(instance: WorkspaceInstance, pod: DoorPod | None) -> Environment:
     meta, spec, status = instance.metadata, instance.spec, instance.status
     reason = next((condition.reason for condition in status.conditions if condition.type == READY), "")
@@ -229,7 +249,15 @@ def make_environment(instance: WorkspaceInstance, pod: DoorPod | None) -> Enviro
         has_code_server=pod is not None and _has_code_server(pod),
         progress=find_progress(pod) if pod is not None else Progress(),
         owner_subject=meta.annotations.get(names.ANNOTATION_OWNER_SUBJECT, ""),
+        times=find_times(pod) if pod is not None else PodTimes(),
+        container=_workspace(pod) if pod is not None else None,
     )
+
+
+def with_instance(environment: Environment, instance: WorkspaceInstance) -> Environment:
+    """The environment with the instance as a write has left it; the watch follows with the rest."""
+    name = instance.spec.display_name or instance.metadata.name
+    return msgspec.structs.replace(environment, instance=instance, display_name=name)
 
 
 def open_path(environment_id: str) -> str:

@@ -6,8 +6,7 @@ is the operator's work.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -15,11 +14,10 @@ from devworkspace.api import names
 from devworkspace.api.instance import DataPolicy, WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.core.timestamps import format_timestamp
-from devworkspace.kube.errors import KubeError
 from devworkspace.kube.resource import Resource, key_of
-from devworkspace.server.audit import Action, Actor, Audit
+from devworkspace.server.audit import Actor
+from devworkspace.server.changes import Changes
 from devworkspace.server.environments import Environment
-from devworkspace.server.limits import LimitedError, Limiter
 
 INSTANCES: Final = Resource(names.GROUP, names.VERSION, names.INSTANCE_PLURAL, names.INSTANCE_KIND)
 # The watch tells of the new phase within milliseconds; an operator that is away keeps a start unanswered for longer.
@@ -30,7 +28,13 @@ class Writer(Protocol):
     """The part of the Kubernetes client that is used here."""
 
     async def merge_patch(
-        self, resource: Resource, key: Key, patch: Mapping[str, Any], type: type[WorkspaceInstance]
+        self,
+        resource: Resource,
+        key: Key,
+        patch: Mapping[str, Any],
+        type: type[WorkspaceInstance],
+        *,
+        dry_run: bool = False,
     ) -> WorkspaceInstance: ...
 
     async def create(
@@ -59,14 +63,12 @@ class Lifecycle:
         self,
         client: Writer,
         *,
-        audit: Audit,
-        limiter: Limiter,
+        changes: Changes,
         now: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
-        self._audit = audit
-        self._limiter = limiter
+        self._changes = changes
         self._now = now
         self._monotonic = monotonic
         self._under_way: dict[str, asyncio.Task[None]] = {}
@@ -76,7 +78,7 @@ class Lifecycle:
         """Sets `spec.running`; many who ask at once, as after a link in a chat, cost one write."""
         if self.is_starting(environment):
             return
-        async with self._recorded("start", by, environment.key):
+        async with self._changes.recorded("start", by, environment.key):
             await self._start_once(environment)
 
     async def _start_once(self, environment: Environment) -> None:
@@ -105,42 +107,42 @@ class Lifecycle:
         return environment.instance.metadata.generation <= asked.generation
 
     async def stop(self, environment: Environment, by: Actor) -> None:
-        async with self._recorded("stop", by, environment.key):
+        async with self._changes.recorded("stop", by, environment.key):
             await self._patch(environment, {"spec": {"running": False}})
 
     async def restart(self, environment: Environment, by: Actor) -> None:
         """A new pod, also of one that has failed; of a stopped environment a start."""
         at = format_timestamp(self._now())
         annotations = {names.ANNOTATION_RESTARTED_AT: at}
-        async with self._recorded("restart", by, environment.key):
+        async with self._changes.recorded("restart", by, environment.key):
             await self._patch(environment, {"metadata": {"annotations": annotations}, "spec": {"running": True}})
 
     async def create(self, body: Mapping[str, Any], by: Actor, *, dry_run: bool) -> WorkspaceInstance:
         """The instance as the API server stores it, or would store it."""
-        async with self._recorded("create", by, key_of(body), dry_run=dry_run or None):
+        async with self._changes.recorded("create", by, key_of(body), dry_run=dry_run or None):
             return await self._client.create(INSTANCES, body, WorkspaceInstance, dry_run=dry_run)
 
+    async def edit(
+        self, environment: Environment, patch: Mapping[str, Any], by: Actor, *, version: str | None, dry_run: bool
+    ) -> WorkspaceInstance:
+        """The instance as it is, or would be, with `patch`; `Conflict` if it is not in `version` any more."""
+        metadata = {**patch.get("metadata", {}), **({"resourceVersion": version} if version is not None else {})}
+        body = {**patch, "metadata": metadata}
+        if dry_run:
+            return await self._patch(environment, body, dry_run=True)
+        fields = ",".join(sorted({*patch.get("spec", {}), *patch.get("metadata", {})}))
+        async with self._changes.recorded("edit", by, environment.key, fields=fields):
+            return await self._patch(environment, body)
+
     async def delete(self, environment: Environment, by: Actor) -> None:
-        async with self._recorded("delete", by, environment.key, data=environment.instance.spec.data_policy):
+        async with self._changes.recorded("delete", by, environment.key, data=environment.instance.spec.data_policy):
             await self._client.delete(INSTANCES, environment.key, uid=environment.uid)
 
     async def set_data_policy(self, environment: Environment, policy: DataPolicy) -> None:
         await self._patch(environment, {"spec": {"dataPolicy": policy}})
 
-    async def _patch(self, environment: Environment, patch: dict[str, Any]) -> WorkspaceInstance:
+    async def _patch(
+        self, environment: Environment, patch: Mapping[str, Any], *, dry_run: bool = False
+    ) -> WorkspaceInstance:
         body = {**patch, "metadata": {**patch.get("metadata", {}), "uid": environment.uid}}
-        return await self._client.merge_patch(INSTANCES, environment.key, body, WorkspaceInstance)
-
-    @asynccontextmanager
-    async def _recorded(self, action: Action, by: Actor, key: Key, **more: object) -> AsyncIterator[None]:
-        """Counts the change against the person's limit, and records what became of it."""
-        try:
-            self._limiter.take(by.user or "")
-            yield
-        except LimitedError:
-            self._audit.record(action, "denied", by, environment=key, reason="limit", **more)
-            raise
-        except KubeError as error:
-            self._audit.record(action, "failed", by, environment=key, reason=type(error).__name__, **more)
-            raise
-        self._audit.record(action, "ok", by, environment=key, **more)
+        return await self._client.merge_patch(INSTANCES, environment.key, body, WorkspaceInstance, dry_run=dry_run)

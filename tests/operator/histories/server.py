@@ -254,7 +254,7 @@ class _MemoryTransport(Transport):
         return await reply
 
     @asynccontextmanager
-    async def stream(self, request: Request, *, silence: float) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def stream(self, request: Request, *, silence: float | None) -> AsyncIterator[aiohttp.ClientResponse]:
         target = target_of_request(request)
         stream = Stream(target, request.params)
         for change in self._server.store.since(target.resource, int(request.params["resourceVersion"])):

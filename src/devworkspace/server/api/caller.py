@@ -7,6 +7,7 @@ from typing import Final, NamedTuple, Protocol
 from aiohttp import web
 
 from devworkspace.core.access import Identity
+from devworkspace.kube.errors import KubeError
 from devworkspace.kube.tokens import TokenUser
 from devworkspace.server.api.problems import Problem
 from devworkspace.server.sessions import Session
@@ -48,3 +49,12 @@ class Callers:
         if user is None:
             raise Problem(401, "The token is not accepted: it is wrong, has expired, or is not made for this audience.")
         return Caller(Identity(user.name, user.groups), by_token=True)
+
+    async def is_known(self, request: web.BaseRequest) -> bool:
+        """Whether the session or token of an answer under way still holds; an API server that is away ends nothing."""
+        try:
+            return await self.find(request) is not None
+        except Problem:
+            return False
+        except KubeError:
+            return True

@@ -1,43 +1,49 @@
-"""Addresses of environments: list, read, create, start, stop, restart, delete."""
+"""Addresses of environments: list, read, create, change, start, stop, restart, delete."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from devworkspace.api import names
-from devworkspace.api.instance import DataPolicy, WorkspaceInstance
+from devworkspace.api import names, reasons
+from devworkspace.api.instance import DataPolicy, Overrides, WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.core.access import Identity
-from devworkspace.core.actions import Action, Rights, find_obstacle
-from devworkspace.core.address import address_id
-from devworkspace.core.resolve import Refusal, resolve
+from devworkspace.core.actions import Action
+from devworkspace.core.resolve import OverrideProblem, Refusal, find_override_problems, resolve
+from devworkspace.kube.errors import Conflict
 from devworkspace.server.api.catalogue import Catalogue
+from devworkspace.server.api.lookup import ENVIRONMENT, Lookup, actor_of, changed, seen_version
 from devworkspace.server.api.problems import FieldError, Problem, absent
+from devworkspace.server.api.requests import (
+    EnvironmentPatch,
+    EnvironmentRequest,
+    Text,
+    instance_body,
+    instance_patch,
+    merged,
+    touched,
+)
 from devworkspace.server.api.route import Call, Route
-from devworkspace.server.api.views import EnvironmentView, View, make_environment_view
-from devworkspace.server.audit import Actor
-from devworkspace.server.authorizer import CONNECT, CREATE, DELETE, MANAGE, SET_OWNER, Authorizer, Right
-from devworkspace.server.config import PublicAddress
+from devworkspace.server.api.viewing import Viewer
+from devworkspace.server.api.views import EnvironmentView, View
+from devworkspace.server.authorizer import CREATE, DELETE, MANAGE, SET_OWNER, Authorizer
 from devworkspace.server.environments import (
     Environment,
     EnvironmentTable,
     ShownPhase,
     make_environment,
     shown_phase,
+    with_instance,
 )
 from devworkspace.server.lifecycle import Lifecycle
-from devworkspace.server.source import source_of
 
 MAX_PAGE: Final = 500
 # The operator notes a wish to delete the volume in a fraction of a second, unless it is away.
 CONSENT_SECONDS: Final = 5.0
 CONSENT_POLL_SECONDS: Final = 0.05
-
-Quantity = Annotated[str, Meta(min_length=1, max_length=32)]
-Text = Annotated[str, Meta(max_length=253)]
 
 
 class ListQuery(msgspec.Struct, frozen=True, rename="camel"):
@@ -64,33 +70,10 @@ class EnvironmentPage(View, frozen=True):
     next: str | None
 
 
-class CreateQuery(msgspec.Struct, frozen=True, rename="camel"):
-    """With `dryRun` the request is checked by the cluster and nothing is made."""
+class DryRunQuery(msgspec.Struct, frozen=True, rename="camel"):
+    """With `dryRun` the request is checked by the cluster and nothing is made or changed."""
 
     dry_run: bool = False
-
-
-class Variable(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    name: Annotated[str, Meta(min_length=1, max_length=128)]
-    value: Annotated[str, Meta(max_length=4096)] = ""
-
-
-class EnvironmentRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """A new environment. The cluster's own rules check it; what is left out is the template's."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=63)]
-    template: Annotated[str, Meta(min_length=1, max_length=63)]
-    display_name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
-    description: Annotated[str, Meta(max_length=1024)] | None = None
-    owner: Annotated[str, Meta(min_length=1, max_length=253)] | None = None
-    cpu: Quantity | None = None
-    memory: Quantity | None = None
-    storage: Quantity | None = None
-    image: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
-    variables: Annotated[tuple[Variable, ...], Meta(max_length=64)] = ()
-    data_policy: DataPolicy = "Retain"
-    adopt_volume: Text | None = None
-    running: bool = True
 
 
 class DeleteQuery(msgspec.Struct, frozen=True, rename="camel"):
@@ -105,21 +88,22 @@ class Environments:
     def __init__(
         self,
         *,
-        public: PublicAddress,
+        lookup: Lookup,
         table: EnvironmentTable,
         authorizer: Authorizer,
         lifecycle: Lifecycle,
         catalogue: Catalogue,
+        viewer: Viewer,
     ) -> None:
-        self._catalogue = catalogue
-        self._public = public
+        self._lookup = lookup
         self._table = table
         self._authorizer = authorizer
         self._lifecycle = lifecycle
+        self._catalogue = catalogue
+        self._viewer = viewer
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        one = "/api/v1/namespaces/{namespace}/environments/{name}"
         acts: tuple[tuple[Action, str], ...] = (
             ("start", "Start it; one that runs is left as it is"),
             ("stop", "Stop it; its volume is kept"),
@@ -136,17 +120,40 @@ class Environments:
                 "Create one",
                 EnvironmentView,
                 status=201,
-                query=CreateQuery,
+                query=DryRunQuery,
                 body=EnvironmentRequest,
                 problems=(403, 404, 409),
             ),
-            Route("GET", one, self.read, "Read one", EnvironmentView, problems=(404,)),
+            Route("GET", ENVIRONMENT, self.read, "Read one", EnvironmentView, problems=(404,)),
             Route(
-                "DELETE", one, self.delete, "Delete it", None, status=204, query=DeleteQuery, problems=(404, 409, 412)
+                "PATCH",
+                ENVIRONMENT,
+                self.edit,
+                "Change its settings; a pod that runs is left alone",
+                EnvironmentView,
+                query=DryRunQuery,
+                body=EnvironmentPatch,
+                problems=(404, 409, 412),
+            ),
+            Route(
+                "DELETE",
+                ENVIRONMENT,
+                self.delete,
+                "Delete it",
+                None,
+                status=204,
+                query=DeleteQuery,
+                problems=(404, 409, 412),
             ),
             *(
                 Route(
-                    "POST", f"{one}/{action}", self._acting(action), summary, None, status=204, problems=(404, 409, 412)
+                    "POST",
+                    f"{ENVIRONMENT}/{action}",
+                    self._acting(action),
+                    summary,
+                    None,
+                    status=204,
+                    problems=(404, 409, 412),
                 )
                 for action, summary in acts
             ),
@@ -160,11 +167,11 @@ class Environments:
         start = _position(ordered, query.cursor)
         page = ordered[start : start + query.limit]
         last = start + query.limit >= len(ordered)
-        items = await asyncio.gather(*(self.view(call.identity, environment) for environment in page))
+        items = await asyncio.gather(*(self._viewer.view(call.identity, environment) for environment in page))
         return EnvironmentPage(items=tuple(items), total=len(ordered), next=None if last or not page else page[-1].uid)
 
     async def read(self, call: Call) -> EnvironmentView:
-        return await self.view(call.identity, await self._find(call))
+        return await self._viewer.view(call.identity, await self._lookup.find(call))
 
     async def create(self, call: Call) -> EnvironmentView:
         wanted: EnvironmentRequest = call.body
@@ -175,23 +182,39 @@ class Environments:
         if owner != call.identity.name:
             await self._check_other_owner(call.identity, Key(namespace, wanted.name))
         subject = call.identity.subject if owner == call.identity.name else ""
-        body = _instance_body(wanted, namespace=namespace, owner=owner, subject=subject)
+        body = instance_body(wanted, namespace=namespace, owner=owner, subject=subject)
         self._check_template(body)
-        made = await self._lifecycle.create(body, _actor(call), dry_run=call.query.dry_run)
-        return await self.view(call.identity, make_environment(made, None))
+        made = await self._lifecycle.create(body, actor_of(call), dry_run=call.query.dry_run)
+        return await self._viewer.view(call.identity, make_environment(made, None))
+
+    async def edit(self, call: Call) -> EnvironmentView:
+        environment = await self._lookup.find(call)
+        await self._lookup.check(call, environment, action="edit", right=MANAGE)
+        patch = instance_patch(call.body)
+        if not patch:
+            return await self._viewer.view(call.identity, environment)
+        self._check_overrides(environment.instance, patch)
+        version = seen_version(call)
+        try:
+            edited = await self._lifecycle.edit(
+                environment, patch, actor_of(call), version=version, dry_run=call.query.dry_run
+            )
+        except Conflict:
+            raise changed() from None
+        return await self._viewer.view(call.identity, with_instance(environment, edited))
 
     async def delete(self, call: Call) -> None:
-        environment = await self._find(call)
-        await self._check(call, environment, "delete", DELETE)
+        environment = await self._lookup.find(call)
+        await self._lookup.check(call, environment, action="delete", right=DELETE)
         if call.query.data is not None and call.query.data != environment.instance.spec.data_policy:
             environment = await self._agree_on_data(environment, call.query.data)
-        await self._lifecycle.delete(environment, _actor(call))
+        await self._lifecycle.delete(environment, actor_of(call))
 
     def _acting(self, action: Action) -> Callable[[Call], Any]:
         async def act(call: Call) -> None:
-            environment = await self._find(call)
-            await self._check(call, environment, action, MANAGE)
-            by = _actor(call)
+            environment = await self._lookup.find(call)
+            await self._lookup.check(call, environment, action=action, right=MANAGE)
+            by = actor_of(call)
             if action == "start":
                 await self._lifecycle.start(environment, by)
             elif action == "stop":
@@ -220,26 +243,6 @@ class Environments:
             retry_after=10,
         )
 
-    async def _find(self, call: Call) -> Environment:
-        key = Key(call.path["namespace"], call.path["name"])
-        environment = self._table.find(address_id(key))
-        if environment is None or not await self._authorizer.has(call.identity, environment, CONNECT):
-            raise absent()
-        return environment
-
-    async def _check(self, call: Call, environment: Environment, action: Action, right: Right) -> None:
-        """Right, phase, and the version that the person has seen."""
-        allowed = await self._authorizer.has(call.identity, environment, right)
-        rights = Rights(connect=True, manage=allowed, delete=allowed)
-        obstacle = find_obstacle(action, phase=shown_phase(environment), rights=rights)
-        if obstacle == "right":
-            raise Problem(403, f"Only the owner, or an admin of the project, may {action} this environment.")
-        if obstacle == "phase":
-            raise Problem(409, f"An environment that is {shown_phase(environment)} cannot {action}.")
-        seen = call.request.headers.get("If-Match")
-        if seen is not None and seen.strip('"') != environment.instance.metadata.resource_version:
-            raise Problem(412, "It was changed since you read it; read it again and decide anew.")
-
     def _check_template(self, body: dict[str, Any]) -> None:
         """Refuses what the operator would leave `Pending`, in its words, before anything is made."""
         instance = msgspec.convert(body, WorkspaceInstance)
@@ -247,24 +250,38 @@ class Environments:
         labels = self._catalogue.namespace_labels(instance.metadata.namespace) or {}
         try:
             settings = resolve(instance, template, namespace_labels=labels)
+            found = find_override_problems(instance.spec.overrides, template) if template is not None else ()
         except ValueError:
             # A quantity that is none: the API server's rule says what is wrong with it.
             return
         if isinstance(settings, Refusal):
-            raise Problem(422, settings.message, reason=settings.reason)
+            errors = _field_errors(found) if settings.reason == reasons.OVERRIDE_NOT_ALLOWED else ()
+            raise Problem(422, settings.message, reason=settings.reason, errors=errors)
+
+    def _check_overrides(self, instance: WorkspaceInstance, patch: dict[str, Any]) -> None:
+        """Refuses overrides beyond the template's bounds, but none that the patch leaves as they are."""
+        template = self._catalogue.template(instance.spec.template_ref)
+        overrides = patch.get("spec", {}).get("overrides")
+        if template is None or overrides is None:
+            return
+        wanted = merged(msgspec.to_builtins(instance.spec.overrides), overrides)
+        try:
+            found = find_override_problems(msgspec.convert(wanted, Overrides), template)
+        except ValueError:
+            return
+        fields = touched({"spec": patch["spec"]})
+        errors = _field_errors(problem for problem in found if problem.field in fields)
+        if errors:
+            raise Problem(422, errors[0].message, reason=reasons.OVERRIDE_NOT_ALLOWED, errors=errors)
 
     async def _check_other_owner(self, identity: Identity, key: Key) -> None:
         if await self._authorizer.answer(identity, key, SET_OWNER) is not True:
             message = "You may create environments for yourself only; leave the owner out."
             raise Problem(403, message, errors=(FieldError("owner", message),))
 
-    async def view(self, identity: Identity, environment: Environment) -> EnvironmentView:
-        rights = await self._authorizer.rights(identity, environment)
-        return make_environment_view(environment, rights=rights, public=self._public)
 
-
-def _actor(call: Call) -> Actor:
-    return Actor(call.identity.name, source_of(call.request))
+def _field_errors(problems: Iterable[OverrideProblem]) -> tuple[FieldError, ...]:
+    return tuple(FieldError(problem.field, problem.message) for problem in problems)
 
 
 def _fits(environment: Environment, query: ListQuery) -> bool:
@@ -298,31 +315,3 @@ def _position(ordered: Sequence[Environment], cursor: str | None) -> int:
     if found is None:
         raise Problem(410, "The list changed and this page is gone; begin with the first page.")
     return found + 1
-
-
-def _instance_body(wanted: EnvironmentRequest, *, namespace: str, owner: str, subject: str) -> dict[str, Any]:
-    limits = {name: value for name, value in (("cpu", wanted.cpu), ("memory", wanted.memory)) if value is not None}
-    overrides: dict[str, Any] = {
-        "resources": {"limits": limits} if limits else None,
-        "storage": {"size": wanted.storage} if wanted.storage is not None else None,
-        "image": wanted.image,
-        "env": [{"name": variable.name, "value": variable.value} for variable in wanted.variables] or None,
-    }
-    overrides = {name: value for name, value in overrides.items() if value is not None}
-    spec: dict[str, Any] = {
-        "templateRef": wanted.template,
-        "owner": owner,
-        "running": wanted.running,
-        "dataPolicy": wanted.data_policy,
-        "displayName": wanted.display_name,
-        "description": wanted.description,
-        "overrides": overrides or None,
-    }
-    annotations = {
-        **({names.ANNOTATION_ADOPT_VOLUME: wanted.adopt_volume} if wanted.adopt_volume else {}),
-        **({names.ANNOTATION_OWNER_SUBJECT: subject} if subject else {}),
-    }
-    return {
-        "metadata": {"name": wanted.name, "namespace": namespace, "annotations": annotations},
-        "spec": {name: value for name, value in spec.items() if value is not None},
-    }

@@ -49,7 +49,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "summary": route.summary,
         "operationId": _identifier(route),
         "parameters": [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)],
-        "responses": {str(route.status): _success(route), **_problems(route)},
+        "responses": {str(route.status): _success(route), **_unchanged(route), **_problems(route)},
     }
     if route.body is not None:
         schema = {"$ref": _REFERENCE.format(name=route.body.__name__)}
@@ -73,14 +73,24 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
     if route.query is None:
         return []
     (_,), components = msgspec.json.schema_components([route.query], ref_template=_REFERENCE)
-    properties = components[route.query.__name__]["properties"]
-    return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in properties.items()]
+    component = components[route.query.__name__]
+    required = component.get("required", ())
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": schema}
+        for name, schema in component["properties"].items()
+    ]
 
 
 def _header_parameters(route: Route) -> list[dict[str, Any]]:
     if route.method == "GET":
-        return []
-    return [{"name": CSRF_HEADER, "in": "header", "required": False, "schema": {"type": "string"}}]
+        names = ["If-None-Match"] if _has_etag(route) else []
+    else:
+        names = [CSRF_HEADER, *(["If-Match"] if 412 in route.problems else [])]
+    return [{"name": name, "in": "header", "required": False, "schema": {"type": "string"}} for name in names]
+
+
+def _has_etag(route: Route) -> bool:
+    return route.method == "GET" and route.media_type == "application/json"
 
 
 def _success(route: Route) -> dict[str, Any]:
@@ -89,6 +99,10 @@ def _success(route: Route) -> dict[str, Any]:
         return {"description": description}
     schema = {"$ref": _REFERENCE.format(name=route.returns.__name__)} if route.returns else {"type": "string"}
     return {"description": description, "content": {route.media_type: {"schema": schema}}}
+
+
+def _unchanged(route: Route) -> dict[str, Any]:
+    return {"304": {"description": "Unchanged since the version in If-None-Match"}} if _has_etag(route) else {}
 
 
 def _problems(route: Route) -> dict[str, Any]:

@@ -2,16 +2,43 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import Final
 
-from devworkspace.api.meta import Key
+import devworkspace
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import View
-from devworkspace.server.authorizer import CREATE, EVERYTHING, Authorizer
+from devworkspace.server.authorizer import (
+    CONNECT,
+    CREATE,
+    CREATE_TEMPLATE,
+    DELETE_TEMPLATE,
+    EDIT_TEMPLATE,
+    EVERYTHING,
+    Authorizer,
+)
+
+# Grows only: a page shows a control if its feature is here.
+FEATURES: Final = ("edit", "events", "logs", "quota", "stream", "templates", "usage", "volumes", "yaml")
+
+
+class TemplateRights(View, frozen=True):
+    """What one may do to every template; roles for single templates do not show here."""
+
+    create: bool
+    edit: bool
+    delete: bool
 
 
 class Me(View, frozen=True):
+    """`mayCreate`: environments, in one namespace at least. `features` names what this server can do."""
+
     name: str
     groups: tuple[str, ...]
+    may_create: bool
+    templates: TemplateRights
+    sees_all: bool
+    version: str
+    features: tuple[str, ...]
 
 
 class NamespaceView(View, frozen=True):
@@ -37,13 +64,23 @@ class Person:
         )
 
     async def me(self, call: Call) -> Me:
-        return Me(name=call.identity.name, groups=call.identity.groups)
+        identity = call.identity
+        create, edit, delete, sees_all = await asyncio.gather(
+            *(
+                self._authorizer.answer(identity, EVERYTHING, right)
+                for right in (CREATE_TEMPLATE, EDIT_TEMPLATE, DELETE_TEMPLATE, CONNECT)
+            )
+        )
+        return Me(
+            name=identity.name,
+            groups=identity.groups,
+            may_create=await self._authorizer.may_somewhere(identity, sorted(self._namespaces()), CREATE),
+            templates=TemplateRights(create=create is True, edit=edit is True, delete=delete is True),
+            sees_all=sees_all is True,
+            version=devworkspace.__version__,
+            features=FEATURES,
+        )
 
     async def namespaces(self, call: Call) -> NamespaceList:
-        names = sorted(self._namespaces())
-        if await self._authorizer.answer(call.identity, EVERYTHING, CREATE) is not True:
-            answers = await asyncio.gather(
-                *(self._authorizer.answer(call.identity, Key(name, ""), CREATE) for name in names)
-            )
-            names = [name for name, answer in zip(names, answers, strict=True) if answer is True]
-        return NamespaceList(items=tuple(NamespaceView(name) for name in names))
+        found = await self._authorizer.namespaces_with(call.identity, self._namespaces(), CREATE)
+        return NamespaceList(items=tuple(NamespaceView(name) for name in sorted(found)))

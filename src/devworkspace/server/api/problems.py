@@ -1,13 +1,24 @@
 """Errors of the API (RFC 9457), and what the API server's refusals become."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from devworkspace.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, KubeError, NotFound
+from devworkspace.kube.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    InvalidName,
+    KubeError,
+    NotFound,
+)
 
 RETRY_SECONDS: Final = 2
+_UNKNOWN_FIELD: Final = re.compile(r'unknown field "([^"]{1,256})"')
 _PATTERN: Final = "in body should match"
 
 
@@ -55,15 +66,20 @@ def absent() -> Problem:
     return Problem(404, "This environment does not exist or is not shared with you.")
 
 
-def from_cluster(error: KubeError) -> Problem:
+def from_cluster(error: KubeError, *, noun: str = "environment") -> Problem:
     """What a person is told of an error of the API server; its own words where they are about the request."""
     match error:
         case Invalid():
             errors = _field_errors(error)
             detail = "; ".join(f"{found.field}: {found.message}" for found in errors)
             return Problem(422, detail or _sentence(error.message), errors=errors)
+        case ApiError(status=400):
+            return Problem(422, _sentence(error.message), errors=_unknown_fields(error.message))
+        case InvalidName():
+            # Nothing can have such a name.
+            return absent()
         case AlreadyExists():
-            return Problem(409, "An environment with this name exists already; choose another name.")
+            return Problem(409, f"This name is taken already; choose another one for the {noun}.")
         case Conflict():
             return Problem(409, "It was changed meanwhile; read it again and decide anew.")
         case NotFound():
@@ -83,6 +99,11 @@ def _field_errors(error: ApiError) -> tuple[FieldError, ...]:
     ]
     in_words = {item.field for item in found if _PATTERN not in item.message}
     return tuple(item for item in found if _PATTERN not in item.message or item.field not in in_words)
+
+
+def _unknown_fields(message: str) -> tuple[FieldError, ...]:
+    """Of a strict request: `strict decoding error: unknown field "spec.x", unknown field "spec.y"`."""
+    return tuple(FieldError(field, "This field does not exist.") for field in _UNKNOWN_FIELD.findall(message))
 
 
 def _sentence(text: str) -> str:

@@ -6,20 +6,34 @@ from typing import Any
 from aiohttp import web
 
 import devworkspace
+from devworkspace.kube.client import Client
 from devworkspace.server.api.caller import Callers, Tokens
 from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.environments import Environments
+from devworkspace.server.api.events import Events
+from devworkspace.server.api.logs import Logs
+from devworkspace.server.api.lookup import Lookup
+from devworkspace.server.api.manifests import Manifests
 from devworkspace.server.api.openapi import make_document
 from devworkspace.server.api.person import Person
+from devworkspace.server.api.publishing import Publisher
+from devworkspace.server.api.quota import Quota
 from devworkspace.server.api.route import Call, Route, Router
 from devworkspace.server.api.stream import Journal, Stream
 from devworkspace.server.api.templates import Templates
+from devworkspace.server.api.usage import Usage
+from devworkspace.server.api.usual import UsualStarts
+from devworkspace.server.api.viewing import Viewer
+from devworkspace.server.api.volumes import KeptVolumes, Volumes
 from devworkspace.server.audit import Audit
 from devworkspace.server.authorizer import Authorizer
+from devworkspace.server.changes import Changes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import EnvironmentTable
 from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.limits import Limiter
+from devworkspace.server.publishing import Publishing
+from devworkspace.server.purging import Purging
 from devworkspace.server.sessions import Session
 
 
@@ -28,27 +42,44 @@ def make_api(
     public: PublicAddress,
     table: EnvironmentTable,
     catalogue: Catalogue,
+    volumes: Volumes,
     authorizer: Authorizer,
     lifecycle: Lifecycle,
+    cluster: Client,
     session: Callable[[web.BaseRequest], Session | None],
     tokens: Tokens,
     audit: Audit,
     limiter: Limiter,
+    changes: Changes,
 ) -> Router:
-    """All routes, and the document about them."""
+    """All routes, and the document about them. `cluster` is for what is read or written on request only."""
     callers = Callers(session=session, tokens=tokens)
-    rooms = Environments(public=public, table=table, authorizer=authorizer, lifecycle=lifecycle, catalogue=catalogue)
-    stream = Stream(
-        journal=Journal(table),
+    lookup = Lookup(table=table, authorizer=authorizer)
+    usual = UsualStarts(table)
+    viewer = Viewer(public=public, authorizer=authorizer, catalogue=catalogue, volumes=volumes, usual=usual)
+    environments = Environments(
+        lookup=lookup,
+        table=table,
         authorizer=authorizer,
-        make_view=rooms.view,
-        callers=callers,
+        lifecycle=lifecycle,
+        catalogue=catalogue,
+        viewer=viewer,
     )
+    stream = Stream(journal=Journal(table), authorizer=authorizer, make_view=viewer.view, callers=callers)
+    publishing = Publishing(cluster, changes=changes)
+    publisher = Publisher(publishing=publishing, authorizer=authorizer, catalogue=catalogue, table=table)
     routes: tuple[Route, ...] = (
         *Person(authorizer=authorizer, namespaces=catalogue.namespaces).routes,
-        *Templates(catalogue=catalogue, authorizer=authorizer).routes,
+        *Quota(cluster=cluster, authorizer=authorizer, table=table).routes,
+        *Templates(catalogue=catalogue, authorizer=authorizer, table=table, usual=usual).routes,
+        *publisher.routes,
         *stream.routes,
-        *rooms.routes,
+        *environments.routes,
+        *Events(cluster=cluster, lookup=lookup).routes,
+        *Logs(cluster=cluster, lookup=lookup, callers=callers).routes,
+        *Usage(cluster=cluster, lookup=lookup, volumes=volumes).routes,
+        *Manifests(cluster=cluster, lookup=lookup).routes,
+        *KeptVolumes(volumes=volumes, authorizer=authorizer, purging=Purging(cluster, changes=changes)).routes,
     )
     document = make_document(routes, version=devworkspace.__version__)
 

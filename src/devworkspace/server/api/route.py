@@ -15,6 +15,7 @@ from devworkspace.core.access import Identity
 from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import Answers
 from devworkspace.server.api.caller import Caller, Callers
+from devworkspace.server.api.etags import is_known, make_etag
 from devworkspace.server.api.problems import FieldError, Problem, from_cluster
 from devworkspace.server.audit import Actor, Audit
 from devworkspace.server.bodies import read_body
@@ -36,13 +37,17 @@ _SEGMENT: Final = r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?"
 
 
 class Call(NamedTuple):
-    """One request of a known person. `path` has the address's parameters, `query` and `body` the declared types."""
+    """One request of a known person. `path` has the address's parameters, `query` and `body` the declared types.
+
+    `data` is the body as it was sent.
+    """
 
     identity: Identity
     request: web.BaseRequest
     path: Mapping[str, str]
     query: Any
     body: Any
+    data: bytes = b""
 
 
 class Route(NamedTuple):
@@ -121,17 +126,28 @@ class Router:
     ) -> web.StreamResponse:
         if request.method not in SAFE_METHODS and not caller.by_token:
             self._check_origin(request)
+        query = _read_query(request, route.query)
+        data = await _read_data(request, route.body)
         call = Call(
             identity=caller.identity,
             request=request,
             path=path,
-            query=_read_query(request, route.query),
-            body=await _read_json(request, route.body),
+            query=query,
+            body=_decode(data, route.body),
+            data=data,
         )
         result = await route.handle(call)
         if isinstance(result, web.StreamResponse):
             return result
-        return self._answers.empty() if result is None else self._answers.json(result, status=route.status)
+        return self._answers.empty() if result is None else self._answer(request, result, status=route.status)
+
+    def _answer(self, request: web.BaseRequest, result: Any, *, status: int) -> web.Response:
+        """JSON with its ETag, or 304 for who has it already."""
+        body = msgspec.json.encode(result)
+        etag = make_etag(result, body)
+        if request.method in SAFE_METHODS and is_known(request.headers.getall("If-None-Match", ()), etag):
+            return self._answers.unchanged(etag)
+        return self._answers.json_bytes(body, status=status, etag=etag)
 
     def _find(self, request: web.BaseRequest) -> tuple[Route, Mapping[str, str]]:
         path = request.raw_path.partition("?")[0]
@@ -177,14 +193,20 @@ def _read_query(request: web.BaseRequest, type_: type[msgspec.Struct] | None) ->
         raise _unreadable(error) from None
 
 
-async def _read_json(request: web.BaseRequest, type_: type[msgspec.Struct] | None) -> Any:
+async def _read_data(request: web.BaseRequest, type_: type[msgspec.Struct] | None) -> bytes:
     if type_ is None:
-        return None
+        return b""
     if request.content_type != "application/json":
         raise Problem(415, "Send JSON, with Content-Type: application/json.")
     data = await read_body(request, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS)
     if data is None:
         raise Problem(413, f"The body is larger than {MAX_BODY_BYTES} bytes or came too slowly.")
+    return data
+
+
+def _decode(data: bytes, type_: type[msgspec.Struct] | None) -> Any:
+    if type_ is None:
+        return None
     try:
         return msgspec.json.decode(data, type=type_)
     except msgspec.ValidationError as error:

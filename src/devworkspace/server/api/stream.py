@@ -16,10 +16,8 @@ import msgspec
 from aiohttp import web
 
 from devworkspace.core.access import Identity
-from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import stream_headers
 from devworkspace.server.api.caller import Callers
-from devworkspace.server.api.problems import Problem
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import EnvironmentView
 from devworkspace.server.authorizer import CONNECT, Authorizer
@@ -108,6 +106,8 @@ class Stream:
     async def serve(self, call: Call) -> web.StreamResponse:
         response = web.StreamResponse(headers=stream_headers())
         await response.prepare(call.request)
+        if call.request.method == "HEAD":
+            return response
         async for event in self._events(call):
             await response.write(event)
         return response
@@ -117,7 +117,7 @@ class Stream:
         if number is None:
             number = self._journal.last
             yield self._event("reset", number, b"{}")
-        while await self._is_known(call.request):
+        while await self._callers.is_known(call.request):
             changes = self._journal.since(number)
             if changes is None:
                 number = self._journal.last
@@ -131,15 +131,6 @@ class Stream:
                 await self._journal.wait(HEARTBEAT_SECONDS)
                 if number == self._journal.last:
                     yield b": still here\n\n"
-
-    async def _is_known(self, request: web.BaseRequest) -> bool:
-        """Whether the session or token still holds; an API server that is away ends nothing."""
-        try:
-            return await self._callers.find(request) is not None
-        except Problem:
-            return False
-        except KubeError:
-            return True
 
     def _resume(self, last_event_id: str | None) -> int | None:
         epoch, _, number = (last_event_id or "").partition("-")

@@ -1,5 +1,6 @@
 """Addresses of the catalogue."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -8,11 +9,14 @@ from msgspec import Meta
 from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.resolve import is_offered
+from devworkspace.core.template_status import tally_uses, use_of
 from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.problems import Problem
 from devworkspace.server.api.route import Call, Route
-from devworkspace.server.api.views import TemplateView, View, make_template_view
-from devworkspace.server.authorizer import CREATE, Authorizer
+from devworkspace.server.api.usual import UsualStarts
+from devworkspace.server.api.views import TemplateUse, TemplateView, View, make_template_view
+from devworkspace.server.authorizer import CREATE, EDIT_TEMPLATE, EVERYTHING, Authorizer
+from devworkspace.server.environments import EnvironmentTable
 
 
 class TemplateQuery(msgspec.Struct, frozen=True, rename="camel"):
@@ -28,9 +32,13 @@ class TemplateList(View, frozen=True):
 class Templates:
     """Everybody who has signed in may read the catalogue: it holds no secrets, see `environment.env`."""
 
-    def __init__(self, *, catalogue: Catalogue, authorizer: Authorizer) -> None:
+    def __init__(
+        self, *, catalogue: Catalogue, authorizer: Authorizer, table: EnvironmentTable, usual: UsualStarts
+    ) -> None:
         self._catalogue = catalogue
         self._authorizer = authorizer
+        self._table = table
+        self._usual = usual
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -60,14 +68,21 @@ class Templates:
         ordered = sorted(
             self._catalogue.templates(), key=lambda template: (template.spec.display_name, template.metadata.name)
         )
-        return TemplateList(items=tuple(self._view(call, template) for template in ordered))
+        uses = await self._uses(call)
+        return TemplateList(items=tuple(self._view(call, template, uses=uses) for template in ordered))
 
     async def read(self, call: Call) -> TemplateView:
         await self._check_namespace(call)
         template = self._catalogue.template(call.path["name"])
         if template is None:
-            raise Problem(404, "There is no such template.")
-        return self._view(call, template)
+            raise absent_template()
+        return self._view(call, template, uses=await self._uses(call))
+
+    async def _uses(self, call: Call) -> Mapping[str, TemplateUse] | None:
+        """For those who may change any template; to others it would tell about people's work."""
+        if await self._authorizer.answer(call.identity, EVERYTHING, EDIT_TEMPLATE) is not True:
+            return None
+        return count_uses(self._table)
 
     async def _check_namespace(self, call: Call) -> None:
         """What may be used in a namespace is nothing for those who have no business there."""
@@ -75,9 +90,27 @@ class Templates:
         if namespace and await self._authorizer.answer(call.identity, Key(namespace, ""), CREATE) is not True:
             raise Problem(403, f"You may not create environments in {namespace!r}.")
 
-    def _view(self, call: Call, template: WorkspaceTemplate) -> TemplateView:
-        namespace: str | None = call.query.namespace
+    def _view(self, call: Call, template: WorkspaceTemplate, *, uses: Mapping[str, TemplateUse] | None) -> TemplateView:
+        name = template.metadata.name
+        return make_template_view(
+            template,
+            usable=self._is_usable(call.query.namespace, template),
+            use=uses.get(name, TemplateUse(0, 0, 0)) if uses is not None else None,
+            usual=self._usual.of(name),
+        )
+
+    def _is_usable(self, namespace: str | None, template: WorkspaceTemplate) -> bool:
         if namespace is None:
-            return make_template_view(template, usable=template.spec.state != "Hidden")
+            return template.spec.state != "Hidden"
         labels = self._catalogue.namespace_labels(namespace)
-        return make_template_view(template, usable=labels is not None and is_offered(template, labels))
+        return labels is not None and is_offered(template, labels)
+
+
+def absent_template() -> Problem:
+    return Problem(404, "There is no such template.")
+
+
+def count_uses(table: EnvironmentTable) -> dict[str, TemplateUse]:
+    """By template, as the operator counts them."""
+    tallies = tally_uses((use_of(environment.instance) for environment in table.values()), {})
+    return {name: TemplateUse(tally.instances, tally.running, tally.outdated) for name, tally in tallies.items()}

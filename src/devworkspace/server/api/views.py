@@ -1,17 +1,14 @@
 """Instances and templates as the API shows them."""
 
 from collections.abc import Mapping
-from typing import Final, Literal, get_args
+from typing import Literal
 
 import msgspec
 
 from devworkspace.api.template import WorkspaceTemplate
-from devworkspace.core.actions import Action, Obstacle, Rights, find_obstacle
-from devworkspace.core.conditions import find_condition
-from devworkspace.server.config import PublicAddress
-from devworkspace.server.environments import Environment, ShownPhase, open_path, shown_phase
-
-ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
+from devworkspace.core.actions import Obstacle
+from devworkspace.core.startup import StageId, StageState
+from devworkspace.server.environments import ShownPhase
 
 
 class View(msgspec.Struct, frozen=True, rename="camel"):
@@ -41,8 +38,74 @@ class PortView(View, frozen=True):
     url: str
 
 
+class ConditionView(View, frozen=True):
+    """`metav1.Condition`; docs/CRD_SPEC.md has the types and reasons."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str
+    last_transition_time: str
+
+
+class StageView(View, frozen=True):
+    """A step of a start; times in whole seconds, null while unknown."""
+
+    id: StageId
+    state: StageState
+    started_at: str | None
+    finished_at: str | None
+
+
+class UsualStart(View, frozen=True):
+    """Seconds from asking to the editor's answer, of the `samples` latest good starts from the same template."""
+
+    median: float
+    p95: float
+    samples: int
+
+
+class StartupView(View, frozen=True):
+    """The present or last start. `usual` is null where fewer than three environments have shown it."""
+
+    requested_at: str
+    stages: tuple[StageView, ...]
+    usual: UsualStart | None
+
+
+class DiskView(View, frozen=True):
+    """`size` is what the volume has, `wanted` what it is to have, in bytes; `used` is null: only the node knows."""
+
+    size: float | None
+    wanted: float | None
+    used: float | None
+
+
+class VariableView(View, frozen=True):
+    name: str
+    value: str
+
+
+class OwnSettings(View, frozen=True):
+    """What this environment has set for itself; null and empty: as the template says. What PATCH takes."""
+
+    cpu: str | None
+    memory: str | None
+    storage: str | None
+    image: str | None
+    variables: tuple[VariableView, ...]
+    idle_timeout: str | None
+    max_run_duration: str | None
+
+
+Pending = Literal["image", "size", "variables", "template"]
+
+
 class EnvironmentView(View, frozen=True):
-    """One environment. Times are RFC 3339; `resourceVersion` is the version that `If-Match` takes."""
+    """One environment. Times are RFC 3339; `resourceVersion` is the version that `If-Match` takes.
+
+    `cpu`, `memory` and `image` are what it has, or gets at its next start. `pending` names what waits for a restart.
+    """
 
     uid: str
     id: str
@@ -74,10 +137,31 @@ class EnvironmentView(View, frozen=True):
     progress: ProgressView
     allowed: Mapping[str, AllowedAction]
     resource_version: str
+    cpu: str
+    memory: str
+    image: str
+    own: OwnSettings
+    disk: DiskView
+    paused: bool
+    pending: tuple[Pending, ...]
+    conditions: tuple[ConditionView, ...]
+    template_revision: str | None
+    startup: StartupView | None
+
+
+class TemplateUse(View, frozen=True):
+    """How many environments were made from it; `outdated` run on an older revision."""
+
+    instances: int
+    running: int
+    outdated: int
 
 
 class TemplateView(View, frozen=True):
-    """One entry of the catalogue, and whether it can be used in the namespace that was asked about."""
+    """One entry of the catalogue, and whether it can be used in the namespace that was asked about.
+
+    `use` is null for those who may not change templates.
+    """
 
     name: str
     display_name: str
@@ -96,64 +180,19 @@ class TemplateView(View, frozen=True):
     images: tuple[str, ...]
     own_variables: bool
     usable: bool
+    uid: str
+    resource_version: str
+    created_at: str
+    idle_timeout: str | None
+    max_run_duration: str | None
+    usual_start: UsualStart | None
+    use: TemplateUse | None
 
 
-def make_environment_view(environment: Environment, *, rights: Rights, public: PublicAddress) -> EnvironmentView:
-    instance = environment.instance
-    meta, spec, status = instance.metadata, instance.spec, instance.status
-    phase = shown_phase(environment)
-    outdated = find_condition(status.conditions, "TemplateOutdated")
-    return EnvironmentView(
-        uid=environment.uid,
-        id=environment.id,
-        namespace=meta.namespace,
-        name=meta.name,
-        display_name=environment.display_name,
-        description=spec.description or "",
-        owner=environment.owner or "",
-        template=environment.template,
-        phase=phase,
-        reason=environment.reason,
-        message=environment.message,
-        running=spec.running,
-        url=public.environment_url(environment.key),
-        open_path=open_path(environment.id),
-        ports=tuple(
-            PortView(
-                name=port.name,
-                port=port.container_port,
-                url=public.environment_url(environment.key, port.container_port),
-            )
-            for port in environment.ports
-        ),
-        node=status.node_name or "",
-        volume=status.pvc_name or "",
-        storage=str(spec.overrides.storage.size or ""),
-        data_policy=spec.data_policy,
-        created_at=meta.creation_timestamp or "",
-        started_at=status.started_at,
-        ready_at=status.ready_at,
-        stopped_at=status.stopped_at,
-        stop_reason=status.stop_reason,
-        last_activity=status.last_activity,
-        restarts=status.restarts or 0,
-        template_outdated=outdated is not None and outdated.status == "True",
-        progress=ProgressView(
-            made=environment.progress.made, placed=environment.progress.placed, started=environment.progress.started
-        ),
-        allowed={action: _allowed(action, phase=phase, rights=rights) for action in ACTIONS},
-        resource_version=meta.resource_version,
-    )
-
-
-def _allowed(action: Action, *, phase: str, rights: Rights) -> AllowedAction:
-    obstacle = find_obstacle(action, phase=phase, rights=rights)
-    return AllowedAction(allowed=obstacle is None, obstacle=obstacle)
-
-
-def make_template_view(template: WorkspaceTemplate, *, usable: bool) -> TemplateView:
-    spec = template.spec
-    most = spec.overrides.max_resources or {}
+def make_template_view(
+    template: WorkspaceTemplate, *, usable: bool, use: TemplateUse | None, usual: UsualStart | None = None
+) -> TemplateView:
+    spec, most = template.spec, template.spec.overrides.max_resources or {}
     return TemplateView(
         name=template.metadata.name,
         display_name=spec.display_name,
@@ -172,4 +211,11 @@ def make_template_view(template: WorkspaceTemplate, *, usable: bool) -> Template
         images=spec.overrides.images,
         own_variables=spec.overrides.env,
         usable=usable,
+        uid=template.metadata.uid,
+        resource_version=template.metadata.resource_version,
+        created_at=template.metadata.creation_timestamp or "",
+        idle_timeout=spec.lifecycle.idle_timeout,
+        max_run_duration=spec.lifecycle.max_run_duration,
+        usual_start=usual,
+        use=use,
     )

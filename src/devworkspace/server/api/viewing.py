@@ -1,0 +1,225 @@
+"""From an environment of the table to what a person is shown of it: with rights, disk, start and what waits."""
+
+from typing import Final, get_args
+
+from devworkspace.api import names
+from devworkspace.api.children import PersistentVolumeClaim
+from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.template import DEFAULT_RESOURCES, WorkspaceTemplate
+from devworkspace.core.access import Identity
+from devworkspace.core.actions import Action, Rights, find_obstacle
+from devworkspace.core.conditions import find_condition
+from devworkspace.core.quantity import parse_quantity
+from devworkspace.core.resolve import Refusal, resolve
+from devworkspace.core.startup import start_stages
+from devworkspace.server.api.catalogue import Catalogue
+from devworkspace.server.api.usual import UsualStarts
+from devworkspace.server.api.views import (
+    AllowedAction,
+    ConditionView,
+    DiskView,
+    EnvironmentView,
+    OwnSettings,
+    Pending,
+    PortView,
+    ProgressView,
+    StageView,
+    StartupView,
+    VariableView,
+)
+from devworkspace.server.api.volumes import Volumes
+from devworkspace.server.authorizer import Authorizer
+from devworkspace.server.config import PublicAddress
+from devworkspace.server.environments import Environment, ShownPhase, open_path, shown_phase
+
+ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
+_STARTED: Final = frozenset({"Pending", "Provisioning", "Running", "Unreachable", "Failed"})
+
+
+class Viewer:
+    """Makes the views."""
+
+    def __init__(
+        self,
+        *,
+        public: PublicAddress,
+        authorizer: Authorizer,
+        catalogue: Catalogue,
+        volumes: Volumes,
+        usual: UsualStarts,
+    ) -> None:
+        self._public = public
+        self._authorizer = authorizer
+        self._catalogue = catalogue
+        self._volumes = volumes
+        self._usual = usual
+
+    async def view(self, identity: Identity, environment: Environment) -> EnvironmentView:
+        rights = await self._authorizer.rights(identity, environment)
+        return self.make(environment, rights=rights)
+
+    def make(self, environment: Environment, *, rights: Rights) -> EnvironmentView:
+        instance = environment.instance
+        meta, spec, status = instance.metadata, instance.spec, instance.status
+        phase = shown_phase(environment)
+        template = self._catalogue.template(environment.template)
+        volume = self._volumes.of(environment.uid)
+        outdated = find_condition(status.conditions, "TemplateOutdated")
+        is_outdated = outdated is not None and outdated.status == "True"
+        return EnvironmentView(
+            uid=environment.uid,
+            id=environment.id,
+            namespace=meta.namespace,
+            name=meta.name,
+            display_name=environment.display_name,
+            description=spec.description or "",
+            owner=environment.owner or "",
+            template=environment.template,
+            phase=phase,
+            reason=environment.reason,
+            message=environment.message,
+            running=spec.running,
+            url=self._public.environment_url(environment.key),
+            open_path=open_path(environment.id),
+            ports=self._ports(environment),
+            node=status.node_name or "",
+            volume=status.pvc_name or "",
+            storage=str(spec.overrides.storage.size or ""),
+            data_policy=spec.data_policy,
+            created_at=meta.creation_timestamp or "",
+            started_at=status.started_at,
+            ready_at=status.ready_at,
+            stopped_at=status.stopped_at,
+            stop_reason=status.stop_reason,
+            last_activity=status.last_activity,
+            restarts=status.restarts or 0,
+            template_outdated=is_outdated,
+            progress=ProgressView(
+                made=environment.progress.made, placed=environment.progress.placed, started=environment.progress.started
+            ),
+            allowed={action: _allowed(action, phase=phase, rights=rights) for action in ACTIONS},
+            resource_version=meta.resource_version,
+            cpu=_limit("cpu", environment, template),
+            memory=_limit("memory", environment, template),
+            image=_image(environment, template),
+            own=_own(instance),
+            disk=_disk(volume),
+            paused=meta.annotations.get(names.ANNOTATION_PAUSED) == "true",
+            pending=self._pending(environment, template) if is_outdated else (),
+            conditions=tuple(
+                ConditionView(item.type, item.status, item.reason, item.message, item.last_transition_time)
+                for item in status.conditions
+            ),
+            template_revision=status.template.revision if status.template is not None else None,
+            startup=self._startup(environment, phase=phase, volume=volume),
+        )
+
+    def _ports(self, environment: Environment) -> tuple[PortView, ...]:
+        return tuple(
+            PortView(
+                name=port.name,
+                port=port.container_port,
+                url=self._public.environment_url(environment.key, port.container_port),
+            )
+            for port in environment.ports
+        )
+
+    def _startup(
+        self, environment: Environment, *, phase: ShownPhase, volume: PersistentVolumeClaim | None
+    ) -> StartupView | None:
+        requested = environment.instance.status.started_at or environment.instance.metadata.creation_timestamp
+        if phase not in _STARTED or requested is None:
+            return None
+        stages = start_stages(
+            environment.times,
+            requested_at=requested,
+            volume_made_at=volume.metadata.creation_timestamp if volume is not None else None,
+            volume_bound=volume is not None and volume.status.phase == "Bound",
+        )
+        return StartupView(
+            requested_at=requested,
+            stages=tuple(StageView(item.id, item.state, item.started_at, item.finished_at) for item in stages),
+            usual=self._usual.of(environment.template),
+        )
+
+    def _pending(self, environment: Environment, template: WorkspaceTemplate | None) -> tuple[Pending, ...]:
+        """What differs between the pod and what the next one would be; the operator has said that something does."""
+        container = environment.container
+        labels = self._catalogue.namespace_labels(environment.key.namespace) or {}
+        try:
+            settings = resolve(environment.instance, template, namespace_labels=labels)
+        except ValueError:
+            return ("template",)
+        if container is None or isinstance(settings, Refusal):
+            return ("template",)
+        now = {variable.name: variable.value for variable in container.env}
+        found: list[Pending] = []
+        if settings.environment.image != container.image:
+            found.append("image")
+        if not (
+            _equal(settings.limits, container.resources.limits)
+            and _equal(settings.requests, container.resources.requests)
+        ):
+            found.append("size")
+        if any(now.get(variable.name) != variable.value for variable in settings.environment.env):
+            found.append("variables")
+        return tuple(found) or ("template",)
+
+
+def _allowed(action: Action, *, phase: str, rights: Rights) -> AllowedAction:
+    obstacle = find_obstacle(action, phase=phase, rights=rights)
+    return AllowedAction(allowed=obstacle is None, obstacle=obstacle)
+
+
+def _limit(resource: str, environment: Environment, template: WorkspaceTemplate | None) -> str:
+    """Of the pod while there is one, else of the next."""
+    if environment.container is not None and resource in environment.container.resources.limits:
+        return environment.container.resources.limits[resource]
+    own = environment.instance.spec.overrides.resources.limits
+    base = template.spec.resources.limits if template is not None else {}
+    return str(own.get(resource) or base.get(resource) or DEFAULT_RESOURCES.limits.get(resource, ""))
+
+
+def _image(environment: Environment, template: WorkspaceTemplate | None) -> str:
+    if environment.container is not None and environment.container.image:
+        return environment.container.image
+    base = template.spec.environment.image if template is not None else ""
+    return environment.instance.spec.overrides.image or base
+
+
+def _own(instance: WorkspaceInstance) -> OwnSettings:
+    overrides, lifecycle = instance.spec.overrides, instance.spec.lifecycle
+    return OwnSettings(
+        cpu=_text(overrides.resources.limits.get("cpu")),
+        memory=_text(overrides.resources.limits.get("memory")),
+        storage=_text(overrides.storage.size),
+        image=overrides.image,
+        variables=tuple(VariableView(variable.name, variable.value) for variable in overrides.env),
+        idle_timeout=lifecycle.idle_timeout,
+        max_run_duration=lifecycle.max_run_duration,
+    )
+
+
+def _disk(volume: PersistentVolumeClaim | None) -> DiskView:
+    if volume is None:
+        return DiskView(size=None, wanted=None, used=None)
+    return DiskView(
+        size=_bytes(volume.status.capacity.get("storage")),
+        wanted=_bytes(volume.spec.resources.requests.get("storage")),
+        used=None,
+    )
+
+
+def _bytes(quantity: str | None) -> float | None:
+    return float(parse_quantity(quantity)) if quantity is not None else None
+
+
+def _text(quantity: str | int | None) -> str | None:
+    return None if quantity is None else str(quantity)
+
+
+def _equal(wanted: dict[str, str | int], has: dict[str, str]) -> bool:
+    """Whether two sets of quantities are equal, however they are written."""
+    return wanted.keys() == has.keys() and all(
+        parse_quantity(value) == parse_quantity(has[name]) for name, value in wanted.items()
+    )

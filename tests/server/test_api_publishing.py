@@ -1,0 +1,204 @@
+"""Templates for those who publish them: rights, the cluster's judgement, lost updates, templates in use."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from structlog.testing import capture_logs
+
+from devworkspace.api import names
+from devworkspace.api.meta import Key
+from tests.server.cluster import API, Wired, put, put_template, wired
+from tests.server.support import ADMIN, Answer, read, send
+from tests.support.fake_apiserver import TEMPLATES
+from tests.support.fake_faults import Fault
+
+ALL = f"{API}/templates"
+ONE = f"{ALL}/python"
+SPEC: dict[str, Any] = {"displayName": "Python", "environment": {"image": "python:2"}}
+
+
+@pytest.fixture
+async def all_wired(tmp_path: Path) -> AsyncIterator[Wired]:
+    async with wired(tmp_path) as made:
+        yield made
+
+
+def grant(wired: Wired, verb: str, name: str = "python") -> None:
+    wired.server.rbac.rights.add((ADMIN, verb, names.TEMPLATE_PLURAL, "", name))
+
+
+async def ask(wired: Wired, method: str, path: str, **options: Any) -> Answer:
+    return await send(wired.server, wired.browser, method, path, **options)
+
+
+def stored(wired: Wired, name: str = "python") -> dict[str, Any] | None:
+    return wired.api.get(TEMPLATES, Key("", name))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "verb", "body", "status"),
+    [
+        ("POST", ALL, "create", {"name": "python", "spec": SPEC}, 201),
+        ("PUT", ONE, "update", {"spec": SPEC}, 200),
+        ("DELETE", ONE, "delete", None, 204),
+        ("GET", f"{ONE}/yaml", "get", None, 200),
+    ],
+)
+async def test_each_takes_the_right_to(
+    all_wired: Wired, method: str, path: str, verb: str, body: Any, status: int
+) -> None:
+    if verb != "create":
+        put_template(all_wired)
+    for other in {"create", "update", "delete", "get"} - {verb}:
+        grant(all_wired, other)
+    before = stored(all_wired)
+    assert (await ask(all_wired, method, path, body=body)).status == 403
+    assert stored(all_wired) == before
+    assert all_wired.api.writes == []
+    grant(all_wired, verb)
+    assert (await ask(all_wired, method, path, body=body)).status == status, "positive control"
+
+
+class TestPublishing:
+    async def test_what_was_sent_is_what_is_stored(self, all_wired: Wired) -> None:
+        grant(all_wired, "create")
+        spec = {**SPEC, "tags": ["ml"], "storage": {"size": "20Gi"}, "fieldOfTheFuture": {"x": 1}}
+        with capture_logs() as lines:
+            answer = await ask(all_wired, "POST", ALL, body={"name": "python", "spec": spec})
+        assert answer.status == 201, answer.text
+        assert (answer.json()["name"], answer.json()["storage"]) == ("python", "20Gi")
+        assert (stored(all_wired) or {})["spec"] == spec, "what this server does not know is the cluster's to judge"
+        (line,) = [line for line in lines if line.get("action") == "create-template"]
+        assert (line["template"], line["user"]) == ("python", ADMIN)
+
+    async def test_a_dry_run_makes_nothing_and_leaves_no_line(self, all_wired: Wired) -> None:
+        grant(all_wired, "create")
+        with capture_logs() as lines:
+            answer = await ask(all_wired, "POST", f"{ALL}?dryRun=true", body={"name": "python", "spec": SPEC})
+        assert answer.status == 201
+        assert stored(all_wired) is None
+        assert [line for line in lines if "action" in line] == []
+
+    async def test_a_name_that_is_taken(self, all_wired: Wired) -> None:
+        put_template(all_wired)
+        grant(all_wired, "create")
+        answer = await ask(all_wired, "POST", ALL, body={"name": "python", "spec": SPEC})
+        assert (answer.status, "python" in answer.json()["detail"]) == (409, True)
+
+    @pytest.mark.parametrize(
+        ("spec", "field"),
+        [
+            ({"environment": {"image": "x"}}, "displayName"),
+            ({"displayName": "X"}, "environment"),
+            ({**SPEC, "state": "Asleep"}, "spec.state"),
+            ({**SPEC, "storage": {"size": ["10Gi"]}}, "spec.storage.size"),
+        ],
+    )
+    async def test_what_is_wrong_is_said_by_field(self, all_wired: Wired, spec: dict[str, Any], field: str) -> None:
+        grant(all_wired, "create")
+        answer = await ask(all_wired, "POST", ALL, body={"name": "python", "spec": spec})
+        assert answer.status == 422
+        assert field in answer.json()["detail"]
+        assert stored(all_wired) is None
+
+
+class TestEditing:
+    async def test_the_spec_is_replaced_and_the_rest_kept(self, all_wired: Wired) -> None:
+        put_template(all_wired, tags=["old"])
+        all_wired.api.patch(TEMPLATES, Key("", "python"), {"metadata": {"labels": {"team": "ml"}}})
+        grant(all_wired, "update")
+        answer = await ask(all_wired, "PUT", ONE, body={"spec": SPEC})
+        assert answer.status == 200, answer.text
+        after = stored(all_wired) or {}
+        assert after["spec"] == SPEC
+        assert after["metadata"]["labels"] == {"team": "ml"}
+        assert answer.json()["resourceVersion"] == after["metadata"]["resourceVersion"]
+
+    async def test_a_dry_run_changes_nothing(self, all_wired: Wired) -> None:
+        put_template(all_wired)
+        grant(all_wired, "update")
+        before = stored(all_wired)
+        answer = await ask(all_wired, "PUT", f"{ONE}?dryRun=true", body={"spec": {**SPEC, "displayName": "New"}})
+        assert (answer.status, answer.json()["displayName"]) == (200, "New")
+        assert stored(all_wired) == before
+
+    async def test_an_edit_of_somebody_else_is_not_lost(self, all_wired: Wired) -> None:
+        put_template(all_wired)
+        grant(all_wired, "update")
+        etag = (await all_wired.browser.get(all_wired.server.origin + ONE)).headers["ETag"]
+        all_wired.api.patch(TEMPLATES, Key("", "python"), {"spec": {"displayName": "Theirs"}})
+        stale = await ask(all_wired, "PUT", ONE, body={"spec": SPEC}, headers={"If-Match": etag})
+        assert stale.status == 412
+        assert (stored(all_wired) or {})["spec"]["displayName"] == "Theirs"
+        version = (stored(all_wired) or {})["metadata"]["resourceVersion"]
+        fresh = await ask(all_wired, "PUT", ONE, body={"spec": SPEC}, headers={"If-Match": f'"{version}"'})
+        assert fresh.status == 200, "positive control"
+
+    async def test_one_that_is_not_there(self, all_wired: Wired) -> None:
+        grant(all_wired, "update")
+        assert (await ask(all_wired, "PUT", ONE, body={"spec": SPEC})).status == 404
+
+
+class TestDeleting:
+    async def test_one_in_use_stays(self, all_wired: Wired) -> None:
+        put_template(all_wired)
+        instance = put(all_wired)
+        grant(all_wired, "delete")
+        answer = await ask(all_wired, "DELETE", ONE)
+        assert (answer.status, "1 environment uses" in answer.json()["detail"]) == (409, True)
+        assert stored(all_wired) is not None
+        all_wired.server.table.on_instance(instance, None)
+        assert (await ask(all_wired, "DELETE", ONE)).status == 204, "positive control"
+        assert stored(all_wired) is None
+
+    async def test_the_cluster_s_own_count_speaks_last(self, all_wired: Wired) -> None:
+        put_template(all_wired)
+        grant(all_wired, "delete")
+        all_wired.api.faults.append(Fault(verb="delete", status=403, reason="Forbidden"))
+        assert (await ask(all_wired, "DELETE", ONE)).status == 409
+        assert stored(all_wired) is not None
+
+    async def test_an_edit_made_meanwhile_is_not_deleted(self, all_wired: Wired) -> None:
+        put_template(all_wired)
+        grant(all_wired, "delete")
+        assert (await ask(all_wired, "DELETE", ONE, headers={"If-Match": '"1"'})).status == 412
+        all_wired.api.patch(TEMPLATES, Key("", "python"), {"spec": {"displayName": "Theirs"}})
+        assert (await ask(all_wired, "DELETE", ONE)).status == 412
+        assert stored(all_wired) is not None
+
+
+class TestReading:
+    async def test_how_they_are_used_is_for_those_who_may_change_them(self, all_wired: Wired) -> None:
+        put_template(all_wired)
+        put(all_wired)
+        put(all_wired, name="other", phase="Stopped")
+        assert (await read(all_wired.server, all_wired.browser, ONE))["use"] is None
+        grant(all_wired, "update", "")
+        assert (await read(all_wired.server, all_wired.browser, ONE))["use"] == {
+            "instances": 2,
+            "running": 1,
+            "outdated": 0,
+        }
+        (listed,) = (await read(all_wired.server, all_wired.browser, ALL))["items"]
+        assert listed["use"]["instances"] == 2
+
+    async def test_as_yaml(self, all_wired: Wired) -> None:
+        put_template(all_wired, tags=["ml"])
+        grant(all_wired, "get")
+        answer = await all_wired.browser.get(f"{all_wired.server.origin}{ONE}/yaml")
+        assert (answer.status, answer.content_type) == (200, "application/yaml")
+        assert yaml.safe_load(answer.text)["spec"]["tags"] == ["ml"]
+
+    async def test_what_one_may_is_said(self, all_wired: Wired) -> None:
+        me = await read(all_wired.server, all_wired.browser, f"{API}/me")
+        assert (me["mayCreate"], me["seesAll"]) == (False, False)
+        assert me["templates"] == {"create": False, "edit": False, "delete": False}
+        assert "logs" in me["features"]
+        grant(all_wired, "update", "")
+        all_wired.server.rbac.rights.add((ADMIN, "create", "", "team", ""))
+        me = await read(all_wired.server, all_wired.browser, f"{API}/me")
+        assert me["mayCreate"] is True
+        assert me["templates"] == {"create": False, "edit": True, "delete": False}
