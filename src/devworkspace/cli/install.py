@@ -142,6 +142,8 @@ def _deploy(
         kubectl.apply(deployment.templates())
     with progress.step("Opening the example environment and waiting for its editor"):
         instance = deployment.example_instance()
+        # In path mode nobody but its owner opens an environment.
+        instance["spec"]["owner"] = USERNAME
         name, namespace = instance["metadata"]["name"], instance["metadata"].get("namespace", "default")
         if not kubectl.exists("workspaceinstance", name, namespace=namespace):
             kubectl.create(instance)
