@@ -106,7 +106,12 @@ class AccessReviewer:
             self._asking[question] = task
             task.add_done_callback(lambda done: self._settle(question, done))
         # The request belongs to everybody who waits: one of them going away must not cancel it for the others.
-        return await asyncio.shield(task)
+        answer = asyncio.shield(task)
+        try:
+            return await answer
+        finally:
+            # For those who only looked whether there is one: nobody else would see its error.
+            answer.cancel()
 
     async def close(self) -> None:
         """Cancel what is under way; who still waits gets a CancelledError."""

@@ -37,10 +37,11 @@ from devworkspace.server.authorizer import Authorizer, Reviewer
 from devworkspace.server.changes import Changes
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import ServerConfig, check_ways_in, parse_public_url, read_master_key
+from devworkspace.server.connections import DoorServer
 from devworkspace.server.dashboard.files import DashboardFiles, read_files
 from devworkspace.server.dashboard.handler import DashboardRoom
 from devworkspace.server.environments import DoorPod, EnvironmentTable
-from devworkspace.server.frontdoor import DoorServer, FrontDoor, PublicHandler
+from devworkspace.server.frontdoor import FrontDoor, PublicHandler
 from devworkspace.server.gateway.handler import Gateway
 from devworkspace.server.lifecycle import INSTANCES, Lifecycle, Writer
 from devworkspace.server.limits import Limiter
@@ -221,7 +222,7 @@ def make_rooms(
             **probe_routes(readiness, answers),
         },
         prepare=federation.make_renewer(sessions, public) if federation is not None else None,
-        environment=gateway.handle,
+        environment=gateway,
         observe=metrics.count_request,
         sources=Sources(parse_networks(config.trusted_proxies)),
     )
@@ -276,7 +277,13 @@ def make_internal_app(rooms: Rooms) -> web.Application:
 @asynccontextmanager
 async def listening(config: ServerConfig, rooms: Rooms) -> AsyncIterator[None]:
     """Both ports open inside; on the way out, new connections are refused first, then what is under way may end."""
-    server = DoorServer(rooms.door.handle, max_connections=config.max_connections, idle_seconds=config.idle_seconds)
+    server = DoorServer(
+        rooms.door.handle,
+        pass_on=rooms.door.pass_on,
+        count=rooms.door.count_passed,
+        max_connections=config.max_connections,
+        idle_seconds=config.idle_seconds,
+    )
     internal = web.AppRunner(make_internal_app(rooms), access_log=None)
     front = web.ServerRunner(server, shutdown_timeout=config.drain_seconds)
     tasks = [

@@ -56,7 +56,7 @@ class Audit:
     ) -> None:
         self._count = count
         self._monotonic = monotonic
-        self._open: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._open: OrderedDict[tuple[str, Key, int | None], float] = OrderedDict()
 
     def record(
         self, action: Action, result: Result, by: Actor, *, environment: Key | None = None, **more: object
@@ -71,12 +71,19 @@ class Audit:
 
     def opened(self, sid: str, by: Actor, *, environment: Key, port: int | None) -> None:
         """A request of a session reached an editor or a port: one line, and one more after a pause."""
-        where = (sid, f"{environment}:{port}")
+        if not self.is_open(sid, environment=environment, port=port):
+            self._open[sid, environment, port] = self._monotonic()
+            self._open.move_to_end((sid, environment, port))
+            if len(self._open) > MAX_OPEN:
+                self._open.popitem(last=False)
+            self.record("open", "ok", by, environment=environment, port=port)
+
+    def is_open(self, sid: str, *, environment: Key, port: int | None) -> bool:
+        """Whether the session has reached this editor or port without a pause; that it just does so is noted."""
+        where = (sid, environment, port)
         now, before = self._monotonic(), self._open.get(where)
+        if before is None or now - before >= OPEN_SECONDS:
+            return False
         self._open[where] = now
         self._open.move_to_end(where)
-        if before is not None and now - before < OPEN_SECONDS:
-            return
-        if len(self._open) > MAX_OPEN:
-            self._open.popitem(last=False)
-        self.record("open", "ok", by, environment=environment, port=port)
+        return True

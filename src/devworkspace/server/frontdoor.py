@@ -6,14 +6,16 @@ refused here. tests/server/test_parsing.py puts the whole list to a real socket.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Final, Protocol
 
 import structlog
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.http import HttpVersion, RawRequestMessage
+from multidict import CIMultiDictProxy
 
 from devworkspace.server.answers import Answers, language_of
 from devworkspace.server.config import PublicAddress
+from devworkspace.server.connections import BrowserConnection
 from devworkspace.server.heads import (
     REFUSED_METHODS,
     Site,
@@ -29,14 +31,16 @@ from devworkspace.server.source import Sources
 
 log = structlog.get_logger("devworkspace.server")
 
-MAX_LINE_BYTES: Final = 8 * 1024
-MAX_FIELD_BYTES: Final = 16 * 1024
-MAX_HEADERS: Final = 100
 API_PREFIX: Final = "/api/"
-LINGER_SECONDS: Final = 2.0
 
 PublicHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-EnvironmentHandler = Callable[[web.BaseRequest, Site], Awaitable[web.StreamResponse]]
+
+
+class EnvironmentHandler(Protocol):
+    """The gateway: `pass_on` does at once what needs no waiting, `handle` everything."""
+
+    async def handle(self, request: web.BaseRequest, site: Site) -> web.StreamResponse: ...
+    def pass_on(self, message: RawRequestMessage, site: Site, browser: BrowserConnection) -> bool: ...
 
 
 class FrontDoor:
@@ -72,7 +76,7 @@ class FrontDoor:
         room = "refused"
         self._sources.note(request)
         try:
-            checked = self._check(request)
+            checked = self._check(request.method, request.raw_path, version=request.version, headers=request.headers)
             if self._prepare is not None and not isinstance(checked, web.Response):
                 await self._prepare(request)
             if isinstance(checked, web.Response):
@@ -82,7 +86,7 @@ class FrontDoor:
                 response = await self._serve_public(request)
             else:
                 room = "environment"
-                response = await self._environment(request, checked)
+                response = await self._environment.handle(request, checked)
         except (asyncio.CancelledError, ConnectionError):
             self._observe(room, 499)
             raise
@@ -93,14 +97,32 @@ class FrontDoor:
         self._observe(room, response.status)
         return response
 
-    def _check(self, request: web.BaseRequest) -> Site | web.Response:
-        headers = request.headers
+    def pass_on(self, message: RawRequestMessage, browser: BrowserConnection) -> bool:
+        """Sends a request without body on its way if that needs no waiting; False, and nothing done, if it does.
+
+        The checks and the decision are those of `handle`; `count_passed` is to be told how it ended.
+        """
+        try:
+            checked = self._check(message.method, message.path, version=message.version, headers=message.headers)
+            if not isinstance(checked, Site) or checked.environment_id is None:
+                return False
+            return self._environment.pass_on(message, checked, browser)
+        except Exception:
+            log.exception("request not passed on", method=message.method)
+            return False
+
+    def count_passed(self, status: int) -> None:
+        self._observe("environment", status)
+
+    def _check(
+        self, method: str, target: str, *, version: HttpVersion, headers: CIMultiDictProxy[str]
+    ) -> Site | web.Response:
         hosts = headers.getall("Host", ())
-        if len(hosts) != 1 or not target_is_strict(request.raw_path):
+        if len(hosts) != 1 or not target_is_strict(target):
             return self._answers.refusal(400, "The request line or the Host header is not valid.")
-        if request.method in REFUSED_METHODS:
+        if method in REFUSED_METHODS:
             return self._answers.refusal(405, "This method is not allowed.")
-        if "Transfer-Encoding" in headers and ("Content-Length" in headers or request.version < (1, 1)):
+        if "Transfer-Encoding" in headers and ("Content-Length" in headers or version < (1, 1)):
             return self._answers.refusal(400, "The length of the body is ambiguous.")
         if "Upgrade" in headers and headers["Upgrade"].lower() != "websocket":
             return self._answers.refusal(400, "Only WebSocket upgrades are supported.")
@@ -109,10 +131,10 @@ class FrontDoor:
         site = parse_host(hosts[0], self._public)
         if site is None:
             return self._answers.refusal(421, "This host is not served here.")
-        return site if self._public.mode == "subdomain" else self._by_path(request)
+        return site if self._public.mode == "subdomain" else self._by_path(target)
 
-    def _by_path(self, request: web.BaseRequest) -> Site | web.Response:
-        path = request.raw_path.partition("?")[0]
+    def _by_path(self, target: str) -> Site | web.Response:
+        path = target.partition("?")[0]
         if not is_plain(path):
             return self._answers.refusal(400, "This path is not allowed.")
         return parse_path(path) or Site(None)
@@ -135,55 +157,3 @@ class FrontDoor:
             return self._answers.problem(404, "There is no such page.")
         missing = missing_page("missing.page", link="/", language=language_of(request))
         return self._answers.page(missing, status=404)
-
-
-class _Protocol(RequestHandler):
-    """aiohttp's connection, with answers to unreadable requests that repeat nothing of them, not even in the log."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - aiohttp passes it; it repeats the request
-    ) -> web.StreamResponse:
-        log.info("request refused by the parser", status=status, error=type(exc).__name__)
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has already begun")
-        response = web.Response(status=status, text="The request is not valid.\n", headers={"Server": "devworkspace"})
-        response.force_close()
-        return response
-
-
-class _Refuser(asyncio.Protocol):
-    """Takes a connection that is one too many and lets go of it."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
-
-
-class DoorServer(web.Server):
-    """aiohttp's low-level server with a bound on connections."""
-
-    def __init__(self, handler: Any, *, max_connections: int, idle_seconds: float) -> None:
-        self._max_connections = max_connections
-        self._options: dict[str, Any] = {
-            "access_log": None,
-            # Also the time that a request head may take: aiohttp closes a connection that has no whole request by then.
-            "keepalive_timeout": idle_seconds,
-            "lingering_time": LINGER_SECONDS,
-            "max_line_size": MAX_LINE_BYTES,
-            "max_field_size": MAX_FIELD_BYTES,
-            "max_headers": MAX_HEADERS,
-            # A compressed upload is the editor's to unpack; its length would no longer be what the head says.
-            "auto_decompress": False,
-        }
-        super().__init__(handler, handler_cancellation=True)
-
-    def __call__(self) -> RequestHandler:
-        if len(self._connections) >= self._max_connections:
-            refuser: Any = _Refuser()
-            return refuser  # type: ignore[no-any-return]
-        return _Protocol(self, loop=self._loop, **self._options)

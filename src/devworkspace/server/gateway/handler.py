@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlencode
 
 import structlog
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from msgspec.structs import replace
 
 from devworkspace.core.access import Verdict, asks_to_start, decide
@@ -17,10 +18,11 @@ from devworkspace.server.audit import Actor, Audit
 from devworkspace.server.authorizer import MANAGE, Authorizer
 from devworkspace.server.codes import NONCE_SECONDS, Codes
 from devworkspace.server.config import PublicAddress
-from devworkspace.server.environments import Environment, EnvironmentTable, Upstream
+from devworkspace.server.connections import BrowserConnection
+from devworkspace.server.environments import Environment, EnvironmentTable
 from devworkspace.server.gateway.doorstep import RESTART_PATH, START_PATH, STATE_PATH, Doorstep
 from devworkspace.server.gateway.head import Place, request_headers
-from devworkspace.server.gateway.proxy import Proxy
+from devworkspace.server.gateway.proxy import Proxy, Way
 from devworkspace.server.gateway.sockets import Sockets
 from devworkspace.server.gateway.upstream import UpstreamError, UpstreamPool, UpstreamTimeoutError
 from devworkspace.server.gateway.websocket import is_valid_upgrade, open_relay
@@ -39,6 +41,7 @@ from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.pages.assets import find_asset
 from devworkspace.server.pages.html import message_page, missing_page
 from devworkspace.server.pages.texts import text
+from devworkspace.server.promptly import result_at_once
 from devworkspace.server.sessions import CookieNames, Session, Sessions
 from devworkspace.server.source import source_of
 
@@ -51,16 +54,6 @@ MAX_TOSSED: Final = 8
 _DOORSTEP: Final = frozenset({("GET", STATE_PATH), ("POST", START_PATH), ("POST", RESTART_PATH)})
 _REFUSALS: Final = frozenset({Verdict.FORBIDDEN, Verdict.UNAUTHORIZED, Verdict.SIGN_IN, Verdict.NOT_FOUND})
 _NO_ENVIRONMENT: Final = "This environment does not exist or is not shared with you."
-
-
-class _Way(NamedTuple):
-    """Where a request goes in the pod. `host` is the browser's, `credential` a cookie pair for the editor."""
-
-    upstream: Upstream
-    host: str
-    target: str
-    place: Place
-    credential: str | None
 
 
 class Gateway:
@@ -111,27 +104,47 @@ class Gateway:
             return await self._reserved(request, path, site)
         return await self._enter(request, site, target)
 
-    async def _enter(self, request: web.BaseRequest, site: Site, target: str) -> web.StreamResponse:
+    def pass_on(self, message: RawRequestMessage, site: Site, browser: BrowserConnection) -> bool:
+        """Sends a request to its pod if that is all there is to do; False, and nothing done, if `handle` is to."""
+        target = message.path[len(site.outer) :]
+        path = target.partition("?")[0]
+        ours = path == "" or path.startswith(RESERVED_PREFIX) or is_disguised_reserved(path)
+        if ours or is_deliberate(message.method, message.headers):
+            return False
+        environment = self._find(site)
+        session = self._session(message, environment)
+        verdict = result_at_once(self._decide(message, site, session=session, environment=environment))
+        if session is None or environment is None or verdict is not Verdict.STREAM:
+            return False
+        if not self._audit.is_open(session.sid, environment=environment.key, port=site.port):
+            return False
+        way = self._find_way(message, site, target, environment=environment)
+        return way is not None and self._proxy.pass_on(message, browser, way)
+
+    def _find(self, site: Site) -> Environment | None:
         # Below one path the editor's session is that of its ports.
-        environment = self._table.find_at(site.environment_id or "", None if site.base else site.port)
+        return self._table.find_at(site.environment_id or "", None if site.base else site.port)
+
+    async def _enter(self, request: web.BaseRequest, site: Site, target: str) -> web.StreamResponse:
+        environment = self._find(site)
         session = self._session(request, environment)
         verdict = await self._decide(request, site, session=session, environment=environment)
         if session is None or environment is None or verdict in _REFUSALS:
             return self._refuse(request, verdict, site=site, session=session)
         if verdict is Verdict.STREAM:
-            if self._table.find_at(environment.id, site.port) is None:
+            way = self._find_way(request, site, target, environment=environment)
+            if way is None:
                 return self._not_found(request)
             if is_deliberate(request.method, request.headers):
                 self._note_opened(environment)
             by = Actor(session.name, source_of(request))
             self._audit.opened(session.sid, by, environment=environment.key, port=site.port)
-            way = self._find_way(site, environment, target)
             return await self._stream(request, way, session=session, environment=environment)
         return await self._doorstep.receive(request, verdict, base=site.base, session=session, environment=environment)
 
     async def _decide(
         self,
-        request: web.BaseRequest,
+        request: web.BaseRequest | RawRequestMessage,
         site: Site,
         *,
         session: Session | None,
@@ -151,7 +164,7 @@ class Gateway:
             may_manage=may_manage,
         )
 
-    def _session(self, request: web.BaseRequest, environment: Environment | None) -> Session | None:
+    def _session(self, request: web.BaseRequest | RawRequestMessage, environment: Environment | None) -> Session | None:
         if environment is None:
             return None
         headers = request.headers.getall("Cookie", ())
@@ -164,44 +177,40 @@ class Gateway:
         found.discard(None)
         return found.pop() if len(found) == 1 else None
 
-    def _find_way(self, site: Site, environment: Environment, target: str) -> _Way:
-        """To the editor, or to what listens on a port.
+    def _find_way(
+        self, request: web.BaseRequest | RawRequestMessage, site: Site, target: str, *, environment: Environment
+    ) -> Way | None:
+        """To the editor, or to what listens on a port; None for the editor's own port, which has one address only.
 
         Development servers listen on the loopback address, where only code-server's own proxy reaches them; a custom
         server has none, so what runs beside it must listen on the pod's address.
         """
         upstream = environment.upstream
-        assert upstream is not None
-        host = self._public.environment_host(site.label)
+        if upstream is None or upstream.port == site.port:
+            return None
         place = Place(outer=site.outer, origin=self._public.origin)
-        if site.port is not None and not environment.has_code_server:
-            return _Way(replace(upstream, port=site.port), host=host, target=target, place=place, credential=None)
-        prefix = f"/proxy/{site.port}" if site.port is not None else ""
-        place = place._replace(inner=prefix)
-        credential = f"{COOKIE_NAME}={self._credential(environment.uid)}"
-        return _Way(upstream, host=host, target=prefix + target, place=place, credential=credential)
+        credential: str | None = f"{COOKIE_NAME}={self._credential(environment.uid)}"
+        if site.port is not None and environment.has_code_server:
+            place = place._replace(inner=f"/proxy/{site.port}")
+        elif site.port is not None:
+            upstream, credential = replace(upstream, port=site.port), None
+        headers = request_headers(
+            request.headers.items(),
+            host=self._public.environment_host(site.label),
+            scheme=self._public.scheme,
+            credential=credential,
+        )
+        return Way(upstream, target=place.inner + target, headers=headers, place=place)
 
     async def _stream(
-        self, request: web.BaseRequest, way: _Way, *, session: Session, environment: Environment
+        self, request: web.BaseRequest, way: Way, *, session: Session, environment: Environment
     ) -> web.StreamResponse:
-        headers = request_headers(
-            request.headers.items(), host=way.host, scheme=self._public.scheme, credential=way.credential
-        )
         try:
             if request.headers.get("Upgrade", "").lower() != "websocket":
-                return await self._proxy.forward(
-                    request, target=way.target, headers=headers, upstream=way.upstream, place=way.place
-                )
+                return await self._proxy.forward(request, way)
             if not is_valid_upgrade(request):
                 return self._answers.refusal(400, "This is not a valid WebSocket handshake.")
-            opened = await open_relay(
-                request,
-                target=way.target,
-                headers=headers,
-                upstream=way.upstream,
-                pool=self._pool,
-                place=way.place,
-            )
+            opened = await open_relay(request, way, pool=self._pool)
         except UpstreamTimeoutError:
             return self._answers.problem(504, "The environment took the request and did not answer.")
         except UpstreamError as error:

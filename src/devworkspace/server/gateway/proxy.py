@@ -5,17 +5,18 @@ editor down and a slow editor the browser, while this process holds at most a bu
 """
 
 import asyncio
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.helpers import must_be_empty_body
-from aiohttp.http import HttpVersion11
+from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 
+from devworkspace.server.connections import BrowserConnection
 from devworkspace.server.environments import Upstream
-from devworkspace.server.gateway.head import NOWHERE, Place, response_headers
+from devworkspace.server.gateway.exchange import Exchange
+from devworkspace.server.gateway.head import Headers, Place
 from devworkspace.server.gateway.upstream import Connection, ResponseHead, UpstreamError, UpstreamPool
 
 # A first byte may take long (an upload being digested, a long poll); a browser that stops sending may not.
@@ -24,33 +25,27 @@ UPLOAD_IDLE_SECONDS: Final = 60.0
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
-class RelayedResponse(web.StreamResponse):
-    """A response whose head is the pod's: nothing is added but the framing of this hop.
+class Way(NamedTuple):
+    """Where a request goes in the pod, and the head that it has there, without the framing of its body."""
 
-    aiohttp would add `Server`, `Date` and, to responses without one, a `Content-Type` that turns pages into downloads.
-    The head waits for the first part of the body, to leave in the same packet; `send_head` lets it go alone.
-    """
+    upstream: Upstream
+    target: str
+    headers: Headers
+    place: Place
 
-    _send_headers_immediately = False
 
-    def send_head(self) -> None:
-        assert self._payload_writer is not None
-        self._payload_writer.send_headers()
+class SentResponse(web.StreamResponse):
+    """A response that has left already; aiohttp is told what became of it and has nothing more to do."""
 
-    async def _prepare_headers(self) -> None:
-        request, writer = self._req, self._payload_writer
-        assert request is not None and writer is not None
-        if self._keep_alive is None:
-            self._keep_alive = request.keep_alive
-        if not self._must_be_empty_body:
-            writer.length = self.content_length
-            if writer.length is None and request.version >= HttpVersion11:
-                writer.enable_chunking()
-                self.headers["Transfer-Encoding"] = "chunked"
-            elif writer.length is None:
-                self._keep_alive = False
-        if self.status != 101:
-            self.headers["Connection"] = "keep-alive" if self._keep_alive else "close"
+    def __init__(self, status: int, *, keep_alive: bool) -> None:
+        super().__init__(status=status)
+        self._keep_alive = keep_alive
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:  # noqa: ARG002 - aiohttp's
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Nothing: the exchange has written the end."""
 
 
 class Proxy:
@@ -59,73 +54,127 @@ class Proxy:
     def __init__(self, pool: UpstreamPool) -> None:
         self._pool = pool
 
-    async def forward(
-        self,
-        request: web.BaseRequest,
-        *,
-        target: str,
-        headers: Iterable[tuple[str, str]],
-        upstream: Upstream,
-        place: Place = NOWHERE,
-    ) -> web.StreamResponse:
+    def pass_on(self, message: RawRequestMessage, browser: BrowserConnection, way: Way) -> bool:
+        """Sends a request without body over a kept connection; False, and nothing done, if it needs another way.
+
+        The end is told to `browser.on_passed`.
+        """
+        connection = self._pool.take_idle(way.upstream) if message.method in _IDEMPOTENT else None
+        if connection is None:
+            return False
+
+        def on_end(exchange: Exchange) -> None:
+            self._settle(exchange)
+            browser.on_passed(exchange)
+
+        exchange = Exchange(
+            browser,
+            connection,
+            method=message.method,
+            version=message.version,
+            keep_alive=not message.should_close,
+            place=way.place,
+            on_end=on_end,
+        )
+        connection.send_head(message.method, way.target, [*way.headers, *_framing(message.headers)])
+        exchange.begin(seconds=HEAD_SECONDS)
+        return True
+
+    async def forward(self, request: web.BaseRequest, way: Way) -> web.StreamResponse:
         """The pod's response, already sent to the browser.
 
         Raises UpstreamError while nothing has been sent yet, so that the caller can answer in its own words.
         """
-        headers = [*headers, *_framing(request)]
-        connection, head, upload = await self._exchange(request, target=target, headers=headers, upstream=upstream)
-        finished = False
-        try:
-            response = await relay_response(request, head, place)
-            finished = upload is None or upload.done()
-            return response
-        finally:
-            if upload is not None and not upload.done():
-                upload.cancel()
-            if finished:
-                self._pool.give_back(connection)
-            else:
-                connection.close()
-
-    async def _exchange(
-        self, request: web.BaseRequest, *, target: str, headers: list[tuple[str, str]], upstream: Upstream
-    ) -> "tuple[Connection, ResponseHead, asyncio.Task[None] | None]":
-        """Sends the request and waits for the response's head; repeats once if a kept connection had gone stale."""
-        kept = self._pool.take_idle(upstream)
+        kept = self._pool.take_idle(way.upstream)
         if kept is not None:
             try:
-                return await self._send(kept, request, target=target, headers=headers)
+                return await self._forward_over(kept, request, way)
             except UpstreamError as error:
                 # Only what has no body and may happen twice is sent again, and only if no answer can have begun.
                 repeatable = request.method in _IDEMPOTENT and not request.body_exists
                 if not repeatable or type(error) is not UpstreamError:
                     raise
-        fresh = await self._pool.connect(upstream)
-        return await self._send(fresh, request, target=target, headers=headers)
+        return await self._forward_over(await self._pool.connect(way.upstream), request, way)
 
-    async def _send(
-        self, connection: Connection, request: web.BaseRequest, *, target: str, headers: list[tuple[str, str]]
-    ) -> "tuple[Connection, ResponseHead, asyncio.Task[None] | None]":
+    async def _forward_over(self, connection: Connection, request: web.BaseRequest, way: Way) -> web.StreamResponse:
         upload = None
+        exchange, ended = make_exchange(request, connection, way.place)
         try:
-            connection.send_head(request.method, target, headers)
+            connection.send_head(
+                request.method, way.target, [*way.headers, *_framing(request.headers, body_exists=request.body_exists)]
+            )
+            exchange.begin(seconds=HEAD_SECONDS)
             if request.body_exists:
                 # In parallel, because a pod may answer before it has read everything.
                 upload = asyncio.create_task(_upload(request, connection))
-            return connection, await connection.read_head(seconds=HEAD_SECONDS), upload
-        except BaseException:
-            if upload is not None:
+            await ended
+            return take_response(exchange)
+        finally:
+            exchange.fail(ConnectionResetError("the browser left"))
+            if upload is not None and not upload.done():
                 upload.cancel()
-            connection.close()
-            raise
+                connection.close()
+            self._settle(exchange)
+
+    def _settle(self, exchange: Exchange) -> None:
+        if exchange.status and exchange.error is None:
+            self._pool.give_back(exchange.connection)
+        else:
+            exchange.connection.close()
 
 
-def _framing(request: web.BaseRequest) -> list[tuple[str, str]]:
+def make_exchange(
+    request: web.BaseRequest, connection: Connection, place: Place
+) -> "tuple[Exchange, asyncio.Future[None]]":
+    """An exchange for a request that a task handles, and the future that tells its end."""
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    browser: Any = request.protocol
+    exchange = Exchange(
+        browser,
+        connection,
+        method=request.method,
+        version=request.version,
+        keep_alive=request.keep_alive,
+        place=place,
+        on_end=lambda _: None if ended.done() else ended.set_result(None),
+    )
+    return exchange, ended
+
+
+def take_response(exchange: Exchange) -> SentResponse:
+    """What became of an exchange that has ended. Raises its error."""
+    if exchange.error is None:
+        return SentResponse(exchange.status, keep_alive=exchange.keep_alive)
+    if exchange.started:
+        raise ConnectionResetError("the pod broke off its response") from exchange.error
+    if isinstance(exchange.error, UpstreamError):
+        raise exchange.error
+    raise UpstreamError(f"{type(exchange.error).__name__}: {exchange.error}") from exchange.error
+
+
+async def relay_response(
+    request: web.BaseRequest, connection: Connection, head: ResponseHead, place: Place
+) -> web.StreamResponse:
+    """Sends a response whose head has been read to the browser. Raises UpstreamError if nothing has been sent yet."""
+    exchange, ended = make_exchange(request, connection, place)
+    exchange.keep_alive = False
+    exchange.begin(seconds=HEAD_SECONDS)
+    exchange.on_head(head.message, head.body)
+    exchange.on_data()
+    try:
+        await ended
+    finally:
+        exchange.fail(ConnectionResetError("the browser left"))
+        connection.close()
+    return take_response(exchange)
+
+
+def _framing(headers: Mapping[str, str], *, body_exists: bool = False) -> Headers:
     """How the body is delimited towards the pod, decided from what our own parser understood."""
-    if not request.body_exists:
-        return [("Content-Length", "0")] if request.headers.get("Content-Length") is not None else []
-    length = request.content_length
-    return [("Transfer-Encoding", "chunked")] if length is None else [("Content-Length", str(length))]
+    length = headers.get("Content-Length")
+    if not body_exists:
+        return [("Content-Length", "0")] if length is not None else []
+    return [("Transfer-Encoding", "chunked")] if length is None else [("Content-Length", str(int(length)))]
 
 
 async def _upload(request: web.BaseRequest, connection: Connection) -> None:
@@ -152,30 +201,3 @@ async def _upload(request: web.BaseRequest, connection: Connection) -> None:
 async def _send_continue(writer: AbstractStreamWriter) -> None:
     await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     writer.output_size = 0
-
-
-async def relay_response(request: web.BaseRequest, head: ResponseHead, place: Place) -> web.StreamResponse:
-    """Sends the pod's response to the browser as it comes."""
-    message, body = head
-    response = RelayedResponse(status=message.code, reason=message.reason or "")
-    response.headers.extend(response_headers(message.headers.items(), place))
-    length = message.headers.get("Content-Length")
-    if length is not None and message.code != 204 and not message.chunked:
-        response.headers["Content-Length"] = length
-    await response.prepare(request)
-    if must_be_empty_body(request.method, message.code):
-        return response
-    try:
-        if data := body.read_nowait():
-            await response.write(data)
-        else:
-            response.send_head()
-        while data := await body.readany():
-            await response.write(data)
-    except (OSError, asyncio.CancelledError):
-        raise
-    except Exception as error:
-        # The pod broke off in the middle: the browser must see a broken response, not a short one that looks whole.
-        raise ConnectionResetError("the pod broke off its response") from error
-    await response.write_eof()
-    return response

@@ -8,7 +8,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import RawResponseMessage
@@ -27,7 +27,7 @@ class UpstreamError(Exception):
     """The pod cannot be reached or broke off before it answered."""
 
 
-class UpstreamTimeoutError(UpstreamError):
+class UpstreamTimeoutError(UpstreamError, TimeoutError):
     """The pod took the request and did not answer in time."""
 
 
@@ -36,10 +36,41 @@ class ResponseHead(NamedTuple):
     body: StreamReader
 
 
+class Listener(Protocol):
+    """Who is called when something comes from a pod, instead of waiting for it."""
+
+    def on_head(self, message: RawResponseMessage, body: StreamReader) -> bool: ...
+    def on_data(self) -> None: ...
+    def on_lost(self) -> None: ...
+
+
+class PodProtocol(ResponseHandler):
+    """aiohttp's client side of a connection, which tells a listener, if it has one, what comes."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.listener: Listener | None = None
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """A response's head, from aiohttp's parser. One that nobody takes makes the connection unfit for reuse."""
+        if self.listener is None or not self.listener.on_head(*data):
+            super().feed_data(data, size)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.listener is not None:
+            self.listener.on_data()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        if self.listener is not None:
+            self.listener.on_lost()
+
+
 class Connection:
     """One HTTP/1.1 connection to a pod. `used` counts the requests that it has carried."""
 
-    def __init__(self, protocol: ResponseHandler, *, upstream: Upstream) -> None:
+    def __init__(self, protocol: PodProtocol, *, upstream: Upstream) -> None:
         self.protocol = protocol
         self.upstream = upstream
         self.used = 0
@@ -124,7 +155,7 @@ class UpstreamPool:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                _, protocol = await loop.create_connection(lambda: ResponseHandler(loop), upstream.host, upstream.port)
+                _, protocol = await loop.create_connection(lambda: PodProtocol(loop), upstream.host, upstream.port)
         except TimeoutError as error:
             raise UpstreamError(f"the pod did not accept a connection within {CONNECT_SECONDS:g} s") from error
         except OSError as error:

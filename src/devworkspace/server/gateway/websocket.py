@@ -8,16 +8,15 @@ more, reading from the other stops: the process holds at most the transport's bu
 import asyncio
 import base64
 import binascii
-from collections.abc import Iterable
 from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.base_protocol import BaseProtocol
 
-from devworkspace.server.environments import Upstream
+from devworkspace.server.gateway.exchange import response_head
 from devworkspace.server.gateway.frames import FrameError, FrameTracker, Side, close_frame
-from devworkspace.server.gateway.head import Headers, Place, response_headers
-from devworkspace.server.gateway.proxy import RelayedResponse, relay_response
+from devworkspace.server.gateway.head import Headers, response_headers
+from devworkspace.server.gateway.proxy import SentResponse, Way, relay_response
 from devworkspace.server.gateway.upstream import Connection, UpstreamPool
 
 UPGRADE_SECONDS: Final = 30.0
@@ -157,40 +156,34 @@ class Relay:
 
 
 async def open_relay(
-    request: web.BaseRequest, *, target: str, headers: Headers, upstream: Upstream, pool: UpstreamPool, place: Place
-) -> "tuple[Relay, RelayedResponse] | web.StreamResponse":
+    request: web.BaseRequest, way: Way, *, pool: UpstreamPool
+) -> "tuple[Relay, web.StreamResponse] | web.StreamResponse":
     """Dials the pod and repeats the handshake there; what the pod answers goes to the browser.
 
     Returns the relay, to be run, and the response that belongs to it; or, if the pod declined, its response.
     Raises UpstreamError while nothing has been sent yet.
     """
-    connection = await pool.connect(upstream)
+    connection = await pool.connect(way.upstream)
     try:
-        connection.send_head("GET", target, [*headers, ("Connection", "Upgrade"), ("Upgrade", "websocket")])
+        connection.send_head("GET", way.target, [*way.headers, ("Connection", "Upgrade"), ("Upgrade", "websocket")])
         head = await connection.read_head(seconds=UPGRADE_SECONDS)
         if head.message.code != 101:
-            response = await relay_response(request, head, place)
-            response.force_close()
-            connection.close()
-            return response
-        return await _splice(request, connection, response_headers(head.message.headers.items(), place))
+            return await relay_response(request, connection, head, way.place)
+        return _splice(request, connection, response_headers(head.message.headers.items(), way.place))
     except BaseException:
         connection.close()
         raise
 
 
-async def _splice(
-    request: web.BaseRequest, connection: Connection, headers: Iterable[tuple[str, str]]
-) -> tuple[Relay, RelayedResponse]:
-    response = RelayedResponse(status=101, reason="Switching Protocols")
-    response.headers.extend(headers)
-    response.headers.update({"Connection": "Upgrade", "Upgrade": "websocket"})
-    response.force_close()
-    await response.prepare(request)
-    response.send_head()
+def _splice(request: web.BaseRequest, connection: Connection, headers: Headers) -> "tuple[Relay, web.StreamResponse]":
+    switch = [*headers, ("Connection", "Upgrade"), ("Upgrade", "websocket")]
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError("the browser left")
+    transport.write(response_head(request.version, 101, "Switching Protocols", switch))
     relay = Relay(request.protocol, connection.protocol)
     # Both protocols hand over what already arrived behind the handshake when they get their parser.
     browser: Any = request.protocol
     browser.set_parser(relay.up)
     connection.protocol.set_parser(relay.down, payload=None)
-    return relay, response
+    return relay, SentResponse(101, keep_alive=False)
