@@ -21,7 +21,7 @@ const provider = new Provider(issuer, {
   issueRefreshToken: async (_, client) => client.grantTypeAllowed('refresh_token'),
   rotateRefreshToken: options.rotate,
   pkce: { required: () => !options.kubesphere },
-  ttl: { AccessToken: options.seconds, IdToken: options.seconds, Grant: 86400, Session: 86400, RefreshToken: 86400, Interaction: 600 },
+  ttl: { AccessToken: options.seconds, IdToken: 86400, Grant: 86400, Session: 86400, RefreshToken: 86400, Interaction: 600 },
   findAccount: async (_, id) => {
     const account = JSON.parse(readFileSync(options.accounts, 'utf8'))[id];
     return account && { accountId: id, claims: async () => ({ sub: id, ...account }) };
@@ -34,6 +34,11 @@ if (options.kubesphere) {
     if (ctx.path === '/auth') {
       const { code_challenge, code_challenge_method, ...query } = ctx.query;
       ctx.query = query;
+    } else if (ctx.path === '/token') {
+      const chunks = [];
+      for await (const chunk of ctx.req) chunks.push(chunk);
+      const { code_verifier, ...form } = Object.fromEntries(new URLSearchParams(Buffer.concat(chunks).toString()));
+      ctx.req.body = form;
     }
     await next();
     if (ctx.path === '/.well-known/openid-configuration') {

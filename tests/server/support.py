@@ -100,6 +100,7 @@ def make_instance(
     url: str | None = None,
     deleting: bool = False,
     last_activity: str | None = None,
+    annotations: dict[str, str] | None = None,
 ) -> WorkspaceInstance:
     conditions = (Condition(type="Ready", status="False", reason=reason),) if reason else ()
     return WorkspaceInstance(
@@ -109,6 +110,7 @@ def make_instance(
             uid=uid or f"uid-{namespace}-{name}",
             resource_version="7",
             deletion_timestamp="2026-11-24T12:00:00Z" if deleting else None,
+            annotations=annotations or {},
         ),
         spec=InstanceSpec(template_ref="python", owner=owner, display_name=display_name),
         status=InstanceStatus(

@@ -1,6 +1,7 @@
 """A server that trusts a real identity provider."""
 
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ async def running_world(folder: Path, **options: Any) -> AsyncIterator[World]:
     more = options.pop("provider", {})
     settings = options.pop("oidc", {})
     clock = Clock()
+    # The provider has its own clock, so ours begins where that one is.
+    clock.now = time.time()
     async with running_provider(folder, redirect_uri=f"{origin}/signin/callback", **more) as provider:
         provider.set_accounts({"1001": ADA})
         oidc = OidcConfig(
@@ -34,7 +37,7 @@ async def running_world(folder: Path, **options: Any) -> AsyncIterator[World]:
                 **settings,
             }
         )
-        server_options = {"listen_port": port, "public_url": origin, "oidc": oidc, **options}
+        server_options = {"listen_port": port, "public_url": origin, "oidc": oidc, "clock": clock, **options}
         async with running_server(folder, **server_options) as server, server.browser() as browser:
             yield World(server=server, provider=provider, browser=browser, clock=clock)
 
