@@ -16,6 +16,7 @@ from devworkspace.api import names
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.core.credential import Keyring
 from devworkspace.core.plan import Kind, make_plan
 from devworkspace.core.world import Installation, World
 from devworkspace.kube import clock
@@ -64,7 +65,7 @@ class BareLoop:
 
     def _world(self, instance: WorkspaceInstance) -> World:
         bare = replace(instance, metadata=replace(instance.metadata, annotations={}))
-        installation = Installation(master_key=b"b" * 32, server_namespace=names.SYSTEM_NAMESPACE)
+        installation = Installation(keys=Keyring(b"b" * 32), server_namespace=names.SYSTEM_NAMESPACE)
         return World(
             key=instance.metadata.key,
             now=clock.now(),

@@ -21,6 +21,7 @@ from devworkspace.api.children import Pod
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
 from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.core.credential import Keyring
 from devworkspace.core.plan import make_plan
 from devworkspace.core.podstate import is_ready
 from devworkspace.core.world import Installation, World
@@ -99,7 +100,7 @@ async def children(client: Client, namespace: str, name: str) -> list[list[dict[
         spec=(await dry_run(client, namespace, name)).spec,
         status=InstanceStatus(),
     )
-    installation = Installation(master_key=b"b" * 32, server_namespace="devworkspace-system")
+    installation = Installation(keys=Keyring(b"b" * 32), server_namespace="devworkspace-system")
     world = World(
         key=instance.metadata.key, now=clock.now(), installation=installation, instance=instance, template=template
     )

@@ -15,13 +15,15 @@ import yaml
 from devworkspace.api import names
 from devworkspace.cli.deployment import admin_secret, master_key_secret
 from devworkspace.cli.main import main
+from devworkspace.core.credential import Keyring
 from devworkspace.core.render.policy import render_network_policies
 from devworkspace.core.world import Installation
 from devworkspace.operator.health import Health
 from devworkspace.operator.metrics import Metrics
 from devworkspace.operator.probes import make_probe_app
 from devworkspace.server.app import Rooms, make_internal_app
-from devworkspace.server.config import parse_public_url, read_master_key
+from devworkspace.server.config import parse_public_url
+from devworkspace.server.keys import read_keyring
 from devworkspace.server.revocations import OBJECT_NAME
 from devworkspace.server.signin.accounts import AdminAccount
 
@@ -203,7 +205,7 @@ class TestProgram:
     @pytest.mark.parametrize("part", PARTS)
     def test_the_key_is_mounted_where_it_is_read(self, part: str, mounted: Path) -> None:
         key = parameters(part, mounted)["master_key_file"]
-        assert len(read_master_key(key)) == 32
+        assert len(read_keyring(key).master) == 32
         assert key.parent == mounted / "keys"
 
     async def test_the_account_is_mounted_where_it_is_read(self, mounted: Path) -> None:
@@ -273,7 +275,7 @@ def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
 
 
 def installation_of(part: str) -> Installation:
-    return Installation(master_key=b"", server_namespace=load(part, "Deployment")["metadata"]["namespace"])
+    return Installation(keys=Keyring(b""), server_namespace=load(part, "Deployment")["metadata"]["namespace"])
 
 
 class TestFit:

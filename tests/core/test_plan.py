@@ -1,3 +1,4 @@
+import base64
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from devworkspace.api import names
 from devworkspace.api.children import NetworkPolicy, Service
 from devworkspace.api.instance import InstanceStatus
 from devworkspace.api.meta import Condition
+from devworkspace.core.credential import Keyring, environment_credential, key_id
 from devworkspace.core.observe import SLOW_STEP
 from devworkspace.core.plan import Delete, Plan, Retain, is_worth_writing, make_plan
 from devworkspace.core.render.policy import POLICY_NAMES
@@ -26,6 +28,8 @@ from tests.support.builders import (
     waiting_status,
     with_object,
 )
+
+KEY = names.ANNOTATION_CREDENTIAL_KEY
 
 
 def groups(plan: Plan) -> list[list[str]]:
@@ -161,6 +165,29 @@ def test_a_credential_that_was_deleted_is_written_again() -> None:
     assert groups(make_plan(complete_world(pod=make_pod(**waiting)))) == [["Secret"]]
     foreign = waiting_status("CreateContainerConfigError", 'secret "other" not found')
     assert groups(make_plan(complete_world(pod=make_pod(**foreign)))) == []
+
+
+def test_a_pod_keeps_the_key_that_it_names_and_a_new_one_gets_the_new_key() -> None:
+    old, new = b"o" * 32, b"n" * 32
+    installation = replace(make_world().installation, keys=Keyring(new, previous=old))
+    waiting = waiting_status("CreateContainerConfigError", f'secret "{CHILD}" not found')
+    annotated: tuple[tuple[bytes, dict[str, str]], ...] = (
+        (old, {}),
+        (old, {KEY: key_id(old)}),
+        (new, {KEY: key_id(new)}),
+        (new, {KEY: "unknown"}),
+    )
+    for key, annotations in annotated:
+        made_pod = make_pod(**waiting)
+        pod = replace(made_pod, metadata=replace(made_pod.metadata, annotations=annotations))
+        ((secret,),) = make_plan(complete_world(pod=pod, installation=installation)).apply
+        credential = environment_credential(key, UID)
+        assert secret.body["data"] == {names.CREDENTIAL_KEY: base64.b64encode(credential.encode()).decode()}
+    fresh = make_plan(complete_world(pod=None, installation=installation))
+    made = {apply.kind: apply.body for group in fresh.apply for apply in group}
+    assert made["Pod"]["metadata"]["annotations"][KEY] == key_id(new)
+    credential = environment_credential(new, UID)
+    assert made["Secret"]["data"] == {names.CREDENTIAL_KEY: base64.b64encode(credential.encode()).decode()}
 
 
 def test_the_restart_annotation_replaces_the_pod_once() -> None:

@@ -36,6 +36,7 @@ from devworkspace.server.environments import (
     EnvironmentTable,
     EnvName,
 )
+from devworkspace.server.keys import Keys
 from devworkspace.server.limits import Allowance
 from devworkspace.server.revocations import OBJECT_NAME, Revocations
 from tests.server.fakes import Api, Catalogue, Rbac, Record, Reports, Tokens, Volumes
@@ -357,6 +358,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         **settings,
     }
     config = ServerConfig(**options)
+    keys = Keys(config.master_key_file)
     table, rbac, api, catalogue = EnvironmentTable(), Rbac(), Api(), Catalogue()
     tokens, volumes = Tokens(), Volumes()
     extra = {"clock": clock} if clock is not None else {}
@@ -373,6 +375,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         catalogue=catalogue,
         volumes=volumes,
         revocations=revocations,
+        keys=keys,
         watches=watches or (("workspaceinstances", Synced()),),
         files=files,
         **extra,

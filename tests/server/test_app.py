@@ -9,7 +9,8 @@ from aiohttp import web
 
 from devworkspace.api.meta import Key
 from devworkspace.server.app import Readiness
-from devworkspace.server.config import ConfigurationError, ServerConfig, read_master_key
+from devworkspace.server.config import ConfigurationError, ServerConfig
+from devworkspace.server.keys import read_keyring
 from devworkspace.server.revocations import OBJECT_NAME, Revocations
 from tests.server.fakes import Record
 from tests.server.support import Browser, Clock, Harness, Pod, Synced, running_pod, running_server
@@ -105,9 +106,9 @@ async def test_a_request_under_way_may_end(tmp_path: Path) -> None:
 def test_a_short_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"short")
     with pytest.raises(ConfigurationError, match="5 bytes"):
-        read_master_key(tmp_path / "key")
-    with pytest.raises(ConfigurationError, match="cannot read"):
-        read_master_key(tmp_path / "absent")
+        read_keyring(tmp_path / "key")
+    with pytest.raises(ConfigurationError, match="no master key"):
+        read_keyring(tmp_path / "absent")
 
 
 def test_defaults() -> None:

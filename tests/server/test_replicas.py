@@ -1,28 +1,21 @@
 """Two servers of one installation: nothing but a key and one object in common, and nobody can tell them apart."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple
 
-import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.server.process import Process, put_environment, put_record, running_process
-from tests.server.support import (
-    ADMIN,
-    NAVIGATION,
-    Answer,
-    Browser,
-    Pod,
-    browsing,
-    environment_origin,
-    free_port,
-    running_pod,
+from tests.server.replicas import (
+    Replicas,
+    closing,
+    is_signed_in,
+    open_socket,
+    running_replicas,
+    sign_out,
+    until_signed_out,
 )
-from tests.support.fake_apiserver import FakeApiServer
+from tests.server.support import NAVIGATION, Pod, environment_origin, running_pod
 
 
 async def echo(request: web.BaseRequest) -> web.StreamResponse:
@@ -35,23 +28,6 @@ async def echo(request: web.BaseRequest) -> web.StreamResponse:
     return socket
 
 
-class Replicas(NamedTuple):
-    """Two processes, and the address that a load balancer in front of them would have."""
-
-    api: FakeApiServer
-    origin: str
-    first: Process
-    second: Process
-
-    def browser(
-        self, process: Process, *, like: Browser | None = None
-    ) -> contextlib.AbstractAsyncContextManager[Browser]:
-        """A browser whose requests go to one replica; `like`: with the cookies of that one."""
-        jar = like.session.cookie_jar if like is not None else None
-        assert jar is None or isinstance(jar, aiohttp.CookieJar)
-        return browsing(self.origin, to_port=process.config.listen_port, jar=jar)
-
-
 @pytest.fixture
 async def pod() -> AsyncIterator[Pod]:
     async with running_pod(echo) as running:
@@ -60,49 +36,8 @@ async def pod() -> AsyncIterator[Pod]:
 
 @pytest.fixture
 async def replicas(tmp_path: Path, pod: Pod) -> AsyncIterator[Replicas]:
-    origin = f"http://localhost:{free_port()}"
-    async with (
-        FakeApiServer(authorize=lambda spec: False) as api,
-        running_process(tmp_path, api, public_url=origin) as first,
-        running_process(tmp_path, api, public_url=origin) as second,
-    ):
-        put_record(api)
-        put_environment(api, "mine", owner=ADMIN, port=pod.port)
-        await first.ready()
-        await second.ready()
-        yield Replicas(api, origin, first, second)
-
-
-async def sign_out(browser: Browser, *, everywhere: bool = False) -> Answer:
-    path = "/signout-everywhere" if everywhere else "/signout"
-    return await browser.post(browser.origin + path, headers={"Origin": browser.origin})
-
-
-@contextlib.asynccontextmanager
-async def open_socket(browser: Browser) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-    """An editor's socket, which has answered."""
-    origin = environment_origin(browser.origin, "mine", "team")
-    async with browser.session.ws_connect(f"{origin}/socket", origin=origin) as socket:
-        await socket.send_str("hello")
-        assert await socket.receive_str(timeout=5) == "echo hello"
-        yield socket
-
-
-async def closing(socket: aiohttp.ClientWebSocketResponse) -> int:
-    """The code with which the other side closes."""
-    message = await socket.receive(timeout=5)
-    assert message.type is aiohttp.WSMsgType.CLOSE
-    return int(message.data)
-
-
-async def is_signed_in(browser: Browser) -> bool:
-    return (await browser.get(f"{browser.origin}/api/v1/me")).status == 200
-
-
-async def until_signed_out(browser: Browser) -> None:
-    async with asyncio.timeout(5):
-        while await is_signed_in(browser):
-            await asyncio.sleep(0.01)
+    async with running_replicas(tmp_path, pod) as running:
+        yield running
 
 
 @pytest.mark.parametrize("everywhere", [False, True])

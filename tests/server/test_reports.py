@@ -23,7 +23,7 @@ def environment_on(port: int, name: str = "demo") -> Environment:
 
 @pytest.fixture
 async def asking() -> AsyncIterator[PodReports]:
-    async with PodReports(lambda uid: environment_credential(MASTER_KEY, uid)) as made:
+    async with PodReports(lambda environment: environment_credential(MASTER_KEY, environment.uid)) as made:
         yield made
 
 

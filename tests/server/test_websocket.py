@@ -385,7 +385,7 @@ class TestLosingAccess:
             writer.close()
         assert rest == b"llo\x88\x12\x03\xf0access has ended"
 
-    async def test_the_servers_end_says_going_away(self, tmp_path: Path) -> None:
+    async def test_the_servers_end_says_come_back(self, tmp_path: Path) -> None:
         async with running_pod(echo) as pod, contextlib.AsyncExitStack() as stack:
             running = running_server(tmp_path)
             server = await running.__aenter__()
@@ -394,6 +394,6 @@ class TestLosingAccess:
             await browser.enter()
             async with opened(server, browser, autoclose=False) as socket:
                 leaving = asyncio.create_task(running.__aexit__(None, None, None))
-                assert (await self._closed(socket))[0] == 1001
+                assert (await self._closed(socket))[0] == 1012
                 await socket.close()
                 await leaving

@@ -11,6 +11,7 @@ from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
 from devworkspace.api.surroundings import Event
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.address import Gateway
+from devworkspace.core.credential import Keyring
 from devworkspace.core.plan import Apply, make_plan
 from devworkspace.core.resolve import Settings, resolve
 from devworkspace.core.world import Installation, World
@@ -20,7 +21,7 @@ UID = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
 CHILD = "demo-0a1b2c3d"
 MASTER_KEY = b"k" * 32
 INSTALLATION = Installation(
-    master_key=MASTER_KEY, server_namespace=names.SYSTEM_NAMESPACE, gateway=Gateway("http://localhost:8080")
+    keys=Keyring(MASTER_KEY), server_namespace=names.SYSTEM_NAMESPACE, gateway=Gateway("http://localhost:8080")
 )
 
 

@@ -30,6 +30,7 @@ LABEL_INSTANCE_UID: Final = f"{GROUP}/instance-uid"
 LABEL_RETAINED: Final = f"{GROUP}/retained"
 
 ANNOTATION_INPUTS_HASH: Final = f"{GROUP}/inputs-hash"
+ANNOTATION_CREDENTIAL_KEY: Final = f"{GROUP}/credential-key"
 ANNOTATION_TEMPLATE: Final = f"{GROUP}/template"
 ANNOTATION_TEMPLATE_REVISION: Final = f"{GROUP}/template-revision"
 ANNOTATION_INSTANCE: Final = f"{GROUP}/instance"

@@ -17,7 +17,7 @@ from devworkspace.api.children import NetworkPolicy, PersistentVolumeClaim, Pod,
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
 from devworkspace.api.meta import Struct
 from devworkspace.core.adoption import Adopt, plan_adoption
-from devworkspace.core.credential import environment_credential
+from devworkspace.core.credential import environment_credential, key_id
 from devworkspace.core.deletion import decide_on_volume, is_held, pods_in_the_way
 from devworkspace.core.observe import SLOW_STEP, observe
 from devworkspace.core.podstate import container_status, is_ready
@@ -192,7 +192,7 @@ def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Ref
     if world.service is not None or runs:
         first += _apply_changed("Service", render_service(instance, settings), world.service)
     if starts or _misses_secret(world.pod, instance):
-        credential = environment_credential(world.installation.master_key, instance.metadata.uid)
+        credential = environment_credential(_key_of(world), instance.metadata.uid)
         # Secrets are never read, so each start writes it: whoever deleted or changed it is put right.
         first.append(Apply("Secret", render_secret(instance, credential), expect_new=False))
     if runs or world.pod is not None:
@@ -203,7 +203,13 @@ def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Ref
         (
             Apply(
                 "Pod",
-                render_pod(instance, settings, volume=claim, gateway=world.installation.gateway),
+                render_pod(
+                    instance,
+                    settings,
+                    volume=claim,
+                    gateway=world.installation.gateway,
+                    key_id=key_id(world.installation.keys.master),
+                ),
                 expect_new=True,
             ),
         )
@@ -211,6 +217,14 @@ def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Ref
         else ()
     )
     return tuple(group for group in (tuple(first), second) if group)
+
+
+def _key_of(world: World) -> bytes:
+    """What the credential is derived from: for a pod that is there the key that it names, if anybody still has it."""
+    keys = world.installation.keys
+    if world.pod is None:
+        return keys.master
+    return keys.find(world.pod.metadata.annotations.get(names.ANNOTATION_CREDENTIAL_KEY)) or keys.master
 
 
 def _apply_changed(kind: Kind, body: Body, existing: Child | None) -> list[Apply]:

@@ -10,6 +10,7 @@ from devworkspace.api.meta import Key, Struct
 from devworkspace.api.surroundings import Event
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.address import Gateway
+from devworkspace.core.credential import Keyring
 from devworkspace.core.deletion import DeletionFacts
 from devworkspace.core.nodestate import NodeVerdict
 from devworkspace.core.ownership import is_own_volume
@@ -20,11 +21,11 @@ from devworkspace.core.resolve import Refusal
 class Installation(Struct, frozen=True):
     """What the admin configured; the same for every decision.
 
-    `gateway` is None where none is installed, `master_key` is what credentials are derived from.
+    `gateway` is None where none is installed, `keys` are what credentials are derived from.
     `blocked_networks` are the networks, as CIDR, that environments do not reach.
     """
 
-    master_key: bytes
+    keys: Keyring
     server_namespace: str
     gateway: Gateway | None = None
     blocked_networks: tuple[str, ...] = ()

@@ -8,13 +8,15 @@ import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterable
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import kopf
+import msgspec
 from aiohttp import web
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
+from devworkspace.core.credential import NEXT_FILE, PREVIOUS_FILE, Keyring, key_id, make_keyring
 from devworkspace.core.world import Installation
 from devworkspace.kube import clock
 from devworkspace.kube import config as kube_config
@@ -23,6 +25,7 @@ from devworkspace.kube.config import Endpoint
 from devworkspace.kube.errors import NotLeading
 from devworkspace.kube.informer import Timing
 from devworkspace.kube.lease import Elector
+from devworkspace.kube.mounts import read_files
 from devworkspace.kube.ratelimit import TokenBucket
 from devworkspace.kube.transport import RetryPolicy
 from devworkspace.kube.workqueue import WorkQueue
@@ -63,6 +66,7 @@ class Operator:
         self.metrics = Metrics()
         self.warm = asyncio.Event()
         self.ready = asyncio.Event()
+        self.master_key_id = ""
         self._complete = asyncio.Event()
         self._stop = asyncio.Event()
         self._queue: WorkQueue[Key] = WorkQueue()
@@ -76,11 +80,13 @@ class Operator:
         `NotLeading` when leadership was lost: a fresh process is the only one that surely remembers no unfinished work.
         """
         installation = Installation(
-            master_key=await asyncio.to_thread(self.config.master_key_file.read_bytes),
+            keys=await asyncio.to_thread(self._read_keys),
             server_namespace=self.config.server_namespace,
             gateway=self.config.gateway,
             blocked_networks=self.config.blocked_networks,
         )
+        self.master_key_id = key_id(installation.keys.master)
+        self.metrics.keys(lambda: {self.master_key_id: "master"})
         async with self._lease_client() as lease_client:
             lease = Key(self.config.lease_namespace, self.config.lease_name)
             elector = Elector(lease_client, lease, identity=self.config.identity, timing=self.config.lease_timing)
@@ -127,6 +133,7 @@ class Operator:
         followers["informer of nodes"] = nodes.run()
         followers["informer of events"] = _after(self._complete, warnings.run())
         followers["kopf"] = self._run_kopf(client, cluster)
+        followers["keys"] = self._follow_keys(cluster)
         followers["sweep"] = self._follow(cluster, health)
         followers["lease"] = _after(self.warm, elector.run())
         followers["stop"] = self._stop.wait()
@@ -143,6 +150,25 @@ class Operator:
             await self._hand_over(elector, tasks["queue"], others=[tasks[name] for name in writers] + [tasks["lease"]])
             await _cancel(tasks.values())
         _raise_failure(done)
+
+    def _read_keys(self) -> Keyring:
+        """Raises OSError or ValueError."""
+        file = self.config.master_key_file
+        return make_keyring(read_files(file.parent, (file.name, NEXT_FILE, PREVIOUS_FILE)), file.name)
+
+    async def _follow_keys(self, cluster: Cluster) -> NoReturn:
+        """New pods get the newest key without a restart of this process; those that run keep theirs."""
+        while True:
+            await asyncio.sleep(self.config.key_seconds)
+            try:
+                keys = await asyncio.to_thread(self._read_keys)
+            except (OSError, ValueError) as error:
+                logger.error("the keys cannot be read, those of before go on: %s", error)
+                continue
+            if keys != cluster.installation.keys:
+                logger.info("the keys have changed; new pods get %s", key_id(keys.master))
+                cluster.installation = msgspec.structs.replace(cluster.installation, keys=keys)
+                self.master_key_id = key_id(keys.master)
 
     async def _hand_over(
         self, elector: Elector, workers: "asyncio.Task[None]", *, others: "list[asyncio.Task[Any]]"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from devworkspace.api import names
 from devworkspace.core.address import Gateway
+from devworkspace.core.credential import KEY_SECONDS
 from devworkspace.kube.lease import LeaseTiming
 
 
@@ -14,7 +15,7 @@ class OperatorConfig:
 
     `identity` is this process's name in the Lease `lease_namespace`/`lease_name`; no two processes that run at the same
     time may share one. `kube_api_qps` 0 means no limit. Every instance is looked at again once in `resync_seconds`.
-    Environments do not reach `blocked_networks` (CIDR).
+    Environments do not reach `blocked_networks` (CIDR). The keys are read again every `key_seconds`.
     """
 
     master_key_file: Path
@@ -32,3 +33,4 @@ class OperatorConfig:
     probe_host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus ask from other addresses
     probe_port: int = 8081
     workers: int = 32
+    key_seconds: float = KEY_SECONDS

@@ -1,7 +1,7 @@
 """What the operator counts, in an own registry so that tests can run several operators in one process."""
 
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -12,6 +12,20 @@ from devworkspace.api.instance import Phase
 from devworkspace.operator.cluster import Cluster
 
 _PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
+
+
+class _Keys(Collector):
+    """One line for each key, so that an admin sees when every process has a new one."""
+
+    def __init__(self, name: str, read: Callable[[], dict[str, str]]) -> None:
+        self._name = name
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(self._name, "1 for each key in use, by its public name.", labels=("id", "role"))
+        for identifier, role in self._read().items():
+            family.add_metric((identifier, role), 1.0)
+        yield family
 
 
 class Metrics:
@@ -53,6 +67,10 @@ class Metrics:
         self.leading = Gauge(
             "devworkspace_operator_leading", "1 in the process that may write, 0 in a standby.", registry=self.registry
         )
+
+    def keys(self, read: Callable[[], dict[str, str]]) -> None:
+        """`read` gives the names of the keys in use and what each is for."""
+        self.registry.register(_Keys("devworkspace_operator_key", read))
 
     def observe_request(self, verb: str, resource: str, status: int, seconds: float) -> None:
         """One finished request; `status` is 0 where no answer came."""

@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, Final, NoReturn, Protocol
 
 import structlog
@@ -17,7 +16,6 @@ from devworkspace.api.children import Namespace, PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
-from devworkspace.core.credential import environment_credential
 from devworkspace.kube import config as kube_config
 from devworkspace.kube.client import Client
 from devworkspace.kube.clock import now
@@ -36,13 +34,14 @@ from devworkspace.server.audit import Audit
 from devworkspace.server.authorizer import Authorizer, Reviewer
 from devworkspace.server.changes import Changes
 from devworkspace.server.codes import Codes
-from devworkspace.server.config import ServerConfig, check_ways_in, parse_public_url, read_master_key
+from devworkspace.server.config import ServerConfig, check_ways_in, parse_public_url
 from devworkspace.server.connections import DoorServer
 from devworkspace.server.dashboard.files import DashboardFiles, read_files
 from devworkspace.server.dashboard.handler import DashboardRoom
 from devworkspace.server.environments import DoorPod, EnvironmentTable
 from devworkspace.server.frontdoor import FrontDoor, PublicHandler
 from devworkspace.server.gateway.handler import Gateway
+from devworkspace.server.keys import Keys
 from devworkspace.server.lifecycle import INSTANCES, Lifecycle, Writer
 from devworkspace.server.limits import Limiter
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
@@ -139,6 +138,7 @@ def make_rooms(
     catalogue: Catalogue,
     volumes: Volumes,
     revocations: Revocations,
+    keys: Keys,
     watches: Iterable[tuple[str, Watch]],
     files: DashboardFiles | None,
     clock: Callable[[], float] = time.time,
@@ -146,17 +146,18 @@ def make_rooms(
     """Wires the rooms; `files` is the dashboard's build. Raises ConfigurationError if a setting cannot work."""
     check_ways_in(config)
     public = parse_public_url(config.public_url, config.address_mode)
-    master_key = read_master_key(config.master_key_file)
     metrics, readiness, answers = Metrics(), Readiness(watches, revocations), Answers(public)
     federation = Federation(config.oidc, clock=clock) if config.oidc is not None else None
     sessions = Sessions(
-        [master_key],
+        keys.ring.keys,
         seconds=config.session_seconds,
         revocations=revocations,
         clock=clock,
         vouched_until=federation.renewals.until if federation is not None else sealed_until,
     )
-    codes = Codes([master_key], clock=clock)
+    codes = Codes(keys.ring.keys, clock=clock)
+    keys.on_change(lambda ring: sessions.use_keys(ring.keys))
+    keys.on_change(lambda ring: codes.use_keys(ring.keys))
     audit = Audit(metrics.count_audit)
     authorizer = Authorizer(reviewer, owner_only=public.mode == "path")
     sign_in = SignIn(
@@ -186,7 +187,7 @@ def make_rooms(
     )
     gateway = Gateway(
         public=public,
-        master_key=master_key,
+        keys=keys,
         table=table,
         sessions=sessions,
         codes=codes,
@@ -195,6 +196,9 @@ def make_rooms(
         note_opened=activity.note_opened,
         audit=audit,
     )
+
+    metrics.keys(lambda: keys.ring.roles)
+    keys.on_loss(gateway.sockets.renew)
 
     api = make_api(
         public=public,
@@ -210,7 +214,7 @@ def make_rooms(
         limiter=Limiter(config.api_allowance),
         changes=changes,
     )
-    shared = Shared(public, [master_key], sign_in, metrics.count_sign_in, audit)
+    shared = Shared(public, keys, sign_in, metrics.count_sign_in, audit)
     door = FrontDoor(
         public=public,
         api=api.handle,
@@ -321,11 +325,11 @@ async def run(config: ServerConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    credential = partial(environment_credential, read_master_key(config.master_key_file))
+    keys = Keys(config.master_key_file)
     async with (
         _client(endpoint) as client,
         _client(endpoint, timeout=QUESTION_SECONDS) as questions,
-        PodReports(credential) as reports,
+        PodReports(keys.credential) as reports,
     ):
         revocations = Revocations(questions, Key(config.namespace, OBJECT_NAME), clock=time.time)
         instances = Informer(client, INSTANCES, WorkspaceInstance, on_change=table.on_instance)
@@ -354,11 +358,13 @@ async def run(config: ServerConfig) -> None:
             volumes=InformedVolumes(volumes),
             catalogue=InformedCatalogue(templates, namespaces),
             revocations=revocations,
+            keys=keys,
             watches=tuple((informer.resource.plural, informer) for informer in informers),
             files=read_files(),
         )
         watches = [asyncio.create_task(informer.run()) for informer in informers]
         watches.append(asyncio.create_task(_record_activity(rooms, informers)))
+        watches.append(asyncio.create_task(keys.follow(seconds=config.key_seconds)))
         try:
             async with listening(config, rooms):
                 log.info("listening", url=config.public_url, port=config.listen_port, internal=config.internal_port)

@@ -46,9 +46,13 @@ class Codes:
 
     def __init__(self, master_keys: Sequence[bytes], *, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self._redeemed: OrderedDict[str, float] = OrderedDict()
+        self.use_keys(master_keys)
+
+    def use_keys(self, master_keys: Sequence[bytes]) -> None:
+        """The first key seals from now on, all of them open."""
         self._codes = Sealer(master_keys, purpose="code")
         self._nonces = Sealer(master_keys, purpose="nonce")
-        self._redeemed: OrderedDict[str, float] = OrderedDict()
 
     def make_nonce(self, environment_id: str) -> str:
         """A cookie value for the environment's host. Says nothing about whether the environment exists."""

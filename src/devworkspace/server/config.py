@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.address import AddressMode, Gateway, environment_url
+from devworkspace.core.credential import KEY_SECONDS
 from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, Allowance
 
 
@@ -41,7 +42,8 @@ class ServerConfig:
 
     `public_url` is what people type, e.g. `http://localhost:8080`; environments live at `<id>.` before its host,
     or, with `address_mode` path, at `/w/<namespace>/<name>/` behind it.
-    `master_key_file` holds at least 32 bytes, used as they are. `admin_dir` is a mounted Secret with the files
+    `master_key_file` holds at least 32 bytes, used as they are; keys of a rotation stand beside it (`Keyring`), read
+    again every `key_seconds`. `admin_dir` is a mounted Secret with the files
     `username` and `password-hash` (argon2); None means no local account. `oidc` None means no identity provider.
     `kubeconfig` None means the pod's own service account. `namespace` is the server's own, where it keeps what
     replicas share.
@@ -68,6 +70,7 @@ class ServerConfig:
     idle_seconds: float = 75.0
     drain_seconds: float = 15.0
     max_connections: int = 10_000
+    key_seconds: float = KEY_SECONDS
     trusted_proxies: tuple[str, ...] = ()
     api_allowance: Allowance = API_ALLOWANCE
     change_allowance: Allowance = CHANGE_ALLOWANCE
@@ -137,14 +140,3 @@ def check_ways_in(config: ServerConfig) -> None:
         )
     if config.oidc is not None and "openid" not in config.oidc.scopes:
         raise ConfigurationError("the scopes must contain 'openid', or the provider says nothing about the person")
-
-
-def read_master_key(path: Path) -> bytes:
-    """The bytes of the file as they are. Raises ConfigurationError if they are unreadable or fewer than 32."""
-    try:
-        key = path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the master key {path}: {error.strerror}") from error
-    if len(key) < 32:
-        raise ConfigurationError(f"the master key {path} has {len(key)} bytes, it needs at least 32")
-    return key

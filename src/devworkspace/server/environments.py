@@ -92,7 +92,7 @@ class Progress(Struct, frozen=True):
 
 
 class Environment(Struct, frozen=True):
-    """One instance and, while it has one, its pod."""
+    """One instance and, while it has one, its pod; `key_id` names the key that the pod's credential comes from."""
 
     id: str
     uid: str
@@ -109,6 +109,7 @@ class Environment(Struct, frozen=True):
     instance: WorkspaceInstance
     ports: tuple[ContainerPort, ...] = ()
     has_code_server: bool = False
+    key_id: str | None = None
     progress: Progress = Progress()
     owner_subject: str = ""
     times: PodTimes = PodTimes()
@@ -247,6 +248,7 @@ def make_environment(instance: WorkspaceInstance, pod: DoorPod | None) -> Enviro
         instance=instance,
         ports=_preview_ports(pod) if pod is not None else (),
         has_code_server=pod is not None and _has_code_server(pod),
+        key_id=pod.metadata.annotations.get(names.ANNOTATION_CREDENTIAL_KEY) if pod is not None else None,
         progress=find_progress(pod) if pod is not None else Progress(),
         owner_subject=meta.annotations.get(names.ANNOTATION_OWNER_SUBJECT, ""),
         times=find_times(pod) if pod is not None else PodTimes(),

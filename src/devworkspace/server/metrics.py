@@ -1,11 +1,27 @@
 """Figures of the server, in a registry of its own. Labels have few values; no name of a person or an environment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _Keys(Collector):
+    """One line for each key, so that an admin sees when every process has a new one."""
+
+    def __init__(self, read: Callable[[], dict[str, str]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        description = "1 for each key in use, by its public name"
+        family = GaugeMetricFamily("devworkspace_server_key", description, labels=("id", "role"))
+        for identifier, role in self._read().items():
+            family.add_metric((identifier, role), 1.0)
+        yield family
 
 
 class Metrics:
@@ -49,6 +65,10 @@ class Metrics:
 
     def count_activity(self, what: str, result: str) -> None:
         self._activity[what].labels(result).inc()
+
+    def keys(self, read: Callable[[], dict[str, str]]) -> None:
+        """`read` gives the names of the keys in use and what each is for."""
+        self.registry.register(_Keys(read))
 
     def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
         Gauge(name, description, registry=self.registry).set_function(read)

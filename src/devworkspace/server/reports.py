@@ -35,9 +35,9 @@ class Reading(NamedTuple):
 
 
 class PodReports:
-    """Asks pods; an async context manager. `credential` derives an environment's from its UID."""
+    """Asks pods; an async context manager. `credential` is what opens an environment's editor, None if unknown."""
 
-    def __init__(self, credential: Callable[[str], str]) -> None:
+    def __init__(self, credential: Callable[[Environment], str | None]) -> None:
         self._credential = credential
         self._session: aiohttp.ClientSession | None = None
 
@@ -63,7 +63,7 @@ class PodReports:
         if upstream is None:
             return Reading("failed")
         headers = {
-            "Cookie": f"{COOKIE_NAME}={self._credential(environment.uid)}",
+            "Cookie": f"{COOKIE_NAME}={self._credential(environment)}",
             "Accept-Encoding": "identity",
         }
         try:

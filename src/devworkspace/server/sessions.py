@@ -96,6 +96,10 @@ class Sessions:
         self._vouched_until = vouched_until
         self._clock = clock
         self._revocations = revocations
+        self.use_keys(master_keys)
+
+    def use_keys(self, master_keys: Sequence[bytes]) -> None:
+        """The first key seals from now on, all of them open; what others have sealed is no session any more."""
         self._public = _Opener(Sealer(master_keys, purpose="session"))
         self._environment = _Opener(Sealer(master_keys, purpose="environment-session"))
 

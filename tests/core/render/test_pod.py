@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from devworkspace.api import names
 from devworkspace.core.address import Gateway
-from devworkspace.core.credential import environment_credential
+from devworkspace.core.credential import environment_credential, key_id
 from devworkspace.core.render.common import child_name
 from devworkspace.core.render.pod import render_pod, template_revision
 from devworkspace.core.render.secret import render_secret
@@ -45,6 +45,7 @@ def test_the_whole_pod() -> None:
                 "devworkspace.kubesphere.io/template": "python",
                 "devworkspace.kubesphere.io/template-revision": revision,
                 "devworkspace.kubesphere.io/restartedAt": "",
+                "devworkspace.kubesphere.io/credential-key": key_id(MASTER_KEY),
             },
             "ownerReferences": [
                 {
@@ -131,7 +132,8 @@ def test_in_path_mode_the_editor_links_to_ports_beside_itself_and_tells_applicat
 
 def test_a_custom_image_keeps_its_own_command_and_gets_no_credential() -> None:
     environment = {"image": "jupyter", "ide": "custom", "command": ["start"], "args": ["--x"], "port": 8888}
-    pod = render_pod(make_instance(), make_settings(template=make_template(environment=environment)), volume="v")
+    settings = make_settings(template=make_template(environment=environment))
+    pod = render_pod(make_instance(), settings, volume="v", key_id="k")
     container = pod["spec"]["containers"][0]
     assert (container["command"], container["args"]) == (["start"], ["--x"])
     assert [variable["name"] for variable in container["env"]] == ["HOME"]
@@ -156,7 +158,9 @@ def test_placement_reaches_the_pod_as_kubernetes_writes_it() -> None:
     }
     environment = {"image": "i", "imagePullSecrets": [{"name": "registry"}], "imagePullPolicy": "Never"}
     template = make_template(scheduling=scheduling, environment=environment)
-    spec = msgspec.to_builtins(render_pod(make_instance(), make_settings(template=template), volume="v"))["spec"]
+    spec = msgspec.to_builtins(render_pod(make_instance(), make_settings(template=template), volume="v", key_id="k"))[
+        "spec"
+    ]
     assert spec["nodeSelector"] == {"pool": "dev"}
     assert spec["tolerations"] == [{"key": "dev", "operator": "Exists"}]
     assert (spec["runtimeClassName"], spec["priorityClassName"]) == ("kata", "low")

@@ -4,15 +4,17 @@ from typing import Any
 
 import pytest
 
+from devworkspace.core.credential import Keyring
 from devworkspace.core.render.policy import render_network_policies
 from devworkspace.core.world import Installation
 
+KEYS = Keyring(b"")
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
 PROJECT: dict[str, Any] = {"podSelector": {}}
 
 
 def egress(*blocked: str) -> list[Any]:
-    installation = Installation(master_key=b"", server_namespace="system", blocked_networks=blocked)
+    installation = Installation(keys=KEYS, server_namespace="system", blocked_networks=blocked)
     rules: list[Any] = render_network_policies("team", installation)[1]["spec"]["egress"]
     return rules
 
@@ -42,7 +44,7 @@ def test_environments_reach_names_their_project_and_what_is_not_blocked(
 def test_another_list_is_another_policy() -> None:
     """The operator compares the digest: a changed option reaches the policies that exist."""
     hashes = {
-        str(render_network_policies("team", Installation(b"", "system", blocked_networks=blocked))[1]["metadata"])
+        str(render_network_policies("team", Installation(KEYS, "system", blocked_networks=blocked))[1]["metadata"])
         for blocked in ((), ("10.0.0.0/8",))
     }
     assert len(hashes) == 2
@@ -50,7 +52,7 @@ def test_another_list_is_another_policy() -> None:
 
 def test_no_policy_has_both_directions() -> None:
     """kube-router would take a rule of one for the other; tests/attacks/test_network.py has the attack."""
-    policies = render_network_policies("team", Installation(b"", "system"))
+    policies = render_network_policies("team", Installation(KEYS, "system"))
     assert [policy["spec"]["policyTypes"] for policy in policies] == [["Ingress"], ["Egress"]]
     for policy in policies:
         assert not {"ingress", "egress"} <= set(policy["spec"])

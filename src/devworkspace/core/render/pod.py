@@ -30,14 +30,20 @@ def template_revision(settings: Settings) -> str:
     )
 
 
-def render_pod(instance: WorkspaceInstance, settings: Settings, *, volume: str, gateway: Gateway | None = None) -> Body:
-    """The pod; `volume` is the claim that holds the home directory, `gateway` where the editor is opened."""
+def render_pod(
+    instance: WorkspaceInstance, settings: Settings, *, volume: str, key_id: str, gateway: Gateway | None = None
+) -> Body:
+    """The pod; `volume` is the claim that holds the home directory, `gateway` where the editor is opened.
+
+    `key_id` names the key that its credential is derived from.
+    """
     restarted_at = instance.metadata.annotations.get(names.ANNOTATION_RESTARTED_AT, "")
     revision = template_revision(settings)
     annotations = {
         names.ANNOTATION_TEMPLATE: settings.template,
         names.ANNOTATION_TEMPLATE_REVISION: revision,
         names.ANNOTATION_RESTARTED_AT: restarted_at,
+        names.ANNOTATION_CREDENTIAL_KEY: key_id,
     }
     return {
         "apiVersion": "v1",

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import lru_cache, partial
 from typing import Final
 from urllib.parse import urlencode
 
@@ -12,7 +11,7 @@ from aiohttp.http import RawRequestMessage
 from msgspec.structs import replace
 
 from devworkspace.core.access import Verdict, asks_to_start, decide
-from devworkspace.core.credential import COOKIE_NAME, environment_credential
+from devworkspace.core.credential import COOKIE_NAME
 from devworkspace.server.answers import Answers, language_of
 from devworkspace.server.audit import Actor, Audit
 from devworkspace.server.authorizer import MANAGE, Authorizer
@@ -37,6 +36,7 @@ from devworkspace.server.heads import (
     make_knock,
     only_cookie,
 )
+from devworkspace.server.keys import Keys
 from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.pages.assets import find_asset
 from devworkspace.server.pages.html import message_page, missing_page
@@ -49,7 +49,6 @@ log = structlog.get_logger("devworkspace.server")
 
 CALLBACK_PATH: Final = "/-/callback"
 SWEEP_SECONDS: Final = 2.0
-MAX_CREDENTIALS: Final = 10_000
 MAX_TOSSED: Final = 8
 _DOORSTEP: Final = frozenset({("GET", STATE_PATH), ("POST", START_PATH), ("POST", RESTART_PATH)})
 _REFUSALS: Final = frozenset({Verdict.FORBIDDEN, Verdict.UNAUTHORIZED, Verdict.SIGN_IN, Verdict.NOT_FOUND})
@@ -63,7 +62,7 @@ class Gateway:
         self,
         *,
         public: PublicAddress,
-        master_key: bytes,
+        keys: Keys,
         table: EnvironmentTable,
         sessions: Sessions,
         codes: Codes,
@@ -75,8 +74,7 @@ class Gateway:
         self._note_opened = note_opened
         self._public = public
         self._audit = audit
-        # Deriving costs a tenth of a request.
-        self._credential = lru_cache(maxsize=MAX_CREDENTIALS)(partial(environment_credential, master_key))
+        self._keys = keys
         self._table = table
         self._sessions = sessions
         self._codes = codes
@@ -118,6 +116,8 @@ class Gateway:
             return False
         if not self._audit.is_open(session.sid, environment=environment.key, port=site.port):
             return False
+        if self._is_locked(environment):
+            return False
         way = self._find_way(message, site, target, environment=environment)
         return way is not None and self._proxy.pass_on(message, browser, way)
 
@@ -139,8 +139,15 @@ class Gateway:
                 self._note_opened(environment)
             by = Actor(session.name, source_of(request))
             self._audit.opened(session.sid, by, environment=environment.key, port=site.port)
+            if self._is_locked(environment):
+                log.error("the pod's key is not known", environment=str(environment.key), key=environment.key_id)
+                return self._doorstep.unreachable(request, environment)
             return await self._stream(request, way, session=session, environment=environment)
         return await self._doorstep.receive(request, verdict, base=site.base, session=session, environment=environment)
+
+    def _is_locked(self, environment: Environment) -> bool:
+        """Whether the pod was made with a key that is not known here any more, or not yet."""
+        return environment.has_code_server and self._keys.credential(environment) is None
 
     async def _decide(
         self,
@@ -189,7 +196,8 @@ class Gateway:
         if upstream is None or upstream.port == site.port:
             return None
         place = Place(outer=site.outer, origin=self._public.origin)
-        credential: str | None = f"{COOKIE_NAME}={self._credential(environment.uid)}"
+        value = self._keys.credential(environment)
+        credential = f"{COOKIE_NAME}={value}" if value is not None else None
         if site.port is not None and environment.has_code_server:
             place = place._replace(inner=f"/proxy/{site.port}")
         elif site.port is not None:

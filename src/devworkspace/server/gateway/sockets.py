@@ -1,6 +1,7 @@
 """The open sockets, and the regular question whether each of them may stay open."""
 
 import asyncio
+import random
 from collections.abc import Callable
 from typing import Final
 
@@ -10,7 +11,7 @@ import structlog
 from devworkspace.core.access import SocketVerdict, decide_socket, has_right
 from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.environments import Environment
-from devworkspace.server.gateway.websocket import GOING_AWAY, POLICY_VIOLATION, Relay
+from devworkspace.server.gateway.websocket import GOING_AWAY, POLICY_VIOLATION, SERVICE_RESTART, Relay
 from devworkspace.server.sessions import Session, Sessions
 
 log = structlog.get_logger("devworkspace.server")
@@ -18,6 +19,7 @@ log = structlog.get_logger("devworkspace.server")
 # How long an earlier yes of RBAC counts while the API server cannot be asked.
 STALE_GRANT_SECONDS: Final = 300.0
 DRAIN_STEP_SECONDS: Final = 0.05
+RENEW_SECONDS: Final = 5.0
 _CLOSING: Final = {
     SocketVerdict.REVOKED: (POLICY_VIOLATION, "access has ended"),
     SocketVerdict.GONE: (GOING_AWAY, "the environment is gone"),
@@ -43,6 +45,7 @@ class Sockets:
         self._authorizer = authorizer
         self._find = find
         self._open: set[OpenSocket] = set()
+        self._renewing: asyncio.Task[None] | None = None
         sessions.on_revoke(self._close_revoked)
 
     def __len__(self) -> int:
@@ -114,9 +117,18 @@ class Sockets:
             if not self._sessions.is_valid(socket.session):
                 self._close(socket, SocketVerdict.REVOKED)
 
+    def renew(self) -> None:
+        """Lets every editor come back with what its browser holds now; those that may not are refused."""
+        self._renewing = asyncio.create_task(self.drain(seconds=RENEW_SECONDS))
+
     async def drain(self, *, seconds: float) -> None:
-        """Closes all sockets, spread over at most `seconds`, so that not all editors come back in the same moment."""
+        """Closes all sockets in random order and uneven steps, over about `seconds` at most.
+
+        Editors come back at once, so that a thousand in the same moment would be a burst for whoever takes them.
+        """
         sockets = list(self._open)
+        random.shuffle(sockets)
         for socket in sockets:
-            socket.relay.close(GOING_AWAY, "the server restarts")
-            await asyncio.sleep(min(DRAIN_STEP_SECONDS, seconds / len(sockets)))
+            socket.relay.close(SERVICE_RESTART, "the server restarts")
+            step = min(DRAIN_STEP_SECONDS, seconds / len(sockets))
+            await asyncio.sleep(step * random.uniform(0.5, 1.5))  # noqa: S311 - spreads load only

@@ -25,6 +25,8 @@ CLOSE_SECONDS: Final = 1.0
 GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
 POLICY_VIOLATION: Final = 1008
+# Come back at once.
+SERVICE_RESTART: Final = 1012
 
 
 def is_valid_upgrade(request: web.BaseRequest) -> bool:

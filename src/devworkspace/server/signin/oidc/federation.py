@@ -1,13 +1,14 @@
 """The identity provider as the rest of the server sees it."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from aiohttp import web
 
 from devworkspace.server.audit import Audit
 from devworkspace.server.config import OidcConfig, PublicAddress
 from devworkspace.server.heads import only_cookie
+from devworkspace.server.keys import Keys
 from devworkspace.server.pages.html import ProviderButton
 from devworkspace.server.sessions import CookieNames, Sessions
 from devworkspace.server.signin.oidc.handler import BEGIN_PATH, CALLBACK_PATH, Entrance, Handler, ProviderSignIn
@@ -21,7 +22,7 @@ class Shared:
     """What the server has for every way of signing in."""
 
     public: PublicAddress
-    master_keys: Sequence[bytes]
+    keys: Keys
     entrance: Entrance
     count: Callable[[str], None]
     audit: Audit
@@ -45,7 +46,9 @@ class Federation:
 
     def make_room(self, shared: Shared) -> dict[tuple[str, str], Handler]:
         """The addresses of the sign-in."""
-        logins = Logins(shared.master_keys, redirect_uri=shared.public.origin + CALLBACK_PATH, clock=self._clock)
+        redirect_uri = shared.public.origin + CALLBACK_PATH
+        logins = Logins(shared.keys.ring.keys, redirect_uri=redirect_uri, clock=self._clock)
+        shared.keys.on_change(lambda ring: logins.use_keys(ring.keys))
         room = ProviderSignIn(
             public=shared.public,
             provider=self.provider,

@@ -41,9 +41,13 @@ class Logins:
     """Begins sign-ins and recognises their answers. `clock` gives Unix time."""
 
     def __init__(self, master_keys: Sequence[bytes], *, redirect_uri: str, clock: Callable[[], float]) -> None:
-        self._sealer = Sealer(master_keys, purpose="login")
+        self.use_keys(master_keys)
         self._clock = clock
         self.redirect_uri = redirect_uri
+
+    def use_keys(self, master_keys: Sequence[bytes]) -> None:
+        """The first key seals from now on, all of them open."""
+        self._sealer = Sealer(master_keys, purpose="login")
 
     def begin(self, metadata: Metadata, client: Client, *, scopes: str, next_address: str) -> Begun:
         """The cookie to set and where to send the browser."""
