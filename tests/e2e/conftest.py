@@ -2,13 +2,14 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import BrowserContext, async_playwright, expect
 
 from tests.cluster.conftest import client, live, surroundings
+from tests.e2e.installation import switch_mode
 from tests.support.environment import Surroundings
 
 __all__ = ["client", "live", "surroundings"]
@@ -45,6 +46,18 @@ def password(surroundings: Surroundings) -> str:
         uid = surroundings.run_kubectl("get", "namespace", "kube-system", "--output=jsonpath={.metadata.uid}")
         kept = f".local/admin-password-{uid[:8]}"
     return Path(kept).read_text(encoding="utf-8").strip()
+
+
+@pytest.fixture(scope="session")
+def path_mode(surroundings: Surroundings) -> Iterator[Surroundings]:
+    """The installation in path mode; tests that need it come last, so that it is switched once."""
+    switch_mode(surroundings, "path")
+    yield surroundings
+    switch_mode(surroundings, "subdomain")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "path_mode" in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from playwright.async_api import BrowserContext, Page
 
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
-from tests.e2e.test_editor import edit_file, open_editor, run_in_terminal, sign_in
+from tests.e2e.steps import edit_file, open_editor, run_in_terminal, sign_in
 from tests.support.environment import Surroundings
 from tests.support.live import INSTANCES, Live
 
