@@ -49,7 +49,8 @@ NAVIGATION = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-De
 TYPED = {**NAVIGATION, "Sec-Fetch-Site": "none", "Sec-Fetch-User": "?1"}
 # What a build of the dashboard looks like from here.
 DASHBOARD = DashboardFiles(
-    page='<html lang="{lang}" data-theme="{theme}"><meta content="{nonce}"><script src="./assets/index-abcd1234.js">',
+    page='<html lang="{lang}" data-theme="{theme}"><meta content="{nonce}"><meta name="page-proof" content="{proof}">'
+    '<script src="./assets/index-abcd1234.js">',
     assets={
         "index-abcd1234.js": Asset(b"long " * 400, gzip.compress(b"long " * 400), "text/javascript"),
         "icon-abcd1234.svg": Asset(b"<svg/>", None, "image/svg+xml"),

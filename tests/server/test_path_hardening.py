@@ -1,10 +1,13 @@
 """What pods may say below one shared host: nothing that reaches beyond their own path."""
 
+import re
+from pathlib import Path
+
 import pytest
 from aiohttp import web
 
 from devworkspace.core.credential import COOKIE_NAME, environment_credential
-from tests.server.support import MASTER_KEY, Browser, Harness, Pod, running_pod
+from tests.server.support import MASTER_KEY, NAVIGATION, Answer, Browser, Harness, Pod, running_pod, running_server
 from tests.server.test_path_mode import DEMO, enter, server, session_of
 from tests.server.test_websocket import echo
 
@@ -141,3 +144,56 @@ async def test_other_sites_change_nothing(server: Harness, browser: Browser, pod
         assert (await browser.post(url, data=b"1", headers=headers)).status == 403
     assert len(pod.seen) == before
     assert (await browser.post(url, data=b"1", headers={"Origin": server.origin})).status == 200, "positive control"
+
+
+DOCUMENT = {**NAVIGATION, "Sec-Fetch-Site": "same-origin"}
+
+
+def proof_on(page: Answer) -> str:
+    found = re.search(r'name="page-proof" content="([^"]*)"', page.text)
+    assert found is not None
+    return found[1]
+
+
+async def test_what_changes_something_comes_from_our_own_pages_only(
+    server: Harness, browser: Browser, pod: Pod
+) -> None:
+    server.add(pod.port)
+    await enter(server, browser)
+    stop = f"{server.origin}/api/v1/namespaces/team/environments/demo/stop"
+
+    async def status(proof: str) -> int:
+        headers = {"Origin": server.origin, "Sec-Fetch-Site": "same-origin", "X-DevWorkspace-CSRF": proof}
+        return (await browser.post(stop, headers=headers)).status
+
+    page = server.origin + "/envs"
+    script = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Sec-Fetch-Site": "same-origin"}
+    frame = {**DOCUMENT, "Sec-Fetch-Dest": "iframe"}
+    for headers in (script, frame, {"Accept": "text/html"}):
+        assert proof_on(await browser.get(page, headers=headers)) == ""
+    async with server.browser() as other:
+        await other.sign_in()
+        foreign = proof_on(await other.get(page, headers=DOCUMENT))
+    for proof in ("1", "", foreign, session_of(server, browser)):
+        assert await status(proof) == 403
+    assert server.api.patches == []
+
+    opened = await browser.get(page, headers=DOCUMENT)
+    assert opened.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert await status(proof_on(opened)) == 204, "positive control"
+
+
+def test_the_dashboard_has_a_place_for_the_proof() -> None:
+    folder = Path(__file__).parents[2] / "dashboard"
+    assert '<meta name="page-proof" content="{proof}" />' in (folder / "index.html").read_text(encoding="utf-8")
+    assert 'meta[name="page-proof"]' in (folder / "src" / "api" / "client.ts").read_text(encoding="utf-8")
+
+
+async def test_with_hosts_of_their_own_pages_need_no_proof(tmp_path: Path, pod: Pod) -> None:
+    async with running_server(tmp_path) as server, server.browser() as browser:
+        server.add(pod.port)
+        await browser.sign_in()
+        assert proof_on(await browser.get(server.origin + "/envs", headers=DOCUMENT)) == ""
+        stop = f"{server.origin}/api/v1/namespaces/team/environments/demo/stop"
+        headers = {"Origin": server.origin, "X-DevWorkspace-CSRF": "1"}
+        assert (await browser.post(stop, headers=headers)).status == 204

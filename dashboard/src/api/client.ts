@@ -32,10 +32,15 @@ export function reportSessionEnd(): void {
   }
 }
 
+/** Where environments share our origin, the server gives the page a word that their scripts do not have. */
+function pageProof(): string {
+  return document.querySelector<HTMLMetaElement>('meta[name="page-proof"]')?.content || "1";
+}
+
 const proveOrigin: Middleware = {
   onRequest({ request }) {
     if (request.method !== "GET") {
-      request.headers.set("X-DevWorkspace-CSRF", "1");
+      request.headers.set("X-DevWorkspace-CSRF", pageProof());
     }
     return request;
   },

@@ -213,12 +213,14 @@ def make_rooms(
         audit=audit,
         limiter=Limiter(config.api_allowance),
         changes=changes,
+        is_page_proof=sessions.is_page_proof if public.mode == "path" else None,
     )
+    prove = sessions.prove_page if public.mode == "path" else None
     shared = Shared(public, keys, sign_in, metrics.count_sign_in, audit)
     door = FrontDoor(
         public=public,
         api=api.handle,
-        dashboard=DashboardRoom(public=public, files=files, session=sign_in.session).find,
+        dashboard=DashboardRoom(public=public, files=files, session=sign_in.session, prove=prove).find,
         routes={
             **sign_in.routes,
             **(federation.make_room(shared) if federation is not None else {}),

@@ -56,6 +56,12 @@ def sealed_until(session: Session) -> float:
     return math.inf if session.vouch is None else session.vouch.until
 
 
+class PageProof(msgspec.Struct, frozen=True):
+    """Shown by requests of a page that was made for the session with this id."""
+
+    sid: str
+
+
 class CookieNames(msgspec.Struct, frozen=True):
     """The names that browsers protect where the address allows them.
 
@@ -102,6 +108,7 @@ class Sessions:
         """The first key seals from now on, all of them open; what others have sealed is no session any more."""
         self._public = _Opener(Sealer(master_keys, purpose="session"))
         self._environment = _Opener(Sealer(master_keys, purpose="environment-session"))
+        self._proofs = Sealer(master_keys, purpose="page-proof")
 
     def on_revoke(self, callback: Callable[[], None]) -> None:
         """Calls back as soon as sessions may have been revoked, here or on another replica."""
@@ -128,6 +135,14 @@ class Sessions:
             vouch=vouch,
         )
         return self._public.sealer.seal(session), session
+
+    def prove_page(self, session: Session) -> str:
+        """For a page of ours that a person opened; what it sends with it was not sent by another page of its host."""
+        return self._proofs.seal(PageProof(sid=session.sid))
+
+    def is_page_proof(self, value: str, *, sid: str) -> bool:
+        proof = self._proofs.open(value, PageProof)
+        return proof is not None and proof.sid == sid
 
     def issue_for_environment(self, session: Session, *, uid: str) -> str:
         """The cookie's value for one environment; lives as long as `session`."""

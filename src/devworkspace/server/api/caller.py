@@ -23,10 +23,14 @@ class Tokens(Protocol):
 
 
 class Caller(NamedTuple):
-    """`by_token`: no browser sends a token by itself, so that another site cannot make it do so."""
+    """`by_token`: no browser sends a token by itself, so that another site cannot make it do so.
+
+    `sid` is the id of a browser's session.
+    """
 
     identity: Identity
     by_token: bool
+    sid: str = ""
 
 
 class Callers:
@@ -41,7 +45,7 @@ class Callers:
         headers = request.headers.getall("Authorization", ())
         if not headers:
             session = self._session(request)
-            return Caller(session.identity, by_token=False) if session is not None else None
+            return Caller(session.identity, by_token=False, sid=session.sid) if session is not None else None
         scheme, _, token = headers[0].partition(" ")
         if len(headers) > 1 or scheme.lower() != "bearer" or len(token) > MAX_TOKEN or not _TOKEN.fullmatch(token):
             raise Problem(401, "Authorization must be one bearer token.")

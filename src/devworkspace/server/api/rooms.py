@@ -18,7 +18,7 @@ from devworkspace.server.api.openapi import make_document
 from devworkspace.server.api.person import Person
 from devworkspace.server.api.publishing import Publisher
 from devworkspace.server.api.quota import Quota
-from devworkspace.server.api.route import Call, Route, Router
+from devworkspace.server.api.route import Call, IsPageProof, Route, Router
 from devworkspace.server.api.stream import Journal, Stream
 from devworkspace.server.api.templates import Templates
 from devworkspace.server.api.usage import Usage
@@ -51,6 +51,7 @@ def make_api(
     audit: Audit,
     limiter: Limiter,
     changes: Changes,
+    is_page_proof: IsPageProof | None = None,
 ) -> Router:
     """All routes, and the document about them. `cluster` is for what is read or written on request only."""
     callers = Callers(session=session, tokens=tokens)
@@ -87,4 +88,6 @@ def make_api(
         return document
 
     about = Route("GET", "/api/v1/openapi.json", openapi, "This document", None)
-    return Router((about, *routes), public=public, callers=callers, audit=audit, limiter=limiter)
+    return Router(
+        (about, *routes), public=public, callers=callers, audit=audit, limiter=limiter, is_page_proof=is_page_proof
+    )

@@ -5,7 +5,7 @@ Known address, known person, not another site's doing, readable body: in this or
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -69,12 +69,29 @@ class Route(NamedTuple):
     media_type: str = "application/json"
 
 
+class IsPageProof(Protocol):
+    """Whether a value was given to a page of ours for the session with this id."""
+
+    def __call__(self, value: str, *, sid: str) -> bool: ...
+
+
 class Router:
-    """Finds and calls the handler."""
+    """Finds and calls the handler.
+
+    `is_page_proof` is there in path mode, where pages of environments have our origin, and their requests our cookies.
+    """
 
     def __init__(
-        self, routes: Sequence[Route], *, public: PublicAddress, callers: Callers, audit: Audit, limiter: Limiter
+        self,
+        routes: Sequence[Route],
+        *,
+        public: PublicAddress,
+        callers: Callers,
+        audit: Audit,
+        limiter: Limiter,
+        is_page_proof: IsPageProof | None = None,
     ) -> None:
+        self._is_page_proof = is_page_proof
         self._audit = audit
         self._limiter = limiter
         self.routes = tuple(routes)
@@ -125,7 +142,7 @@ class Router:
         self, request: web.BaseRequest, caller: Caller, route: Route, path: Mapping[str, str]
     ) -> web.StreamResponse:
         if request.method not in SAFE_METHODS and not caller.by_token:
-            self._check_origin(request)
+            self._check_origin(request, caller)
         query = _read_query(request, route.query)
         data = await _read_data(request, route.body)
         call = Call(
@@ -161,9 +178,11 @@ class Router:
             raise Problem(405, f"This address takes {methods}.", headers={"Allow": methods})
         raise Problem(404, "There is no such address; /api/v1/openapi.json lists them.")
 
-    def _check_origin(self, request: web.BaseRequest) -> None:
+    def _check_origin(self, request: web.BaseRequest, caller: Caller) -> None:
         if CSRF_HEADER not in request.headers or not is_same_origin(request.headers, self._public.origin):
             raise Problem(403, f"Requests that change something need the header {CSRF_HEADER} and this site's Origin.")
+        if self._is_page_proof is not None and not self._is_page_proof(request.headers[CSRF_HEADER], sid=caller.sid):
+            raise Problem(403, "Changes are made from the dashboard, or with a token; environments share this origin.")
 
     def _problem(self, problem: Problem) -> web.Response:
         return self._answers.problem(

@@ -33,7 +33,10 @@ _PAGES: Final = re.compile(rf"/(envs(/{_SEGMENT}/{_SEGMENT}(/[a-z]+)?)?|new|temp
 
 
 class DashboardRoom:
-    """`session` tells who asks; without `files` every page says how to build them."""
+    """`session` tells who asks; without `files` every page says how to build them.
+
+    `prove` is there in path mode, where it must be told apart which page of this origin changes something.
+    """
 
     def __init__(
         self,
@@ -41,7 +44,9 @@ class DashboardRoom:
         public: PublicAddress,
         files: DashboardFiles | None,
         session: Callable[[web.BaseRequest], Session | None],
+        prove: Callable[[Session], str] | None = None,
     ) -> None:
+        self._prove = prove
         self._files = files
         self._session = session
         self._answers = Answers(public)
@@ -87,12 +92,24 @@ class DashboardRoom:
             .replace("{lang}", "zh-CN" if language == "zh" else "en")
             .replace("{theme}", theme if theme in THEMES else "auto")
             .replace("{nonce}", escape(nonce))
+            .replace("{proof}", escape(self._proof(request)))
         )
         response = self._answers.page(html, policy=_policy(nonce))
         if not embedded and request.query.get("lang") in ("en", "zh"):
             wanted = request.query["lang"]
             self._answers.set_cookie(response, LANGUAGE_COOKIE, wanted, seconds=LANGUAGE_SECONDS, http_only=False)
         return response
+
+    def _proof(self, request: web.BaseRequest) -> str:
+        """Scripts of other pages below this host can fetch and frame this one, and must not find it there.
+
+        Windows that they open on it are out of their reach by `Cross-Origin-Opener-Policy`.
+        """
+        session = self._session(request)
+        if self._prove is None or session is None:
+            return ""
+        wanted = (request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest"))
+        return self._prove(session) if wanted == ("navigate", "document") else ""
 
     def _missing(self, request: web.BaseRequest) -> web.Response:
         language = language_of(request)
