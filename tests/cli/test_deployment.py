@@ -3,6 +3,8 @@
 import base64
 from typing import Any
 
+import pytest
+
 from devworkspace.api.names import SYSTEM_NAMESPACE
 from devworkspace.cli.choices import Choices
 from devworkspace.cli.deployment import DEFAULT_IMAGE_PREFIX, Deployment, Document, admin_secret, master_key_secret
@@ -66,6 +68,7 @@ def test_everything_is_there_in_its_order(project: Project) -> None:
         ("Deployment", "devworkspace-server"),
         ("Service", "devworkspace-server"),
         ("NetworkPolicy", "devworkspace-server"),
+        ("PodDisruptionBudget", "devworkspace-server"),
     ]
     names = [template["metadata"]["name"] for template in deployment.templates()]
     assert names == ["base", "go", "java", "nodejs", "python"]
@@ -94,11 +97,14 @@ def test_the_address_mode_reaches_both_programs(project: Project) -> None:
         assert [f"--address-mode={mode}" in part for part in arguments] == [True, True]
 
 
-def test_as_many_operators_as_were_chosen(project: Project) -> None:
-    for chosen, expected in (({}, 2), ({"operator_replicas": 1}, 1), ({"operator_replicas": 3}, 3)):
-        deployments = {found["metadata"]["name"]: found for found in only(render(project, **chosen), "Deployment")}
-        assert deployments["devworkspace-operator"]["spec"]["replicas"] == expected
-        assert deployments["devworkspace-server"]["spec"]["replicas"] == 1
+@pytest.mark.parametrize(
+    ("chosen", "operators", "servers"),
+    [({}, 2, 2), ({"operator_replicas": 1}, 1, 2), ({"operator_replicas": 3}, 3, 2), ({"server_replicas": 4}, 2, 4)],
+)
+def test_as_many_of_each_as_were_chosen(project: Project, chosen: dict[str, int], operators: int, servers: int) -> None:
+    deployments = {found["metadata"]["name"]: found for found in only(render(project, **chosen), "Deployment")}
+    assert deployments["devworkspace-operator"]["spec"]["replicas"] == operators
+    assert deployments["devworkspace-server"]["spec"]["replicas"] == servers
 
 
 def test_the_operator_is_told_what_environments_do_not_reach(project: Project) -> None:
@@ -112,10 +118,15 @@ def test_the_operator_is_told_what_environments_do_not_reach(project: Project) -
     assert "--blocked-network" not in str(only(render(project), "Deployment"))
 
 
-def test_one_operator_on_the_single_node_of_the_embedded_cluster_unless_told_otherwise() -> None:
-    assert (Choices().replicas(embedded=True), Choices().replicas(embedded=False)) == (1, 2)
-    told = Choices(operator_replicas=3)
-    assert (told.replicas(embedded=True), told.replicas(embedded=False)) == (3, 3)
+def test_one_of_each_on_the_single_node_of_the_embedded_cluster_unless_told_otherwise() -> None:
+    for choices, embedded, operators, servers in (
+        (Choices(), True, 1, 1),
+        (Choices(), False, 2, 2),
+        (Choices(operator_replicas=3), True, 3, 1),
+        (Choices(server_replicas=3), True, 1, 3),
+        (Choices(server_replicas=3), False, 2, 3),
+    ):
+        assert (choices.operators(embedded=embedded), choices.servers(embedded=embedded)) == (operators, servers)
 
 
 def test_a_node_port_is_only_there_when_asked_for(project: Project) -> None:

@@ -329,22 +329,24 @@ class TestFit:
         assert pod_of(part)["spec"]["serviceAccountName"] == f"devworkspace-{part}"
         assert f"devworkspace-{part}" in accounts
 
-    def test_a_warm_standby_is_there_before_the_leader_goes(self) -> None:
-        spec = load("operator", "Deployment")["spec"]
+    @pytest.mark.parametrize("part", PARTS)
+    def test_another_one_is_there_before_one_goes(self, part: str) -> None:
+        spec = load(part, "Deployment")["spec"]
         assert spec["replicas"] == 2
         assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
 
-    def test_the_replicas_prefer_different_nodes_and_leave_one_by_one(self) -> None:
-        (preference,) = pod_of("operator")["spec"]["affinity"]["podAntiAffinity"][
+    @pytest.mark.parametrize("part", PARTS)
+    def test_the_replicas_prefer_different_nodes_and_leave_one_by_one(self, part: str) -> None:
+        (preference,) = pod_of(part)["spec"]["affinity"]["podAntiAffinity"][
             "preferredDuringSchedulingIgnoredDuringExecution"
         ]
         term = preference["podAffinityTerm"]
         assert term["topologyKey"] == "kubernetes.io/hostname"
-        budget = load("operator", "PodDisruptionBudget")["spec"]
+        budget = load(part, "PodDisruptionBudget")["spec"]
         # Not `minAvailable`: with one replica that would keep its node from ever being drained.
         assert budget["maxUnavailable"] == 1
         for selector in (term["labelSelector"], budget["selector"]):
-            assert [part for part in PARTS if selects(selector, pod_of(part)["metadata"]["labels"])] == ["operator"]
+            assert [name for name in PARTS if selects(selector, pod_of(name)["metadata"]["labels"])] == [part]
 
     def test_the_operator_s_name_in_the_lease_is_its_pod_s(
         self, mounted: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from devworkspace.cli.deployment import DEFAULT_IMAGE_PREFIX, DEFAULT_OPERATOR_REPLICAS
+from devworkspace.cli.deployment import DEFAULT_IMAGE_PREFIX, DEFAULT_OPERATOR_REPLICAS, DEFAULT_SERVER_REPLICAS
 from devworkspace.core.address import AddressMode
 
 
@@ -14,8 +14,9 @@ from devworkspace.core.address import AddressMode
 class Choices:
     """Options of an installation.
 
-    `public_url` None means `http://localhost:<port>`, `operator_replicas` None one on the embedded cluster, which has
-    one node, and two elsewhere, `blocked_networks` none the cluster's own networks, as found at each installation.
+    `public_url` None means `http://localhost:<port>`. `operator_replicas` and `server_replicas` None mean one on the
+    embedded cluster, which has one node, and two elsewhere; `blocked_networks` none the cluster's own networks, as
+    found at each installation.
     """
 
     port: int = 8080
@@ -23,6 +24,7 @@ class Choices:
     address_mode: AddressMode = "subdomain"
     image_prefix: str = DEFAULT_IMAGE_PREFIX
     operator_replicas: int | None = None
+    server_replicas: int | None = None
     blocked_networks: tuple[str, ...] = ()
 
     @property
@@ -30,9 +32,13 @@ class Choices:
         """Where people reach the gateway."""
         return self.public_url or f"http://localhost:{self.port}"
 
-    def replicas(self, *, embedded: bool) -> int:
+    def operators(self, *, embedded: bool) -> int:
         """How many operators to run."""
         return self.operator_replicas or (1 if embedded else DEFAULT_OPERATOR_REPLICAS)
+
+    def servers(self, *, embedded: bool) -> int:
+        """How many servers to run."""
+        return self.server_replicas or (1 if embedded else DEFAULT_SERVER_REPLICAS)
 
 
 def recall(file: Path, **given: Any) -> Choices:

@@ -16,6 +16,7 @@ from devworkspace.core.address import AddressMode
 
 DEFAULT_IMAGE_PREFIX: Final = "localhost/devworkspace"
 DEFAULT_OPERATOR_REPLICAS: Final = 2
+DEFAULT_SERVER_REPLICAS: Final = 2
 _MASTER_KEY_BYTES: Final = 32
 _ANNOTATION_BUILD: Final = f"{GROUP}/image-build"
 
@@ -24,7 +25,8 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """`image_prefix` is what stands before `/<name>:<version>`; one of `operator_replicas` works, others stand by.
+    """`image_prefix` is what stands before `/<name>:<version>`; one of `operator_replicas` works, others stand by;
+    all of `server_replicas` work.
 
     `blocked_networks` are what environments do not reach; empty leaves the operator's default.
 
@@ -37,6 +39,7 @@ class Deployment:
     address_mode: AddressMode = "subdomain"
     image_prefix: str = DEFAULT_IMAGE_PREFIX
     operator_replicas: int = DEFAULT_OPERATOR_REPLICAS
+    server_replicas: int = DEFAULT_SERVER_REPLICAS
     blocked_networks: tuple[str, ...] = ()
     node_port: int | None = None
     build: str | None = None
@@ -86,6 +89,8 @@ class Deployment:
             container["args"] = [self._argument(argument) for argument in container["args"]]
             if self.build is not None:
                 document["spec"]["template"]["metadata"]["annotations"] = {_ANNOTATION_BUILD: self.build}
+            if document["metadata"]["name"] == "devworkspace-server":
+                document["spec"]["replicas"] = self.server_replicas
             if document["metadata"]["name"] == "devworkspace-operator":
                 document["spec"]["replicas"] = self.operator_replicas
                 container["args"] += [f"--blocked-network={network}" for network in self.blocked_networks]

@@ -44,6 +44,11 @@ _START_SECONDS: Final = 180
     type=click.IntRange(1, 5),
     help="One works, the others stand by. Default: as before, or 1 on the embedded cluster and 2 elsewhere.",
 )
+@click.option(
+    "--server-replicas",
+    type=click.IntRange(1, 20),
+    help="All of them serve. Default: as before, or 1 on the embedded cluster and 2 elsewhere.",
+)
 @network_option(
     default=(),
     help_text="What environments do not reach; may be repeated. Default: as before, or the cluster's own networks.",
@@ -62,6 +67,7 @@ def command(
     address_mode: AddressMode | None,
     image_prefix: str | None,
     operator_replicas: int | None,
+    server_replicas: int | None,
     blocked_networks: tuple[str, ...],
     cluster_name: str,
     state_dir: Path | None,
@@ -81,6 +87,7 @@ def command(
         address_mode=address_mode,
         image_prefix=image_prefix,
         operator_replicas=operator_replicas,
+        server_replicas=server_replicas,
         blocked_networks=blocked_networks or None,
     )
     deployment = Deployment(
@@ -88,7 +95,8 @@ def command(
         public_url=choices.address,
         address_mode=choices.address_mode,
         image_prefix=choices.image_prefix,
-        operator_replicas=choices.replicas(embedded=target.embedded is not None),
+        operator_replicas=choices.operators(embedded=target.embedded is not None),
+        server_replicas=choices.servers(embedded=target.embedded is not None),
         node_port=NODE_PORT if target.embedded is not None else None,
     )
     steps = _STEPS + (prepare.STEPS if target.embedded is not None else 0)
