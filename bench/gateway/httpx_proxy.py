@@ -1,6 +1,6 @@
 """A proxy as one writes it first in Python: Starlette in front, httpx behind, on uvicorn with uvloop and httptools.
 
-Run by bench/gateway/contenders.py with the interpreter of .local/bench-venv. The verdict is a look-up by cookie, and
+Run by bench/gateway/contenders.py in .local/bench-rivals. The verdict is a look-up by cookie, and
 the head is filtered as little as can be: what is measured is the data path.
 """
 

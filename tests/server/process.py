@@ -131,7 +131,12 @@ class Process:
 
 @contextlib.asynccontextmanager
 async def running_process(
-    directory: Path, api: FakeApiServer, *, public_url: str | None = None, **settings: Any
+    directory: Path,
+    api: FakeApiServer,
+    *,
+    public_url: str | None = None,
+    python: str | Path = sys.executable,
+    **settings: Any,
 ) -> AsyncIterator[Process]:
     """A server; replicas of one installation share `directory` and `public_url`."""
     (directory / "key").write_bytes(MASTER_KEY)
@@ -157,7 +162,7 @@ async def running_process(
     log_file = directory / f"{port}.log"
     with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            python,
             "-c",
             PROGRAM,
             json.dumps(values, default=str),

@@ -63,6 +63,10 @@ class BrowserConnection(RequestHandler):
         self._held: _Messages = []
         self._parser: Any = _Sieve(self._parser, self)
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return self._loop
+
     def sift(self, messages: _Messages) -> _Messages:
         """What of new messages is aiohttp's to handle now."""
         if self._passing is not None:

@@ -5,6 +5,7 @@ Every room asks here, so that no two of them can read the same bytes differently
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +21,8 @@ RESERVED_PREFIX: Final = "/-/"
 
 _LABEL = re.compile(r"(?:(?P<port>[1-9][0-9]{0,4})--)?(?P<id>[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)")
 MAX_PORT: Final = 65535
+# The same few hosts come with every request of an editor.
+MAX_HOSTS: Final = 1024
 # Nobody decodes a path three times.
 MAX_DECODINGS: Final = 3
 # Origin form in visible ASCII, without the two characters that browsers and servers are known to read differently.
@@ -28,6 +31,8 @@ _PATH_BASE = re.compile(
     r"/(?P<name>[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)(?P<rest>/.*)?"
 )
 _PORT_PATH = re.compile(r"/proxy/(?P<port>[1-9][0-9]{0,4})(?:/.*)?")
+# What decoding or normalising may change.
+_CHANGEABLE = re.compile(r"[%\\]|//|/\.")
 _TARGET = re.compile(r"/[!\"$-\[\]-~]*")
 
 
@@ -52,6 +57,7 @@ class Site(NamedTuple):
         return port_label(self.environment_id or "", None if self.base else self.port)
 
 
+@lru_cache(maxsize=MAX_HOSTS)
 def parse_host(host: str, public: PublicAddress) -> Site | None:
     """The site that a `Host` header names, or None for a host that is not ours, a wrong port included."""
     host = host.lower()
@@ -117,6 +123,8 @@ def is_disguised_reserved(path: str) -> bool:
     if path.startswith(RESERVED_PREFIX):
         path = path[len(RESERVED_PREFIX) - 1 :]
         return "%" in path or "//" in path or any(segment in (".", "..") for segment in path.split("/"))
+    if _CHANGEABLE.search(path) is None:
+        return path == "/-"
     decoded = unquote(unquote(path))
     segments: list[str] = []
     for segment in decoded.replace("\\", "/").split("/"):

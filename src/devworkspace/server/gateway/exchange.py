@@ -24,12 +24,10 @@ LAST_CHUNK: Final = b"0\r\n\r\n"
 
 def response_head(version: HttpVersion, status: int, reason: str, headers: Headers) -> bytes:
     """A response head as bytes. Raises ValueError if a line break would begin a line that is none of these."""
-    lines = [
-        f"HTTP/{version.major}.{version.minor} {status} {reason}",
-        *(f"{name}: {value}" for name, value in headers),
-    ]
-    text = "\r\n".join([*lines, "", ""])
-    if text.count("\n") != len(lines) + 1 or text.count("\r") != len(lines) + 1 or "\0" in text:
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    text = f"HTTP/{version.major}.{version.minor} {status} {reason}\r\n{lines}\r\n"
+    breaks = len(headers) + 2
+    if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         raise ValueError("a header contains a line break")
     return text.encode("utf-8", "surrogateescape")
 
@@ -70,7 +68,7 @@ class Exchange:
 
     def begin(self, *, seconds: float) -> None:
         """Listens to both sides; the response's head may take `seconds`."""
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._on_timeout, seconds)
+        self._timer = self._browser.loop.call_later(seconds, self._on_timeout, seconds)
         self._browser.exchange = self
         self.connection.protocol.listener = self
 

@@ -158,15 +158,17 @@ class Gateway:
         environment: Environment | None,
     ) -> Verdict:
         knock = make_knock(request.method, request.headers, origin=self._public.environment_origin(site.label))
+        identity = None if session is None else session.identity
+        door = None if environment is None else environment.door
         granted = may_manage = False
-        if session is not None and environment is not None:
-            granted = await self._authorizer.admits(session.identity, environment)
-            if asks_to_start(knock, environment.door):
-                may_manage = await self._authorizer.has(session.identity, environment, MANAGE)
+        if identity is not None and environment is not None:
+            granted = await self._authorizer.admits(identity, environment)
+            if asks_to_start(knock, door):
+                may_manage = await self._authorizer.has(identity, environment, MANAGE)
         return decide(
             knock,
-            identity=None if session is None else session.identity,
-            door=None if environment is None else environment.door,
+            identity=identity,
+            door=door,
             granted=granted,
             may_manage=may_manage,
         )

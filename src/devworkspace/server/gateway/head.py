@@ -4,6 +4,7 @@ The pod is the user's own: everything that it sends is untrusted, and nothing of
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 Headers = list[tuple[str, str]]
@@ -57,6 +58,9 @@ _ORIGIN_WIDE: Final = frozenset(
         "set-login",
     }
 )
+_NONE: Final[frozenset[str]] = frozenset()
+# Header names that are remembered in lower case: a browser and an editor use a few dozen between them.
+MAX_NAMES: Final = 512
 _COOKIE_PREFIXES: Final = ("__host-", "__secure-")
 _RESERVED_COOKIE_PREFIX: Final = "dw-"
 _RESERVED_COOKIES: Final = frozenset({"code-server-session"})
@@ -97,6 +101,22 @@ def strip_cookies(values: Iterable[str]) -> list[str]:
     return [pair for pair in pairs if pair and not is_reserved_cookie(pair.partition("=")[0])]
 
 
+@lru_cache(maxsize=MAX_NAMES)
+def _lowered(name: str) -> str:
+    return name.lower()
+
+
+@lru_cache(maxsize=MAX_NAMES)
+def _canonical(name: str) -> str:
+    """Lower case with dashes: servers behind us may read `X_Forwarded_Host` or `X.Forwarded.Host` as the real one."""
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+@lru_cache(maxsize=MAX_NAMES)
+def _is_request_header_dropped(canonical: str) -> bool:
+    return canonical in _REQUEST_DROPPED or canonical.startswith(_REQUEST_DROPPED_PREFIXES)
+
+
 def request_headers(received: Iterable[tuple[str, str]], *, host: str, scheme: str, credential: str | None) -> Headers:
     """The head for the pod, without framing (`Content-Length`, `Transfer-Encoding`) and without `Upgrade`.
 
@@ -111,9 +131,7 @@ def request_headers(received: Iterable[tuple[str, str]], *, host: str, scheme: s
         canonical = _canonical(name)
         if canonical == "cookie":
             cookies.append(value)
-        elif not (
-            canonical in _REQUEST_DROPPED or canonical in named or canonical.startswith(_REQUEST_DROPPED_PREFIXES)
-        ):
+        elif not (canonical in named or _is_request_header_dropped(canonical)):
             kept.append((name, value))
     if pairs := [*strip_cookies(cookies), *([credential] if credential is not None else [])]:
         kept.append(("Cookie", "; ".join(pairs)))
@@ -129,7 +147,7 @@ def response_headers(received: Iterable[tuple[str, str]], place: Place = NOWHERE
     kept: Headers = []
     framed = False
     for name, value in received:
-        lowered = name.lower()
+        lowered = _lowered(name)
         if lowered in _RESPONSE_DROPPED or lowered in named or not _is_allowed(lowered, value):
             continue
         framed = framed or (lowered == "content-security-policy" and "frame-ancestors" in value.lower())
@@ -183,11 +201,5 @@ def _is_allowed(lowered: str, value: str) -> bool:
 
 def _connection_tokens(headers: Iterable[tuple[str, str]]) -> frozenset[str]:
     """The header names that `Connection` declares to be for this hop only."""
-    return frozenset(
-        token.strip().lower() for name, value in headers if name.lower() == "connection" for token in value.split(",")
-    )
-
-
-def _canonical(name: str) -> str:
-    """Lower case with dashes: servers behind us may read `X_Forwarded_Host` or `X.Forwarded.Host` as the real one."""
-    return name.lower().replace("_", "-").replace(".", "-")
+    values = [value for name, value in headers if _lowered(name) == "connection"]
+    return frozenset(token.strip().lower() for value in values for token in value.split(",")) if values else _NONE

@@ -6,6 +6,7 @@ repeats requests on its own terms. Its response parser and flow control are used
 
 import asyncio
 import socket
+import time
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, Protocol
@@ -61,6 +62,11 @@ class PodProtocol(ResponseHandler):
         if self.listener is not None:
             self.listener.on_data()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Asked for after each read of a body; only what is paused has anything to resume."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         if self.listener is not None:
@@ -90,8 +96,8 @@ class Connection:
             max_field_size=MAX_HEADER_BYTES,
         )
         self.used += 1
-        lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), "", ""]
-        self._write("\r\n".join(lines).encode("utf-8", "surrogateescape"))
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        self._write(f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("utf-8", "surrogateescape"))
 
     def _write(self, data: bytes) -> None:
         transport = self.protocol.transport
@@ -142,7 +148,7 @@ class UpstreamPool:
     def take_idle(self, upstream: Upstream) -> Connection | None:
         """The most recently used live connection to the pod, if one is kept."""
         idle = self._idle.get(upstream)
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         while idle:
             connection = idle.pop()
             if connection.is_reusable and now - connection.idle_since < IDLE_SECONDS:
@@ -165,11 +171,13 @@ class UpstreamPool:
 
     def give_back(self, connection: Connection) -> None:
         """Keeps the connection for the next request, or closes it if it cannot carry one."""
-        idle = self._idle.setdefault(connection.upstream, deque())
+        idle = self._idle.get(connection.upstream)
+        if idle is None:
+            idle = self._idle[connection.upstream] = deque()
         if not connection.is_reusable or len(idle) >= MAX_IDLE_PER_POD:
             connection.close()
             return
-        connection.idle_since = asyncio.get_running_loop().time()
+        connection.idle_since = time.monotonic()
         idle.append(connection)
 
     def drop(self, pod_uid: str) -> None:
@@ -180,7 +188,7 @@ class UpstreamPool:
 
     def sweep(self) -> None:
         """Closes what has been idle for too long; to be called every few seconds."""
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         for upstream, idle in list(self._idle.items()):
             while idle and (now - idle[0].idle_since >= IDLE_SECONDS or not idle[0].is_reusable):
                 idle.popleft().close()
