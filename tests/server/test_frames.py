@@ -56,6 +56,10 @@ def test_a_header_may_come_in_pieces(size: int) -> None:
     ("side", "data"),
     [
         (Side.CLIENT, make_frame(5)),
+        (Side.CLIENT, make_frame(50)),
+        (Side.SERVER, make_frame(50, masked=True)),
+        (Side.SERVER, make_frame(50, opcode=0x83)),
+        (Side.CLIENT, make_frame(300, opcode=0x8F, masked=True)),
         (Side.SERVER, make_frame(5, masked=True)),
         (Side.CLIENT, b"GET / HTTP/1.1\r\n"),
         (Side.SERVER, make_frame(5, opcode=0x83)),

@@ -51,11 +51,25 @@ class FrameTracker:
                 step = min(self._remaining, size - position)
                 self._remaining -= step
                 position += step
+            elif size - position >= _MAX_HEADER and not self._header:
+                position = self._take_header(data, position)
             else:
                 position = self._feed_header(data, position)
-            if self.at_border:
+            if not self._remaining and not self._header:
                 border = position
         return border
+
+    def _take_header(self, data: bytes, position: int) -> int:
+        """A header that is here in whole, as nearly all are; returns where it ends. Equal to `_feed_header`."""
+        first, second = data[position], data[position + 1]
+        if first & 0x0F not in _DEFINED_OPCODES or (second & 0x80 != 0) is not self._masked:
+            self._check(data[position : position + 2])
+        short = second & 0x7F
+        self._remaining = short if short < 126 else _payload_length(data[position : position + _MAX_HEADER])
+        self.frames += 1
+        if first & 0x0F == _CLOSE_OPCODE:
+            self.closing = True
+        return position + (2 if short < 126 else 4 if short == 126 else 10) + (4 if self._masked else 0)
 
     def _feed_header(self, data: bytes, position: int) -> int:
         have = len(self._header)

@@ -103,7 +103,7 @@ class _Direction:
         transport.write(data)
         if self._sink.writing_paused and self._resuming is None:
             self._source.pause_reading()
-            self._resuming = asyncio.get_running_loop().create_task(self._resume())
+            self._resuming = asyncio.create_task(self._resume())
 
     async def _resume(self) -> None:
         try:
