@@ -118,6 +118,17 @@ def test_the_operator_is_told_what_environments_do_not_reach(project: Project) -
     assert "--blocked-network" not in str(only(render(project), "Deployment"))
 
 
+def test_the_server_gets_options_and_the_operator_none_of_them(project: Project) -> None:
+    option = "--oidc-issuer=https://id.example.com"
+    deployments = only(render(project, server_options=(option,)), "Deployment")
+    arguments = {
+        found["metadata"]["name"]: found["spec"]["template"]["spec"]["containers"][0]["args"] for found in deployments
+    }
+    assert arguments["devworkspace-server"][-1] == option
+    assert option not in arguments["devworkspace-operator"]
+    assert "--oidc" not in str(only(render(project), "Deployment"))
+
+
 def test_one_of_each_on_the_single_node_of_the_embedded_cluster_unless_told_otherwise() -> None:
     for choices, embedded, operators, servers in (
         (Choices(), True, 1, 1),

@@ -136,6 +136,13 @@ class TestForeign:
         (path_mode,) = [call.stdin for call in kubectl.writes if "kind: Deployment" in call.stdin]
         assert path_mode == before[0].replace("--address-mode=subdomain", "--address-mode=path") != before[0]
         install("--yes", "--address-mode", "subdomain")
+        option = "--oidc-issuer=https://id.example.com"
+        install("--yes", f"--server-option={option}")
+        kubectl.forget()
+        install("--yes")
+        (with_option,) = [call.stdin for call in kubectl.writes if "kind: Deployment" in call.stdin]
+        assert option in with_option
+        install("--yes", "--server-option=")
         kubectl.forget()
         install("--yes", "--public-url", "https://new.example.com")
         (after,) = [call.stdin for call in kubectl.writes if "kind: Deployment" in call.stdin]

@@ -168,6 +168,8 @@ def mounted(tmp_path: Path) -> Path:
     hasher = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     secrets = [master_key_secret(), admin_secret(username="admin", password_hash=hasher.hash("right"))]
     contents = {secret["metadata"]["name"]: secret["data"] for secret in secrets}
+    # Optional, and not made by the installer: an empty folder.
+    contents["devworkspace-oidc"] = {}
     for part in PARTS:
         for path, secret in mounts(part):
             folder = tmp_path / path.removeprefix("/etc/devworkspace/")
@@ -194,6 +196,12 @@ class TestProgram:
         assert values["log_format"] == "json"
         assert values["verbose"] is False
         assert values["kubeconfig"] is None, "the pod's own account"
+
+    def test_a_provider_needs_two_options_and_the_mounted_secret(self, mounted: Path) -> None:
+        options = ("--oidc-issuer=https://id.example.com", f"--oidc-client-dir={mounted / 'oidc'}")
+        assert parameters("server", mounted, *options)["oidc_issuer"] == "https://id.example.com"
+        with pytest.raises(click.BadParameter, match="absent"):
+            parameters("server", mounted, options[0], "--oidc-client-dir=/absent")
 
     @pytest.mark.parametrize("part", PARTS)
     def test_a_wrong_argument_is_found(self, part: str, mounted: Path) -> None:

@@ -17,6 +17,7 @@ class Choices:
     `public_url` None means `http://localhost:<port>`. `operator_replicas` and `server_replicas` None mean one on the
     embedded cluster, which has one node, and two elsewhere; `blocked_networks` none the cluster's own networks, as
     found at each installation.
+    `server_options` are passed to `devworkspace server`.
     """
 
     port: int = 8080
@@ -26,6 +27,7 @@ class Choices:
     operator_replicas: int | None = None
     server_replicas: int | None = None
     blocked_networks: tuple[str, ...] = ()
+    server_options: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:

@@ -28,7 +28,8 @@ class Deployment:
     """`image_prefix` is what stands before `/<name>:<version>`; one of `operator_replicas` works, others stand by;
     all of `server_replicas` work.
 
-    `blocked_networks` are what environments do not reach; empty leaves the operator's default.
+    `blocked_networks` are what environments do not reach; empty leaves the operator's default. `server_options` are
+    added to those of the server.
 
     For the embedded cluster only: `node_port` of the server, and `build`, the name of the program's image archive,
     which replaces running pods when a new build was loaded under the same tag.
@@ -41,6 +42,7 @@ class Deployment:
     operator_replicas: int = DEFAULT_OPERATOR_REPLICAS
     server_replicas: int = DEFAULT_SERVER_REPLICAS
     blocked_networks: tuple[str, ...] = ()
+    server_options: tuple[str, ...] = ()
     node_port: int | None = None
     build: str | None = None
 
@@ -94,6 +96,8 @@ class Deployment:
             if document["metadata"]["name"] == "devworkspace-operator":
                 document["spec"]["replicas"] = self.operator_replicas
                 container["args"] += [f"--blocked-network={network}" for network in self.blocked_networks]
+            if document["metadata"]["name"] == "devworkspace-server":
+                container["args"] += self.server_options
         if document["kind"] == "Service" and self.node_port is not None:
             document["spec"]["type"] = "NodePort"
             document["spec"]["ports"][0]["nodePort"] = self.node_port

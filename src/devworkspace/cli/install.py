@@ -53,6 +53,13 @@ _START_SECONDS: Final = 180
     default=(),
     help_text="What environments do not reach; may be repeated. Default: as before, or the cluster's own networks.",
 )
+@click.option(
+    "--server-option",
+    "server_options",
+    multiple=True,
+    metavar="--NAME=VALUE",
+    help="Option for `devworkspace server`, such as --oidc-issuer=…; may be repeated. Default: as before; '' for none.",
+)
 @click.option("--cluster-name", default="default", show_default=True, help="Name of the embedded cluster.")
 @click.option(
     "--state-dir", type=click.Path(path_type=Path), help="State of the embedded cluster. Default: .local/cluster."
@@ -69,6 +76,7 @@ def command(
     operator_replicas: int | None,
     server_replicas: int | None,
     blocked_networks: tuple[str, ...],
+    server_options: tuple[str, ...],
     cluster_name: str,
     state_dir: Path | None,
     audit: bool,
@@ -89,6 +97,7 @@ def command(
         operator_replicas=operator_replicas,
         server_replicas=server_replicas,
         blocked_networks=blocked_networks or None,
+        server_options=tuple(filter(None, server_options)) if server_options else None,
     )
     deployment = Deployment(
         project=project,
@@ -97,6 +106,7 @@ def command(
         image_prefix=choices.image_prefix,
         operator_replicas=choices.operators(embedded=target.embedded is not None),
         server_replicas=choices.servers(embedded=target.embedded is not None),
+        server_options=choices.server_options,
         node_port=NODE_PORT if target.embedded is not None else None,
     )
     steps = _STEPS + (prepare.STEPS if target.embedded is not None else 0)

@@ -1,0 +1,66 @@
+"""The options of the server about an identity provider."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from devworkspace.cli import server
+from devworkspace.server.config import OidcConfig, ServerConfig
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[ServerConfig]:
+    """The configurations that the server would have run with."""
+    found: list[ServerConfig] = []
+
+    async def run(config: ServerConfig) -> None:
+        found.append(config)
+
+    monkeypatch.setattr("devworkspace.server.app.run", run)
+    monkeypatch.setattr(server, "configure_logging", lambda **_: None)
+    return found
+
+
+def start(folder: Path, *options: str) -> Result:
+    (folder / "key").write_bytes(b"k" * 32)
+    required = ("--public-url=http://localhost:8080", f"--master-key-file={folder / 'key'}")
+    return CliRunner().invoke(server.command, [*required, *options])
+
+
+def test_a_provider_with_its_defaults(tmp_path: Path, seen: list[ServerConfig]) -> None:
+    result = start(tmp_path, "--oidc-issuer=https://id.example.com", f"--oidc-client-dir={tmp_path}")
+    assert result.exit_code == 0, result.output
+    assert seen[0].admin_dir is None
+    assert seen[0].oidc == OidcConfig(issuer="https://id.example.com", client_dir=tmp_path)
+
+
+def test_every_setting_has_an_option(tmp_path: Path, seen: list[ServerConfig]) -> None:
+    wanted: dict[str, Any] = {
+        "issuer": "http://id.example.com",
+        "client_dir": tmp_path,
+        "name": "Example Login",
+        "scopes": ("openid", "groups"),
+        "username_claim": "sub",
+        "groups_claim": "roles",
+        "prefix": "",
+        "ca_file": tmp_path / "key",
+    }
+    assert {*wanted, "allow_http"} == {field.name for field in dataclasses.fields(OidcConfig)}
+    options = [
+        f"--oidc-{name.replace('_', '-')}={' '.join(value) if name == 'scopes' else value}"
+        for name, value in wanted.items()
+    ]
+    result = start(tmp_path, *options, "--oidc-allow-http")
+    assert result.exit_code == 0, result.output
+    assert seen[0].oidc == OidcConfig(**wanted, allow_http=True)
+
+
+def test_none_is_fine_and_half_of_one_is_not(tmp_path: Path, seen: list[ServerConfig]) -> None:
+    assert start(tmp_path, f"--admin-dir={tmp_path}").exit_code == 0
+    assert seen[0].oidc is None
+    result = start(tmp_path, "--oidc-issuer=https://id.example.com")
+    assert (result.exit_code, len(seen)) == (2, 1)
+    assert "needs --oidc-client-dir" in result.output
