@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.attacks.scene import Scene, Wire, staged, wire_of
+from tests.attacks.stage import Stage, start_programs
 from tests.cluster.conftest import client, live, surroundings
 from tests.support.environment import Surroundings
 
@@ -20,3 +21,10 @@ def scene(surroundings: Surroundings) -> Iterator[Scene]:
 @pytest.fixture
 def wire(surroundings: Surroundings) -> Wire:
     return wire_of(surroundings)
+
+
+@pytest.fixture(scope="session")
+def stage(scene: Scene) -> Stage:
+    """Attacker and witnesses, running."""
+    start_programs(scene)
+    return Stage(scene)

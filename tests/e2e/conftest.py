@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, async_playwright, expect
 
+from tests.attacks.conftest import scene, stage
 from tests.cluster.conftest import client, live, surroundings
 from tests.e2e.installation import switch_mode
 from tests.support.environment import Surroundings
 
-__all__ = ["client", "live", "surroundings"]
+__all__ = ["client", "live", "scene", "stage", "surroundings"]
 
 _CHROMIUM_OPTIONS = (
     "--no-sandbox",  # the tests run as root

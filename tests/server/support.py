@@ -273,7 +273,7 @@ class Browser:
         self.origin = origin
         self.session = session
 
-    async def get(self, url: str, **options: Any) -> Answer:
+    async def get(self, url: str | URL, **options: Any) -> Answer:
         return await self._read("GET", url, options)
 
     async def navigate(self, url: str, **options: Any) -> Answer:
@@ -285,7 +285,7 @@ class Browser:
     async def request(self, method: str, url: str, **options: Any) -> Answer:
         return await self._read(method, url, options)
 
-    async def _read(self, method: str, url: str, options: dict[str, Any]) -> Answer:
+    async def _read(self, method: str, url: str | URL, options: dict[str, Any]) -> Answer:
         options.setdefault("allow_redirects", False)
         async with self.session.request(method, url, **options) as response:
             return Answer(

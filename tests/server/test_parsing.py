@@ -75,6 +75,11 @@ CASES = {
         b"Content-Length: 5", b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"
     ).replace(b"hello", b"0\r\n\r\n"),
     "obfuscated transfer encoding": POST.replace(b"Content-Length: 5", b"Transfer-Encoding: \x0bchunked"),
+    "two origins": POST.replace(b"Origin: ", b"Origin: http://@HOST@\r\nOrigin: "),
+    "two origins, one foreign": POST.replace(b"Content-Length", b"Origin: http://evil.example\r\nContent-Length"),
+    "two words about the site": POST.replace(
+        b"Content-Length", b"Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site\r\nContent-Length"
+    ),
     "other expectation": POST.replace(b"Content-Length: 5", b"Content-Length: 5\r\nExpect: a-miracle"),
     "upgrade to h2c": GOOD.replace(b"Connection: close", b"Connection: Upgrade\r\nUpgrade: h2c"),
     "line too long": GOOD.replace(b"/x", b"/" + b"x" * 9000),

@@ -2,6 +2,7 @@
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from devworkspace.core.credential import COOKIE_NAME, environment_credential
 from tests.server.support import (
@@ -156,3 +157,53 @@ async def test_announced_ports_are_listed_with_their_addresses(server: Harness, 
     await browser.sign_in()
     found = (await browser.get(server.origin + "/api/v1/namespaces/team/environments/demo")).json()
     assert found["ports"] == [{"name": "web", "port": 3000, "url": origin_of(server, 3000) + "/"}]
+
+
+class TestTheEditorsOwnProxy:
+    """Below the editor's host, a page of a port would be the editor: read its files, open its terminals."""
+
+    @pytest.mark.parametrize(
+        ("path", "there"),
+        [
+            ("/proxy/3000/", "/"),
+            ("/proxy/3000", "/"),
+            ("/proxy/3000/a/b?c=d&e", "/a/b?c=d&e"),
+            ("/absproxy/3000/a%2Fb", "/a%2Fb"),
+        ],
+    )
+    async def test_a_page_is_sent_to_the_port_s_own_host(
+        self, server: Harness, browser: Browser, pod: Pod, path: str, there: str
+    ) -> None:
+        server.add(pod.port)
+        await browser.enter()
+        before = len(pod.seen)
+        answer = await browser.get(server.environment_origin() + path)
+        assert (answer.status, answer.headers["Location"]) == (302, origin_of(server, 3000) + there)
+        assert len(pod.seen) == before
+
+    @pytest.mark.parametrize(
+        "path",
+        ["/PROXY/3000/", "/%70roxy/3000/", "/%2570roxy/3000/", "//proxy/3000/", "/./proxy/3000/", "/proxy/%33000/",
+         "/proxy/", "/proxy", "/proxy/0/", "/proxy/99999/", "/absproxy/x/"],
+    )  # fmt: skip
+    async def test_other_spellings_lead_nowhere(self, server: Harness, browser: Browser, pod: Pod, path: str) -> None:
+        server.add(pod.port)
+        await browser.enter()
+        before = len(pod.seen)
+        answer = await browser.get(URL(server.environment_origin() + path, encoded=True))
+        assert answer.status == 404
+        assert len(pod.seen) == before
+
+    async def test_only_pages_are_sent(self, server: Harness, browser: Browser, pod: Pod) -> None:
+        server.add(pod.port)
+        await browser.enter()
+        origin = server.environment_origin()
+        before = len(pod.seen)
+        assert (await browser.post(f"{origin}/proxy/3000/", headers={"Origin": origin})).status == 404
+        assert len(pod.seen) == before
+        assert (await browser.get(f"{origin}/proxyish/3000/")).status == 200, "positive control"
+
+    async def test_other_servers_may_have_such_paths(self, server: Harness, browser: Browser, pod: Pod) -> None:
+        server.add(pod.port, code_server=False)
+        await browser.enter()
+        assert (await browser.get(f"{server.environment_origin()}/proxy/3000/")).status == 200

@@ -31,6 +31,8 @@ from devworkspace.server.source import Sources
 
 log = structlog.get_logger("devworkspace.server")
 
+# What decides whether a request comes from a page of its own host.
+_SINGULAR: Final = ("Origin", "Sec-Fetch-Site")
 API_PREFIX: Final = "/api/"
 
 PublicHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -128,6 +130,8 @@ class FrontDoor:
             return self._answers.refusal(400, "Only WebSocket upgrades are supported.")
         if headers.get("Expect", "100-continue").lower() != "100-continue":
             return self._answers.refusal(417, "This expectation cannot be met.")
+        if any(name in headers and len(headers.getall(name)) > 1 for name in _SINGULAR):
+            return self._answers.refusal(400, "Where the request comes from is ambiguous.")
         site = parse_host(hosts[0], self._public)
         if site is None:
             return self._answers.refusal(421, "This host is not served here.")

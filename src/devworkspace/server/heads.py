@@ -23,6 +23,7 @@ _LABEL = re.compile(r"(?:(?P<port>[1-9][0-9]{0,4})--)?(?P<id>[a-z](?:[a-z0-9-]{0
 MAX_PORT: Final = 65535
 # The same few hosts come with every request of an editor.
 MAX_HOSTS: Final = 1024
+_EDITOR_PROXY = re.compile(r"/(?:abs)?proxy/(?P<port>[1-9][0-9]{0,4})(?P<rest>/.*)?")
 # Nobody decodes a path three times.
 MAX_DECODINGS: Final = 3
 # Origin form in visible ASCII, without the two characters that browsers and servers are known to read differently.
@@ -133,6 +134,26 @@ def is_disguised_reserved(path: str) -> bool:
         elif segment not in ("", "."):
             segments.append(segment)
     return segments[:1] == ["-"]
+
+
+class EditorProxy(NamedTuple):
+    """A path of code-server's own proxy to ports; `port` is None where it is written in no way that we hand on."""
+
+    port: int | None
+    rest: str
+
+
+def find_editor_proxy(path: str) -> EditorProxy | None:
+    """What a path asks of the proxy in code-server, in any spelling that it may understand, or None."""
+    if "%" not in path and "proxy" not in path.lower():
+        return None
+    first = next((part for part in unquote(unquote(path)).split("/") if part not in ("", ".")), "")
+    if first.lower() not in ("proxy", "absproxy"):
+        return None
+    match = _EDITOR_PROXY.fullmatch(path)
+    if match is None or int(match["port"]) > MAX_PORT:
+        return EditorProxy(None, "/")
+    return EditorProxy(int(match["port"]), match["rest"] or "/")
 
 
 def is_navigation(method: str, headers: Mapping[str, str]) -> bool:

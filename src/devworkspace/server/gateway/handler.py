@@ -11,6 +11,7 @@ from aiohttp.http import RawRequestMessage
 from msgspec.structs import replace
 
 from devworkspace.core.access import Verdict, asks_to_start, decide
+from devworkspace.core.address import port_label
 from devworkspace.core.credential import COOKIE_NAME
 from devworkspace.server.answers import Answers, language_of
 from devworkspace.server.audit import Actor, Audit
@@ -29,6 +30,7 @@ from devworkspace.server.heads import (
     RESERVED_PREFIX,
     Site,
     cookie_values,
+    find_editor_proxy,
     is_deliberate,
     is_disguised_reserved,
     is_navigation,
@@ -134,7 +136,7 @@ class Gateway:
         if verdict is Verdict.STREAM:
             way = self._find_way(request, site, target, environment=environment)
             if way is None:
-                return self._not_found(request)
+                return self._to_port(request, environment, target)
             if is_deliberate(request.method, request.headers):
                 self._note_opened(environment)
             by = Actor(session.name, source_of(request))
@@ -148,6 +150,17 @@ class Gateway:
     def _is_locked(self, environment: Environment) -> bool:
         """Whether the pod was made with a key that is not known here any more, or not yet."""
         return environment.has_code_server and self._keys.credential(environment) is None
+
+    def _to_port(self, request: web.BaseRequest, environment: Environment, target: str) -> web.Response:
+        """Sends a page of a port to the port's own host."""
+        path, _, query = target.partition("?")
+        proxied = find_editor_proxy(path)
+        if proxied is None:
+            return self._not_found(request)
+        if proxied.port is None or request.method not in ("GET", "HEAD") or "Upgrade" in request.headers:
+            return self._answers.problem(404, "Ports have addresses of their own.")
+        origin = self._public.environment_origin(port_label(environment.id, proxied.port))
+        return self._answers.redirect(f"{origin}{proxied.rest}" + (f"?{query}" if query else ""))
 
     async def _decide(
         self,
@@ -189,13 +202,19 @@ class Gateway:
     def _find_way(
         self, request: web.BaseRequest | RawRequestMessage, site: Site, target: str, *, environment: Environment
     ) -> Way | None:
-        """To the editor, or to what listens on a port; None for the editor's own port, which has one address only.
+        """To the editor, or to what listens on a port; None for what has another address.
+
+        That is the editor's own port, and what code-server would hand on to a port: below the editor's host, a page
+        from there would be the editor, terminal included.
 
         Development servers listen on the loopback address, where only code-server's own proxy reaches them; a custom
         server has none, so what runs beside it must listen on the pod's address.
         """
         upstream = environment.upstream
         if upstream is None or upstream.port == site.port:
+            return None
+        to_editor = site.port is None and not site.base and environment.has_code_server
+        if to_editor and find_editor_proxy(target.partition("?")[0]) is not None:
             return None
         place = Place(outer=site.outer, origin=self._public.origin)
         value = self._keys.credential(environment)
