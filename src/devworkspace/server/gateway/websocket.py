@@ -53,8 +53,12 @@ def _is_key(value: str) -> bool:
         return False
 
 
-class _Direction:
-    """Copies one direction; aiohttp's protocols call `feed_data` and `feed_eof` in place of their own parsers."""
+class _Direction(asyncio.Protocol):
+    """Copies one direction, in the place of `source` as its transport's protocol.
+
+    Everything but bytes stays the business of `source`, aiohttp's protocol, to which this is the parser of a socket: it
+    hands over what had come before, and the end.
+    """
 
     def __init__(self, relay: "Relay", *, source: BaseProtocol, sink: BaseProtocol, side: Side) -> None:
         self._relay = relay
@@ -66,19 +70,31 @@ class _Direction:
         self._ending: bytes | None = None
         self._ended = False
 
-    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+    def data_received(self, data: bytes) -> None:
         if self._ended:
-            return False, b""
+            return
         try:
             border = self.tracker.feed(data)
         except FrameError:
             self._relay.fail()
-            return False, b""
+            return
         if self._ending is not None and border:
             self._write(data[:border] + self._ending)
             self._ended = True
         else:
             self._write(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._source.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._source.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._source.resume_writing()
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        self.data_received(data)
         return False, b""
 
     def feed_eof(self) -> None:
@@ -179,13 +195,15 @@ async def open_relay(
 
 def _splice(request: web.BaseRequest, connection: Connection, headers: Headers) -> "tuple[Relay, web.StreamResponse]":
     switch = [*headers, ("Connection", "Upgrade"), ("Upgrade", "websocket")]
-    transport = request.transport
-    if transport is None:
-        raise ConnectionResetError("the browser left")
+    transport, pod_transport = request.transport, connection.protocol.transport
+    if transport is None or pod_transport is None:
+        raise ConnectionResetError("one side left before the switch")
     transport.write(response_head(request.version, 101, "Switching Protocols", switch))
     relay = Relay(request.protocol, connection.protocol)
     # Both protocols hand over what already arrived behind the handshake when they get their parser.
     browser: Any = request.protocol
     browser.set_parser(relay.up)
     connection.protocol.set_parser(relay.down, payload=None)
+    transport.set_protocol(relay.up)
+    pod_transport.set_protocol(relay.down)
     return relay, SentResponse(101, keep_alive=False)
