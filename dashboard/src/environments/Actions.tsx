@@ -31,7 +31,7 @@ export function Actions({ environment, onDelete }: ActionsProps) {
   return (
     <div className={styles.actions}>
       <Primary environment={environment} offer={primary} pending={pending !== undefined} onChoose={choose} />
-      <Menu position="bottom-end" withinPortal>
+      <Menu position="bottom-end" portalProps={{ target: "#main" }} withInitialFocusPlaceholder={false}>
         <Menu.Target>
           <ActionIcon
             variant="subtle"

@@ -4,6 +4,7 @@ import { isTroubled } from "../model/phases";
 import { formatDuration, formatMoment } from "../model/times";
 import { Status } from "../ui/Status";
 import styles from "./Condition.module.css";
+import { stopReasonOf } from "./stopReason";
 
 /** Phase and, below it, what there is to know about it: the trouble's title, the operator's sentence, why it stopped. */
 export function Condition({ environment }: { readonly environment: EnvironmentView }) {
@@ -29,7 +30,7 @@ export function reasonTitle(environment: EnvironmentView, texts: Texts): string 
 function secondLine(environment: EnvironmentView, texts: Texts): string {
   if (environment.phase === "Stopped") {
     const moment = environment.stoppedAt === null ? "" : formatMoment(environment.stoppedAt);
-    return [environment.stopReason, moment].filter(Boolean).join(" · ");
+    return [stopReasonOf(environment, texts.t), moment].filter(Boolean).join(" · ");
   }
   if (environment.phase === "Running") {
     const took = Date.parse(environment.readyAt ?? "") - Date.parse(environment.startedAt ?? "");

@@ -3,7 +3,9 @@ import { type Data, remove, useChange } from "../api/queries";
 import type { EnvironmentView } from "../api/schema";
 import { useTexts } from "../i18n";
 import { canDo } from "../model/phases";
-import { Alert, Button, Modal, Radio, TextInput } from "../ui/kit";
+import { Callout } from "../ui/Callout";
+import { Dialog } from "../ui/Dialog";
+import { Button, Radio, TextInput } from "../ui/kit";
 import { useNotices } from "../ui/Notices";
 import { Ago } from "./Ago";
 import styles from "./DeleteDialog.module.css";
@@ -66,14 +68,7 @@ export function DeleteDialog({ environments, onClose }: DeleteDialogProps) {
 
   const title = only ? t("delete.title", { name: only.displayName }) : t("delete.title-many", { count: doomed.length });
   return (
-    <Modal
-      opened={open}
-      onClose={() => !change.isPending && onClose(new Set())}
-      title={title}
-      size="lg"
-      lockScroll={false}
-      closeButtonProps={{ "aria-label": t("close") }}
-    >
+    <Dialog opened={open} onClose={() => !change.isPending && onClose(new Set())} title={title}>
       <form
         className={styles.form}
         onSubmit={(event) => {
@@ -92,7 +87,7 @@ export function DeleteDialog({ environments, onClose }: DeleteDialogProps) {
           <Radio value="Delete" label={t("delete.remove")} description={t("delete.remove-hint")} />
         </Radio.Group>
         {data === "Delete" && (
-          <Alert color="red" className={styles.warning}>
+          <Callout tone="failed">
             <p className={styles.line}>{t("delete.git")}</p>
             <TextInput
               label={t("delete.type", { word })}
@@ -101,7 +96,7 @@ export function DeleteDialog({ environments, onClose }: DeleteDialogProps) {
               spellCheck={false}
               onChange={(event) => setTyped(event.currentTarget.value)}
             />
-          </Alert>
+          </Callout>
         )}
         {refused.length > 0 && (
           <div role="alert" className={styles.refused}>
@@ -126,7 +121,7 @@ export function DeleteDialog({ environments, onClose }: DeleteDialogProps) {
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 

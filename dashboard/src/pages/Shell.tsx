@@ -13,7 +13,8 @@ import { Outlet, useLocation, useNavigate } from "react-router";
 import { useMe } from "../api/queries";
 import { embedded, serverPath } from "../base";
 import { setLanguage, useTexts } from "../i18n";
-import { ActionIcon, Menu, Modal, Tooltip } from "../ui/kit";
+import { Dialog } from "../ui/Dialog";
+import { ActionIcon, Menu, Tooltip } from "../ui/kit";
 import { PageLink } from "../ui/PageLink";
 import { pageTo } from "../ui/pageTo";
 import { LiveStrip, SessionDialog } from "./interruptions";
@@ -65,13 +66,7 @@ export function Shell() {
         <Outlet />
       </main>
       <SessionDialog />
-      <Modal
-        opened={help}
-        onClose={() => setHelp(false)}
-        title={t("help.title")}
-        lockScroll={false}
-        closeButtonProps={{ "aria-label": t("close") }}
-      >
+      <Dialog opened={help} onClose={() => setHelp(false)} title={t("help.title")}>
         <dl className={styles.keys}>
           <dt>{"/"}</dt>
           <dd>{t("help.search")}</dd>
@@ -80,7 +75,7 @@ export function Shell() {
           <dt>{"?"}</dt>
           <dd>{t("help.help")}</dd>
         </dl>
-      </Modal>
+      </Dialog>
     </div>
   );
 }
@@ -111,7 +106,7 @@ const LANGUAGES = [
 function LanguageButton() {
   const { t, language } = useTexts();
   return (
-    <Menu position="bottom-end">
+    <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <ActionIcon variant="subtle" color="gray" size="lg" aria-label={t("shell.language")}>
           <IconLanguage size={18} aria-hidden />
@@ -145,7 +140,7 @@ function ThemeButton() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const { Icon } = THEMES.find(({ scheme }) => scheme === colorScheme) ?? THEMES[2];
   return (
-    <Menu position="bottom-end">
+    <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <ActionIcon variant="subtle" color="gray" size="lg" aria-label={t("shell.theme")}>
           <Icon size={18} aria-hidden />
@@ -175,7 +170,7 @@ function Account() {
   return (
     <>
       <form ref={form} method="post" action={serverPath("/signout")} hidden />
-      <Menu position="bottom-end">
+      <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false}>
         <Menu.Target>
           <button type="button" className={styles.account} aria-label={t("shell.account", { name })}>
             <IconUserCircle size={18} aria-hidden />

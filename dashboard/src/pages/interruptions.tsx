@@ -3,7 +3,8 @@ import { useLive } from "../api/live";
 import { embedded, serverPath } from "../base";
 import { useTexts } from "../i18n";
 import { formatClock } from "../model/times";
-import { Button, Modal } from "../ui/kit";
+import { Dialog } from "../ui/Dialog";
+import { Button } from "../ui/kit";
 import { useNotices } from "../ui/Notices";
 import styles from "./interruptions.module.css";
 
@@ -55,12 +56,10 @@ export function SessionDialog() {
   }, [sessionEnded]);
   const here = location.pathname + location.search;
   return (
-    <Modal
+    <Dialog
       opened={sessionEnded && !put}
       onClose={() => setPut(true)}
       title={t(embedded ? "session.console" : "session.title")}
-      lockScroll={false}
-      closeButtonProps={{ "aria-label": t("close") }}
     >
       <p>{t(embedded ? "session.console-hint" : "session.hint")}</p>
       {embedded ? (
@@ -76,6 +75,6 @@ export function SessionDialog() {
           {t("session.signin")} {t("new-tab")}
         </Button>
       )}
-    </Modal>
+    </Dialog>
   );
 }

@@ -5,5 +5,5 @@ export function pageTo(path: string): string {
   if (!embedded) {
     return path;
   }
-  return path + (path.includes("?") ? "&" : "?") + "embed=1";
+  return `${path}${path.includes("?") ? "&" : "?"}embed=1`;
 }

@@ -1,13 +1,63 @@
 import {
   type CSSVariablesResolver,
   createTheme,
+  defaultVariantColorsResolver,
   type MantineColorScheme,
   type MantineColorSchemeManager,
+  type VariantColorsResolver,
 } from "@mantine/core";
 import { base, embedded } from "../base";
 
-// The values stand in tokens.css, once for light and once for dark.
+// The library's grays in our tones: borders of what can be operated are 3:1 on their ground, in both schemes.
+const gray = [
+  "#f9fbfd",
+  "#eff4f9",
+  "#e3e9ef",
+  "#ced7e2",
+  "#8b99ad",
+  "#79879c",
+  "#5f708a",
+  "#4a5a72",
+  "#36435c",
+  "#242e42",
+] as const;
+const dark = [
+  "#d8e0ea",
+  "#b9c5d3",
+  "#9aa9bd",
+  "#7d8ca3",
+  "#66768f",
+  "#222d3d",
+  "#1c2532",
+  "#171e2a",
+  "#10151d",
+  "#0b0f15",
+] as const;
+
+// What is ours alone stands in tokens.css, once for light and once for dark.
+const variants: VariantColorsResolver = (input) => {
+  if (input.variant === "filled" && (input.color === undefined || input.color === "dark")) {
+    return {
+      background: "var(--dw-strong)",
+      hover: "var(--dw-strong-hover)",
+      color: "var(--dw-on-strong)",
+      border: "1px solid transparent",
+    };
+  }
+  if (input.variant === "subtle") {
+    return {
+      background: "transparent",
+      hover: "var(--dw-soft)",
+      color: "var(--dw-text)",
+      border: "1px solid transparent",
+    };
+  }
+  return defaultVariantColorsResolver(input);
+};
+
 export const theme = createTheme({
+  colors: { gray, dark },
+  variantColorResolver: variants,
   fontFamily:
     '-apple-system, BlinkMacSystemFont, "Segoe UI", Roboto, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", sans-serif',
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace",
@@ -18,6 +68,12 @@ export const theme = createTheme({
   respectReducedMotion: true,
   cursorType: "pointer",
   focusRing: "auto",
+  // Named, so that its colours come from the resolver above.
+  components: {
+    Button: { defaultProps: { variant: "filled" } },
+    Checkbox: { defaultProps: { iconColor: "var(--dw-on-strong)" } },
+    Radio: { defaultProps: { iconColor: "var(--dw-on-strong)" } },
+  },
 });
 
 export const cssVariables: CSSVariablesResolver = () => {
@@ -32,6 +88,7 @@ export const cssVariables: CSSVariablesResolver = () => {
     "--mantine-color-default-hover": "var(--dw-soft)",
     "--mantine-color-default-color": "var(--dw-text)",
     "--mantine-color-default-border": "var(--dw-edge)",
+    "--mantine-color-dark-filled": "var(--dw-strong)",
     "--mantine-primary-color-filled": "var(--dw-strong)",
     "--mantine-primary-color-filled-hover": "var(--dw-strong-hover)",
     "--mantine-primary-color-contrast": "var(--dw-on-strong)",

@@ -7,7 +7,7 @@ import { embedded, serverPath } from "../../base";
 import { explain } from "../../environments/explain";
 import { useTexts } from "../../i18n";
 import { Banner } from "../../ui/Banner";
-import { Alert } from "../../ui/kit";
+import { Callout } from "../../ui/Callout";
 import { remember } from "../../ui/memory";
 import { useNotices } from "../../ui/Notices";
 import { PageLink } from "../../ui/PageLink";
@@ -67,10 +67,10 @@ export function CreatePage() {
         >
           <div className={styles.fields}>
             {state.fromLink && (
-              <Alert title={t("create.prefilled")} color="yellow" className={styles.prefilled}>
+              <Callout title={t("create.prefilled")} tone="warning">
                 {t("create.prefilled-hint")}
                 {state.ignored.length > 0 && <p>{t("create.ignored", { keys: state.ignored.join(", ") })}</p>}
-              </Alert>
+              </Callout>
             )}
             <TemplateField state={state} problem={problems.template} />
             <NameFields state={state} problems={problems} />

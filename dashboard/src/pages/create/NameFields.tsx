@@ -17,7 +17,7 @@ export function NameFields({ state, problems }: NameFieldsProps) {
   const addressProblem = form.template === "" && form.address === "" ? undefined : problems.address;
   return (
     <fieldset className={`${styles.section} ${styles.fieldset}`}>
-      <legend className={styles.legend}>{t("create.name")}</legend>
+      <legend className={styles.legend}>{t("create.names")}</legend>
       <div className={styles.pair}>
         <div data-field="displayName">
           <TextInput

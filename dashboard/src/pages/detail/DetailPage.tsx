@@ -11,7 +11,8 @@ import { DeleteDialog } from "../../environments/DeleteDialog";
 import { useTexts } from "../../i18n";
 import { isTroubled } from "../../model/phases";
 import { Banner } from "../../ui/Banner";
-import { Alert, Skeleton } from "../../ui/kit";
+import { Callout } from "../../ui/Callout";
+import { Skeleton } from "../../ui/kit";
 import { PageLink } from "../../ui/PageLink";
 import { pageTo } from "../../ui/pageTo";
 import { Status } from "../../ui/Status";
@@ -83,15 +84,15 @@ function Detail({ environment, gone }: { readonly environment: EnvironmentView; 
         }
       />
       {gone && (
-        <Alert color="gray" title={t("detail.deleted")} className={styles.notice} role="status">
+        <Callout tone="plain" title={t("detail.deleted")}>
           {t("detail.deleted-hint")}
-        </Alert>
+        </Callout>
       )}
       {!gone && isTroubled(environment) && <Trouble environment={environment} />}
       {!gone && environment.templateOutdated && (
-        <Alert color="yellow" title={t("phase.NeedsRestart")} className={styles.outdated} role="status">
+        <Callout tone="warning" title={t("phase.NeedsRestart")}>
           {t("detail.outdated")}
-        </Alert>
+        </Callout>
       )}
       <div className={styles.columns}>
         <Facts environment={environment} />
@@ -136,12 +137,7 @@ function Trouble({ environment }: { readonly environment: EnvironmentView }) {
   const waiting = environment.phase === "Pending";
   const title = reasonTitle(environment, texts) || t(`phase.${environment.phase}`);
   return (
-    <Alert
-      title={title}
-      color={waiting ? "yellow" : "red"}
-      className={waiting ? styles.outdated : styles.trouble}
-      role={waiting ? "status" : "alert"}
-    >
+    <Callout title={title} tone={waiting ? "warning" : "failed"}>
       <p className={styles.sentence} lang="en">
         {environment.message}
       </p>
@@ -155,7 +151,7 @@ function Trouble({ environment }: { readonly environment: EnvironmentView }) {
           <dd>{environment.message}</dd>
         </dl>
       </Details>
-    </Alert>
+    </Callout>
   );
 }
 

@@ -1,5 +1,6 @@
 import { IconCircle, IconCircleCheck } from "@tabler/icons-react";
 import type { EnvironmentView } from "../../api/schema";
+import { stopReasonOf } from "../../environments/stopReason";
 import { useTexts } from "../../i18n";
 import { formatDuration, formatMoment } from "../../model/times";
 import styles from "./DetailPage.module.css";
@@ -37,13 +38,13 @@ export function Timeline({ environment }: { readonly environment: EnvironmentVie
 
 function Moments({ environment }: { readonly environment: EnvironmentView }) {
   const { t, tag } = useTexts();
-  const { createdAt, startedAt, readyAt, stoppedAt, stopReason } = environment;
+  const { createdAt, startedAt, readyAt, stoppedAt } = environment;
   const took = Date.parse(readyAt ?? "") - Date.parse(startedAt ?? "");
   const known: readonly [time: string | null, text: string][] = [
     [createdAt, t("detail.moment.created")],
     [startedAt, t("detail.moment.started")],
     [took >= 0 ? readyAt : null, t("detail.moment.ready", { duration: formatDuration(took, tag) })],
-    [stoppedAt, stopReason ? t("detail.moment.stopped-reason", { reason: stopReason }) : t("detail.moment.stopped")],
+    [stoppedAt, stopReasonOf(environment, t) || t("detail.moment.stopped")],
   ];
   const moments = known
     .filter((moment): moment is [string, string] => moment[0] !== null && moment[0] !== "")
