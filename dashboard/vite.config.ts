@@ -19,5 +19,6 @@ export default defineConfig({
     setupFiles: ["src/testing/setup.ts"],
     css: false,
     restoreMocks: true,
+    testTimeout: 60_000,
   },
 });

@@ -105,7 +105,7 @@ function Detail({ environment, gone }: { readonly environment: EnvironmentView; 
                 className={styles.tab}
                 current={known === current}
               >
-                {t(`detail.${known}`)}
+                {t(`detail.tab.${known}`)}
               </PageLink>
             ))}
           </nav>

@@ -1,0 +1,214 @@
+import { act, screen, waitFor, within } from "@testing-library/react";
+import { HttpResponse, http } from "msw";
+import { describe, expect, test } from "vitest";
+import { setLanguage } from "../../i18n";
+import { makeEnvironment, makeForeign, makeTemplate } from "../../testing/builders";
+import { FakeEventSource } from "../../testing/events";
+import { api, problem, record, serveEnvironments, serveTemplates } from "../../testing/server";
+import { show } from "../../testing/show";
+
+const row = async (name: string) => (await screen.findByRole("link", { name })).closest("tr") as HTMLElement;
+
+describe("states", () => {
+  test("loading shows the shape of what comes", async () => {
+    api.use(http.get("*/api/v1/environments", () => new Promise<never>(() => undefined)));
+    show("/envs");
+    expect(await screen.findByRole("status", { name: "Loading" })).toHaveAttribute("aria-busy", "true");
+  });
+
+  test("empty explains the noun and offers the templates", async () => {
+    serveTemplates(makeTemplate(), makeTemplate({ name: "secret", displayName: "Secret", usable: false }));
+    show("/envs");
+    expect(await screen.findByText(/an editor with its own disk in the cluster\. Choose/)).toBeVisible();
+    expect(await screen.findByRole("link", { name: /Python 3/ })).toHaveAttribute("href", "/new?template=python");
+    expect(screen.queryByText("Secret")).toBeNull();
+  });
+
+  test("empty without a template says whom to ask", async () => {
+    serveTemplates();
+    show("/envs");
+    expect(await screen.findByText(/An administrator publishes templates/)).toBeVisible();
+  });
+
+  test("an error says so, with details, and can be tried again", async () => {
+    api.use(http.get("*/api/v1/environments", () => problem(403, "not for you"), { once: true }));
+    serveEnvironments(makeEnvironment());
+    api.use(http.get("*/api/v1/environments", () => problem(403, "not for you"), { once: true }));
+    const { user } = show("/envs");
+    expect(await screen.findByRole("alert")).toHaveTextContent("403 not for you");
+    await user.click(screen.getByRole("button", { name: "Retry" }));
+    expect(await row("demo")).toBeVisible();
+  });
+
+  test("a filter that finds nothing can be cleared", async () => {
+    serveEnvironments(makeEnvironment());
+    const { user, router } = show("/envs?q=nothing");
+    await user.click(await screen.findByRole("button", { name: "Clear filters" }));
+    expect(await row("demo")).toBeVisible();
+    expect(router.state.location.search).toBe("");
+  });
+
+  test("an ended session is told over the page, which stays", async () => {
+    serveEnvironments(makeEnvironment());
+    show("/envs");
+    await row("demo");
+    api.use(http.get("*/api/v1/me", () => problem(401, "Sign in first.")));
+    act(() => FakeEventSource.latest.break(true));
+    expect(await screen.findByRole("dialog", { name: "Your session has ended" })).toBeVisible();
+    expect(screen.getByRole("link", { name: /Sign in again/ })).toHaveAttribute("target", "_blank");
+    expect(document.querySelector("tr[data-uid='uid-demo']")).not.toBeNull();
+  });
+});
+
+describe("rows", () => {
+  test("say phase, reason and what is possible", async () => {
+    serveEnvironments(
+      makeEnvironment({ name: "up" }),
+      makeEnvironment({ name: "bad", phase: "Failed", reason: "ImageNotFound", message: "no x:1" }),
+      makeEnvironment({ name: "new-reason", phase: "Failed", reason: "Unheard", message: "as the operator says it" }),
+    );
+    show("/envs");
+    const up = await row("up");
+    expect(up).toHaveAttribute("data-phase", "Running");
+    const open = within(up).getByRole("link", { name: "Open up (new tab)" });
+    expect(open).toHaveAttribute("href", "/-/open?env=up--team");
+    expect(open).toHaveAttribute("target", "_blank");
+    expect(open).toHaveAttribute("rel", "noopener");
+    expect(within(await row("bad")).getByText("Image not found")).toBeVisible();
+    expect(within(await row("bad")).getByRole("button", { name: "Retry bad" })).toBeVisible();
+    expect(within(await row("new-reason")).getByText("as the operator says it")).toBeVisible();
+  });
+
+  test("an action goes to the server, with the header, and its result is told", async () => {
+    serveEnvironments(makeEnvironment());
+    const asked = record("post", "/stop");
+    const { user } = show("/envs");
+    await user.click(within(await row("demo")).getByRole("button", { name: "More actions for demo" }));
+    await user.click(await screen.findByRole("menuitem", { name: "Stop" }));
+    expect(await screen.findByText("demo is being stopped; its disk is kept.")).toBeVisible();
+    expect(asked).toEqual(["team/environments/demo/stop"]);
+  });
+
+  test("a refusal shows the server's words and stays", async () => {
+    serveEnvironments(makeEnvironment({ phase: "Failed" }));
+    record("post", "/restart", () => problem(409, "An environment that is Deleting cannot restart."));
+    const { user } = show("/envs");
+    await user.click(within(await row("demo")).getByRole("button", { name: "Retry demo" }));
+    expect(await screen.findByRole("alert")).toHaveTextContent("demo: An environment that is Deleting cannot restart.");
+  });
+
+  test("what a person may not do is there, with the reason, and does nothing", async () => {
+    serveEnvironments(makeForeign("Failed"));
+    const asked = record("post", "/restart");
+    const { user } = show("/envs");
+    const retry = within(await row("foreign")).getByRole("button", { name: /Retry/ });
+    expect(retry).toHaveAttribute("aria-disabled", "true");
+    expect(retry).toHaveAccessibleDescription("Only the owner or a project admin can do this.");
+    await user.click(retry);
+    expect(asked).toEqual([]);
+  });
+});
+
+describe("live", () => {
+  test("a change is drawn without asking", async () => {
+    serveEnvironments(makeEnvironment());
+    show("/envs");
+    await row("demo");
+    act(() => FakeEventSource.latest.say("environment", makeEnvironment({ phase: "Stopped", resourceVersion: "11" })));
+    await waitFor(() => expect(document.querySelector("tr[data-uid]")).toHaveAttribute("data-phase", "Stopped"));
+    act(() => FakeEventSource.latest.say("gone", { uid: "uid-demo" }));
+    expect(await screen.findByText("No Dev Environment yet")).toBeVisible();
+  });
+
+  test("rows stay where they are while somebody stands in them", async () => {
+    serveEnvironments(makeEnvironment({ name: "alpha" }), makeEnvironment({ name: "beta" }));
+    const { user } = show("/envs?sort=name");
+    await row("alpha");
+    act(() => screen.getByRole("link", { name: "alpha" }).focus());
+    act(() => FakeEventSource.latest.say("gone", { uid: "uid-alpha" }));
+    act(() => FakeEventSource.latest.say("environment", makeEnvironment({ name: "aaa" })));
+    expect(await screen.findByText("Deleted")).toBeVisible();
+    expect(screen.queryByRole("link", { name: "aaa" })).toBeNull();
+    await user.click(screen.getByRole("button", { name: "2 changes – update order" }));
+    expect(await row("aaa")).toBeVisible();
+    expect(screen.queryByRole("link", { name: "alpha" })).toBeNull();
+  });
+});
+
+describe("many", () => {
+  test("an action takes those that it fits and says how many", async () => {
+    serveEnvironments(
+      makeEnvironment({ name: "one" }),
+      makeEnvironment({ name: "two" }),
+      makeEnvironment({ name: "three", phase: "Stopped" }),
+      makeForeign("Running"),
+    );
+    const asked = record("post", "/stop");
+    const { user } = show("/envs");
+    await user.click(await screen.findByRole("checkbox", { name: "Select all on this page" }));
+    expect(screen.getByText("4 selected")).toBeVisible();
+    await user.click(screen.getByRole("button", { name: "Stop 2" }));
+    expect(await screen.findByText("one: Accepted")).toBeVisible();
+    expect(asked.sort()).toEqual(["team/environments/one/stop", "team/environments/two/stop"]);
+  });
+
+  test("every item says what became of it", async () => {
+    serveEnvironments(makeEnvironment({ name: "one" }));
+    record("post", "/stop", () => problem(503, "The cluster does not answer; try again in a moment."));
+    const { user } = show("/envs");
+    await user.click(await screen.findByRole("checkbox", { name: "Select one" }));
+    await user.click(screen.getByRole("button", { name: "Stop 1" }));
+    expect(await screen.findByText("one: The cluster does not answer; try again in a moment.")).toBeVisible();
+  });
+});
+
+test("search, filter and order stand in the address", async () => {
+  serveEnvironments(makeEnvironment({ name: "up" }), makeEnvironment({ name: "down", phase: "Stopped" }));
+  const { user, router } = show("/envs");
+  await row("up");
+  await user.click(screen.getByRole("button", { name: "Stopped 1" }));
+  expect(screen.queryByRole("link", { name: "up" })).toBeNull();
+  await user.type(screen.getByRole("searchbox"), "do");
+  await user.click(screen.getByRole("button", { name: "Name" }));
+  expect(router.state.location.search).toBe("?state=stopped&q=do&sort=name");
+  expect(screen.getByRole("columnheader", { name: "Name" })).toHaveAttribute("aria-sort", "ascending");
+});
+
+test("keys lead to the search and to a new environment", async () => {
+  serveEnvironments(makeEnvironment());
+  const { user, router } = show("/envs");
+  await row("demo");
+  await user.keyboard("/");
+  expect(screen.getByRole("searchbox")).toHaveFocus();
+  await user.keyboard("n");
+  expect(router.state.location.pathname).toBe("/envs");
+  act(() => screen.getByRole("searchbox").blur());
+  await user.keyboard("n");
+  await screen.findByRole("heading", { name: "Create Dev Environment" }, { timeout: 10_000 });
+  expect(router.state.location.pathname).toBe("/new");
+});
+
+test("the language changes in place", async () => {
+  serveEnvironments(makeEnvironment());
+  const { user } = show("/envs");
+  await user.type(await screen.findByRole("searchbox"), "demo");
+  act(() => setLanguage("zh"));
+  expect(screen.getByRole("heading", { name: "云开发环境" })).toBeVisible();
+  expect(screen.getByRole("searchbox")).toHaveValue("demo");
+  expect(document.documentElement).toHaveAttribute("lang", "zh-CN");
+  act(() => setLanguage("en"));
+});
+
+test("a name that is markup is text", async () => {
+  const name = '<img src=x onerror="alert(1)">';
+  serveEnvironments(makeEnvironment({ displayName: name }));
+  show("/envs");
+  expect(await screen.findByRole("link", { name })).toBeVisible();
+  expect(document.querySelector("img")).toBeNull();
+});
+
+test("an unfinished answer of the list is no list", async () => {
+  api.use(http.get("*/api/v1/environments", () => HttpResponse.error()));
+  show("/envs");
+  expect(await screen.findByRole("alert")).toHaveTextContent("The server does not answer.");
+});

@@ -1,0 +1,100 @@
+import type { EnvironmentView, TemplateView } from "../api/schema";
+import type { Phase } from "../model/phases";
+
+const YES = { allowed: true, obstacle: null };
+
+export function makeEnvironment(part: Partial<EnvironmentView> = {}): EnvironmentView {
+  const name = part.name ?? "demo";
+  return {
+    uid: `uid-${name}`,
+    id: `${name}--team`,
+    namespace: "team",
+    name,
+    displayName: part.displayName ?? name,
+    description: "",
+    owner: "admin",
+    template: "python",
+    phase: "Running",
+    reason: "",
+    message: "",
+    running: true,
+    url: `http://${name}--team.localhost/`,
+    openPath: `/-/open?env=${name}--team`,
+    ports: [],
+    node: "node-1",
+    volume: `${name}-home`,
+    storage: "10Gi",
+    dataPolicy: "Retain",
+    createdAt: "2026-11-25T10:00:00Z",
+    startedAt: "2026-11-25T10:00:00Z",
+    readyAt: "2026-11-25T10:00:08Z",
+    stoppedAt: null,
+    stopReason: null,
+    lastActivity: null,
+    restarts: 0,
+    templateOutdated: false,
+    progress: { made: true, placed: true, started: true },
+    allowed: { open: YES, start: YES, stop: YES, restart: YES, delete: YES },
+    resourceVersion: "10",
+    cpu: "2",
+    memory: "2Gi",
+    image: "python:1",
+    own: {
+      cpu: null,
+      memory: null,
+      storage: null,
+      image: null,
+      variables: [],
+      idleTimeout: null,
+      maxRunDuration: null,
+    },
+    disk: { size: null, wanted: null, used: null },
+    paused: false,
+    pending: [],
+    conditions: [],
+    templateRevision: null,
+    startup: null,
+    ...part,
+  };
+}
+
+/** An environment in which this person may do nothing but look. */
+export function makeForeign(phase: Phase): EnvironmentView {
+  const no = { allowed: false, obstacle: "right" as const };
+  return makeEnvironment({
+    name: "foreign",
+    owner: "li.wei",
+    phase,
+    allowed: { open: YES, start: no, stop: no, restart: no, delete: no },
+  });
+}
+
+export function makeTemplate(part: Partial<TemplateView> = {}): TemplateView {
+  return {
+    name: "python",
+    displayName: "Python 3",
+    description: "Python with pip.",
+    icon: "python",
+    tags: [],
+    state: "Active",
+    stateMessage: "",
+    image: "python:1",
+    cpu: "2",
+    memory: "2Gi",
+    storage: "10Gi",
+    maxCpu: "2",
+    maxMemory: "4Gi",
+    maxStorage: "20Gi",
+    images: [],
+    ownVariables: false,
+    usable: true,
+    uid: "uid-python",
+    resourceVersion: "1",
+    createdAt: "2026-11-25T09:00:00Z",
+    idleTimeout: null,
+    maxRunDuration: null,
+    usualStart: null,
+    use: null,
+    ...part,
+  };
+}

@@ -1,0 +1,46 @@
+import { HttpResponse, http } from "msw";
+import { setupServer } from "msw/node";
+import type { EnvironmentView, TemplateView } from "../api/schema";
+import { makeTemplate } from "./builders";
+
+const PLACE = "*/api/v1/namespaces/:namespace/environments/:name";
+
+/** The API as a developer with one project sees it; a test says what is different for it. */
+export const api = setupServer(
+  http.get("*/api/v1/me", () => HttpResponse.json({ name: "admin", groups: [] })),
+  http.get("*/api/v1/namespaces", () => HttpResponse.json({ items: [{ name: "team" }] })),
+  http.get("*/api/v1/templates", () => HttpResponse.json({ items: [makeTemplate()] })),
+  http.get("*/api/v1/environments", () => page([])),
+);
+
+export function page(items: readonly EnvironmentView[]) {
+  return HttpResponse.json({ items, total: items.length, next: null });
+}
+
+export function serveEnvironments(...items: readonly EnvironmentView[]): void {
+  api.use(http.get("*/api/v1/environments", () => page(items)));
+}
+
+export function serveTemplates(...items: readonly TemplateView[]): void {
+  api.use(http.get("*/api/v1/templates", () => HttpResponse.json({ items })));
+}
+
+export function problem(status: number, detail: string, errors: readonly { field: string; message: string }[] = []) {
+  return HttpResponse.json({ title: "Problem", status, detail, errors }, { status });
+}
+
+/** Keeps what was asked for; answers with `answer`, by default that it was done. */
+export function record(method: "post" | "delete", path = "", answer = () => new HttpResponse(null, { status: 204 })) {
+  const asked: string[] = [];
+  api.use(
+    http[method](PLACE + path, ({ request }) => {
+      const url = new URL(request.url);
+      asked.push(url.pathname.replace("/api/v1/namespaces/", "") + url.search);
+      if (request.headers.get("X-DevWorkspace-CSRF") !== "1") {
+        return problem(403, "no CSRF header");
+      }
+      return answer();
+    }),
+  );
+  return asked;
+}
