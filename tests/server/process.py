@@ -154,6 +154,7 @@ async def running_process(
         "internal_port": free_port(),
         "drain_seconds": 2.0,
         "key_seconds": 0.1,
+        "leave_seconds": 0.1,
         "activity_seconds": 0.5,
         "api_allowance": (0, 1),
         "change_allowance": (0, 1),

@@ -74,6 +74,7 @@ class Synced:
         self.synced = asyncio.Event()
         self.synced.set()
         self.stale = False
+        self.is_interrupted = False
 
     def is_stale(self, limit_seconds: float, now: float) -> bool:
         return self.stale
@@ -354,6 +355,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         "listen_port": port,
         "internal_port": free_port(),
         "drain_seconds": 1.0,
+        "leave_seconds": 0.0,
         "api_allowance": UNLIMITED,
         "change_allowance": UNLIMITED,
         **settings,

@@ -8,9 +8,9 @@ import pytest
 from aiohttp import web
 
 from devworkspace.api.meta import Key
-from devworkspace.server.app import Readiness
 from devworkspace.server.config import ConfigurationError, ServerConfig
 from devworkspace.server.keys import read_keyring
+from devworkspace.server.readiness import Readiness
 from devworkspace.server.revocations import OBJECT_NAME, Revocations
 from tests.server.fakes import Record
 from tests.server.support import Browser, Clock, Harness, Pod, Synced, running_pod, running_server
@@ -40,7 +40,7 @@ async def test_probes_follow_the_watches(tmp_path: Path) -> None:
 def test_neither_leaving_nor_without_the_record_of_ended_sessions_it_is_ready() -> None:
     record = Record()
     revocations = Revocations(record, Key("system", OBJECT_NAME), clock=Clock())
-    readiness = Readiness([], revocations)
+    readiness = Readiness([], revocations, stale_seconds=300)
     problem = readiness.problem()
     assert problem is not None
     assert "ConfigMap devworkspace-revocations is missing" in problem

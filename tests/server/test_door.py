@@ -70,7 +70,7 @@ class TestStrangers:
         server.rbac.grants.add((ADMIN, "team", "foreign"))
         server.rbac.broken = True
         await browser.sign_in()
-        assert (await browser.open("foreign")).status == 404
+        assert (await browser.open("foreign")).status == 503
         assert (await browser.open("mine")).status == 200, "owners need no API server"
 
     async def test_the_public_sessions_cookie_opens_no_environment(

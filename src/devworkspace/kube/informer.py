@@ -62,7 +62,8 @@ class Informer(Generic[T]):
     """See the module. Reading methods never wait; objects are shared and must not be changed.
 
     `keep` leaves objects out that no selector can tell apart, `limit` is how many are held at most; the others cost no
-    memory. `tried` is set once the first list has succeeded or failed, `synced` once it has succeeded.
+    memory. `tried` is set once the first list has succeeded or failed, `synced` once it has succeeded. `is_interrupted`
+    from a failure until the server is heard again.
 
     `indexers` name functions from an object to the values under which `by_index` finds it. `on_change` runs in the
     event loop after the store has changed, must not wait, and may be called by `remember` and `forget`, too. Its
@@ -90,6 +91,7 @@ class Informer(Generic[T]):
         self.synced = asyncio.Event()
         self.tried = asyncio.Event()
         self.last_contact: float | None = None
+        self.is_interrupted = False
         self._client = client
         self._type = type
         self._namespace = namespace
@@ -173,6 +175,7 @@ class Informer(Generic[T]):
     async def _recover(self, error: KubeError) -> None:
         """Decide from where to go on, and wait."""
         self.tried.set()
+        self.is_interrupted = True
         self._failures += 1
         if isinstance(error, Gone) or self._failures >= _FAILURES_BEFORE_LIST:
             self._resource_version = ""
@@ -310,3 +313,4 @@ class Informer(Generic[T]):
 
     def _touch(self) -> None:
         self.last_contact = self._monotonic()
+        self.is_interrupted = False

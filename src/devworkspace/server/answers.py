@@ -11,6 +11,15 @@ from devworkspace.server.config import PublicAddress
 from devworkspace.server.heads import only_cookie
 from devworkspace.server.pages.texts import LANGUAGE_COOKIE, Language, choose_language
 
+AWAY_RETRY_SECONDS: Final = 5
+AWAY: Final = (
+    "The cluster does not answer, so that nobody can tell whether you may do this. What you have open goes on; "
+    "try again in a moment."
+)
+BLIND: Final = (
+    "This server has not heard from the cluster for too long to let anybody in. Environments keep running; "
+    "try again in a moment."
+)
 _COMMON: Final = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",

@@ -46,6 +46,7 @@ from devworkspace.server.lifecycle import INSTANCES, Lifecycle, Writer
 from devworkspace.server.limits import Limiter
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
 from devworkspace.server.publishing import TEMPLATES
+from devworkspace.server.readiness import Readiness, Watch
 from devworkspace.server.reports import PodReports
 from devworkspace.server.rest.environments import EnvironmentList
 from devworkspace.server.revocations import OBJECT_NAME, ConfigMap, Revocations
@@ -59,22 +60,11 @@ log = structlog.get_logger("devworkspace.server")
 
 MANAGED: Final = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
 # Open sockets are closed over this time when the server goes, so that editors do not all reconnect at once.
-SOCKET_DRAIN_SECONDS: Final = 2.0
+SOCKET_DRAIN_SECONDS: Final = 5.0
 BACKLOG: Final = 1024
 USER_AGENT: Final = "devworkspace-server"
 # Somebody waits for these answers: rights, tokens, ended sessions.
 QUESTION_SECONDS: Final = 5.0
-# The API server sends bookmarks every minute. Short outages of it are served from memory; after this long without a
-# word, another replica that still hears it should get the traffic.
-STALE_SECONDS: Final = 300.0
-
-
-class Watch(Protocol):
-    """What readiness needs to know about an informer."""
-
-    @property
-    def synced(self) -> asyncio.Event: ...
-    def is_stale(self, limit_seconds: float, now: float) -> bool: ...
 
 
 class ServerWriter(StatusWriter, Writer, Protocol):
@@ -100,30 +90,8 @@ class Rooms:
     gateway: Gateway
     activity: ActivityRecorder
     metrics: Metrics
-    readiness: "Readiness"
+    readiness: Readiness
     federation: Federation | None = None
-
-
-class Readiness:
-    """Whether this process should get traffic: every watch has synced and is alive, and nobody has told it to go."""
-
-    def __init__(self, watches: Iterable[tuple[str, Watch]], revocations: Revocations) -> None:
-        self._watches = tuple(watches)
-        self._revocations = revocations
-        self.leaving = False
-
-    def problem(self) -> str | None:
-        """Why not, or None."""
-        if self.leaving:
-            return "the server is shutting down"
-        for name, watch in self._watches:
-            if not watch.synced.is_set():
-                return f"the watch on {name} has not synced yet"
-            if watch.is_stale(STALE_SECONDS, time.monotonic()):
-                return f"the watch on {name} is stale"
-        if not self._revocations.is_known:
-            return f"the ConfigMap {OBJECT_NAME} is missing; apply deploy/server.yaml again"
-        return None
 
 
 def make_rooms(
@@ -146,7 +114,8 @@ def make_rooms(
     """Wires the rooms; `files` is the dashboard's build. Raises ConfigurationError if a setting cannot work."""
     check_ways_in(config)
     public = parse_public_url(config.public_url, config.address_mode)
-    metrics, readiness, answers = Metrics(), Readiness(watches, revocations), Answers(public)
+    readiness = Readiness(watches, revocations, stale_seconds=config.stale_seconds)
+    metrics, answers = Metrics(), Answers(public)
     federation = Federation(config.oidc, clock=clock) if config.oidc is not None else None
     sessions = Sessions(
         keys.ring.keys,
@@ -159,7 +128,7 @@ def make_rooms(
     keys.on_change(lambda ring: sessions.use_keys(ring.keys))
     keys.on_change(lambda ring: codes.use_keys(ring.keys))
     audit = Audit(metrics.count_audit)
-    authorizer = Authorizer(reviewer, owner_only=public.mode == "path")
+    authorizer = Authorizer(reviewer, is_away=readiness.is_away, owner_only=public.mode == "path")
     sign_in = SignIn(
         public=public,
         account=AdminAccount(config.admin_dir) if config.admin_dir is not None else None,
@@ -193,6 +162,7 @@ def make_rooms(
         codes=codes,
         authorizer=authorizer,
         lifecycle=lifecycle,
+        is_blind=readiness.is_blind,
         note_opened=activity.note_opened,
         audit=audit,
     )
@@ -230,6 +200,7 @@ def make_rooms(
         prepare=federation.make_renewer(sessions, public) if federation is not None else None,
         environment=gateway,
         observe=metrics.count_request,
+        readiness=readiness,
         sources=Sources(parse_networks(config.trusted_proxies)),
     )
     metrics.gauge("devworkspace_server_open_sockets", "Open editor sockets", lambda: len(gateway.sockets))
@@ -306,6 +277,8 @@ async def listening(config: ServerConfig, rooms: Rooms) -> AsyncIterator[None]:
         await site.start()
         yield
         rooms.readiness.leaving = True
+        # Until everybody who sends people here has heard of it, new connections are taken; answers say `close`.
+        await asyncio.sleep(config.leave_seconds)
         await site.stop()
         await rooms.gateway.sockets.drain(seconds=SOCKET_DRAIN_SECONDS)
     finally:

@@ -1,7 +1,9 @@
 """What RBAC says, for those who are not the owner. Unknown is not yes."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import structlog
@@ -15,6 +17,8 @@ from devworkspace.server.environments import Environment
 log = structlog.get_logger("devworkspace.server")
 
 
+# A question that failed tells of an outage before the watches do.
+AWAY_SECONDS: Final = 5.0
 EVERYTHING: Final = Key("", "")
 HANDFUL: Final = 20
 
@@ -61,11 +65,16 @@ class Reviewer(Protocol):
 class Authorizer:
     """Asks whether somebody may open an environment (`CONNECT`), or start and stop it (`MANAGE`).
 
-    `owner_only`: seeing it in the list is all that `CONNECT` gives.
+    `is_away` tells whether the API server does not answer. `owner_only`: seeing it in the list is all that `CONNECT`
+    gives.
     """
 
-    def __init__(self, reviewer: Reviewer, *, owner_only: bool = False) -> None:
+    def __init__(
+        self, reviewer: Reviewer, *, is_away: Callable[[], bool] = lambda: False, owner_only: bool = False
+    ) -> None:
         self._reviewer = reviewer
+        self._is_away = is_away
+        self._failed_at = -math.inf
         # Below one host nothing but this keeps a page in one person's environment out of another person's.
         self.owner_only = owner_only
 
@@ -87,8 +96,13 @@ class Authorizer:
                 name=key.name,
             )
         except Exception as error:
+            self._failed_at = time.monotonic()
             log.warning("access review failed", user=identity.name, environment=str(key), error=repr(error))
             return None
+
+    def is_away(self) -> bool:
+        """Whether rights cannot be asked now, so that a no may be no answer; the same whatever was asked about."""
+        return self._is_away() or time.monotonic() - self._failed_at < AWAY_SECONDS
 
     async def granted(self, identity: Identity, environment: Environment, right: Right = CONNECT) -> bool:
         """RBAC's answer as an input for the decision; not asked for the owner, who needs no grant."""

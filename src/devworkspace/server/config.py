@@ -71,6 +71,8 @@ class ServerConfig:
     drain_seconds: float = 15.0
     max_connections: int = 10_000
     key_seconds: float = KEY_SECONDS
+    stale_seconds: float = 300.0
+    leave_seconds: float = 3.0
     trusted_proxies: tuple[str, ...] = ()
     api_allowance: Allowance = API_ALLOWANCE
     change_allowance: Allowance = CHANGE_ALLOWANCE

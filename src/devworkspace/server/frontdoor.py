@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.http import HttpVersion, RawRequestMessage
 from multidict import CIMultiDictProxy
 
-from devworkspace.server.answers import Answers, language_of
+from devworkspace.server.answers import AWAY_RETRY_SECONDS, BLIND, Answers, language_of
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.connections import BrowserConnection
 from devworkspace.server.heads import (
@@ -26,13 +26,16 @@ from devworkspace.server.heads import (
     target_is_strict,
 )
 from devworkspace.server.pages.assets import find_asset
-from devworkspace.server.pages.html import missing_page
+from devworkspace.server.pages.html import message_page, missing_page
+from devworkspace.server.pages.texts import text
+from devworkspace.server.readiness import Readiness
 from devworkspace.server.source import Sources
 
 log = structlog.get_logger("devworkspace.server")
 
 # What decides whether a request comes from a page of its own host.
 _SINGULAR: Final = ("Origin", "Sec-Fetch-Site")
+PROBES: Final = frozenset({"/-/healthz", "/-/readyz"})
 API_PREFIX: Final = "/api/"
 
 PublicHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -61,9 +64,11 @@ class FrontDoor:
         dashboard: Callable[[str], PublicHandler | None],
         environment: EnvironmentHandler,
         observe: Callable[[str, int], None],
+        readiness: Readiness,
         sources: Sources,
         prepare: Callable[[web.BaseRequest], Awaitable[None]] | None = None,
     ) -> None:
+        self._readiness = readiness
         self._sources = sources
         self._public = public
         self._routes = routes
@@ -83,6 +88,8 @@ class FrontDoor:
                 await self._prepare(request)
             if isinstance(checked, web.Response):
                 response: web.StreamResponse = checked
+            elif self._readiness.is_blind() and not _is_always_served(request.path):
+                response = self._blind(request)
             elif checked.environment_id is None:
                 room = "public"
                 response = await self._serve_public(request)
@@ -97,13 +104,37 @@ class FrontDoor:
             response = self._answers.problem(500, "The server failed; its log says why.")
             response.force_close()
         self._observe(room, response.status)
+        if self._readiness.leaving:
+            self._part(request, response)
         return response
+
+    def _part(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Lets go of the connection after this answer, with a word about it if the head has not been sent yet."""
+        if not response.prepared:
+            response.force_close()
+        elif request.protocol is not None:
+            request.protocol.close()
+
+    def _blind(self, request: web.BaseRequest) -> web.Response:
+        if not is_navigation(request.method, request.headers):
+            return self._answers.problem(503, BLIND, retry_after=AWAY_RETRY_SECONDS)
+        language = language_of(request)
+        page = message_page(
+            text("blind.title", language),
+            text("blind.hint", language),
+            link=request.raw_path,
+            link_text=text("blind.again", language),
+            language=language,
+        )
+        return self._answers.page(page, status=503, retry_after=AWAY_RETRY_SECONDS)
 
     def pass_on(self, message: RawRequestMessage, browser: BrowserConnection) -> bool:
         """Sends a request without body on its way if that needs no waiting; False, and nothing done, if it does.
 
         The checks and the decision are those of `handle`; `count_passed` is to be told how it ended.
         """
+        if self._readiness.leaving or self._readiness.is_blind():
+            return False
         try:
             checked = self._check(message.method, message.path, version=message.version, headers=message.headers)
             if not isinstance(checked, Site) or checked.environment_id is None:
@@ -161,3 +192,8 @@ class FrontDoor:
             return self._answers.problem(404, "There is no such page.")
         missing = missing_page("missing.page", link="/", language=language_of(request))
         return self._answers.page(missing, status=404)
+
+
+def _is_always_served(path: str) -> bool:
+    """Probes say what is the matter, and the page that says it needs its style."""
+    return path in PROBES or find_asset(path) is not None

@@ -89,5 +89,11 @@ def make_api(
 
     about = Route("GET", "/api/v1/openapi.json", openapi, "This document", None)
     return Router(
-        (about, *routes), public=public, callers=callers, audit=audit, limiter=limiter, is_page_proof=is_page_proof
+        (about, *routes),
+        public=public,
+        callers=callers,
+        audit=audit,
+        limiter=limiter,
+        is_away=authorizer.is_away,
+        is_page_proof=is_page_proof,
     )

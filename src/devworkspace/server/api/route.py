@@ -13,7 +13,7 @@ from aiohttp import web
 
 from devworkspace.core.access import Identity
 from devworkspace.kube.errors import KubeError
-from devworkspace.server.answers import Answers
+from devworkspace.server.answers import AWAY, AWAY_RETRY_SECONDS, Answers
 from devworkspace.server.api.caller import Caller, Callers
 from devworkspace.server.api.etags import is_known, make_etag
 from devworkspace.server.api.problems import FieldError, Problem, from_cluster
@@ -89,11 +89,13 @@ class Router:
         callers: Callers,
         audit: Audit,
         limiter: Limiter,
+        is_away: Callable[[], bool],
         is_page_proof: IsPageProof | None = None,
     ) -> None:
         self._is_page_proof = is_page_proof
         self._audit = audit
         self._limiter = limiter
+        self._is_away = is_away
         self.routes = tuple(routes)
         self._patterns = [(re.compile(_pattern(route.path)), route) for route in self.routes]
         self._public = public
@@ -107,6 +109,8 @@ class Router:
             caller = await self._find_caller(request)
             return await self._dispatch(request, caller, route, path)
         except Problem as problem:
+            if caller is not None and problem.status in _DENIALS and self._is_away():
+                return self._problem(Problem(503, AWAY, retry_after=AWAY_RETRY_SECONDS))
             if caller is not None and problem.status in _DENIALS:
                 self._deny(request, caller.identity.name, status=problem.status)
             return self._problem(problem)

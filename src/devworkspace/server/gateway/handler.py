@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from devworkspace.core.access import Verdict, asks_to_start, decide
 from devworkspace.core.address import port_label
 from devworkspace.core.credential import COOKIE_NAME
-from devworkspace.server.answers import Answers, language_of
+from devworkspace.server.answers import AWAY, AWAY_RETRY_SECONDS, Answers, language_of
 from devworkspace.server.audit import Actor, Audit
 from devworkspace.server.authorizer import MANAGE, Authorizer
 from devworkspace.server.codes import NONCE_SECONDS, Codes
@@ -41,7 +41,7 @@ from devworkspace.server.heads import (
 from devworkspace.server.keys import Keys
 from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.pages.assets import find_asset
-from devworkspace.server.pages.html import message_page, missing_page
+from devworkspace.server.pages.html import away_page, message_page, missing_page
 from devworkspace.server.pages.texts import text
 from devworkspace.server.promptly import result_at_once
 from devworkspace.server.sessions import CookieNames, Session, Sessions
@@ -70,6 +70,7 @@ class Gateway:
         codes: Codes,
         authorizer: Authorizer,
         lifecycle: Lifecycle,
+        is_blind: Callable[[], bool],
         note_opened: Callable[[Environment], None],
         audit: Audit,
     ) -> None:
@@ -86,7 +87,7 @@ class Gateway:
         self._cookies = CookieNames.for_scheme(secure=public.secure, mode=public.mode)
         self._pool = UpstreamPool()
         self._proxy = Proxy(self._pool)
-        self.sockets = Sockets(sessions=sessions, authorizer=authorizer, find=table.find)
+        self.sockets = Sockets(sessions=sessions, authorizer=authorizer, find=table.find, is_blind=is_blind)
         table.on_change(self._on_change)
 
     async def handle(self, request: web.BaseRequest, site: Site) -> web.StreamResponse:
@@ -285,8 +286,15 @@ class Gateway:
 
     def _not_found(self, request: web.BaseRequest) -> web.Response:
         if not is_navigation(request.method, request.headers):
+            if self._authorizer.is_away():
+                return self._answers.problem(503, AWAY, retry_after=AWAY_RETRY_SECONDS)
             return self._answers.problem(404, _NO_ENVIRONMENT)
-        page = missing_page("missing.environment", link=self._public.origin + "/", language=language_of(request))
+        language = language_of(request)
+        if self._authorizer.is_away():
+            return self._answers.page(
+                away_page(link=self._public.origin + "/", language=language), status=503, retry_after=AWAY_RETRY_SECONDS
+            )
+        page = missing_page("missing.environment", link=self._public.origin + "/", language=language)
         return self._answers.page(page, status=404)
 
     async def _reserved(self, request: web.BaseRequest, path: str, site: Site) -> web.Response:
@@ -306,7 +314,7 @@ class Gateway:
             return self._answers.problem(401, "Sign in first.")
         if not await self._authorizer.may_enter(session.identity, environment):
             self._deny(request, site, session, reason="right")
-            return self._answers.problem(404, _NO_ENVIRONMENT)
+            return self._not_found(request)
         if path == STATE_PATH:
             return await self._doorstep.state(request, base=site.base, session=session, environment=environment)
         origin = self._public.environment_origin(site.label)

@@ -11,7 +11,7 @@ import structlog
 from devworkspace.core.access import SocketVerdict, decide_socket, has_right
 from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.environments import Environment
-from devworkspace.server.gateway.websocket import GOING_AWAY, POLICY_VIOLATION, SERVICE_RESTART, Relay
+from devworkspace.server.gateway.websocket import GOING_AWAY, POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, Relay
 from devworkspace.server.sessions import Session, Sessions
 
 log = structlog.get_logger("devworkspace.server")
@@ -39,8 +39,14 @@ class Sockets:
     """Registry of open relays. `find` gives the environment that now stands at an address id."""
 
     def __init__(
-        self, *, sessions: Sessions, authorizer: Authorizer, find: Callable[[str], Environment | None]
+        self,
+        *,
+        sessions: Sessions,
+        authorizer: Authorizer,
+        find: Callable[[str], Environment | None],
+        is_blind: Callable[[], bool],
     ) -> None:
+        self._is_blind = is_blind
         self._sessions = sessions
         self._authorizer = authorizer
         self._find = find
@@ -68,6 +74,10 @@ class Sockets:
 
     async def recheck(self) -> None:
         """Closes every socket that would not be opened now."""
+        if self._is_blind():
+            for socket in list(self._open):
+                socket.relay.close(TRY_AGAIN_LATER, "no contact with the cluster")
+            return
         # All at once: equal questions share one access review, and a slow answer must not keep the others waiting.
         await asyncio.gather(*(self._recheck(socket) for socket in list(self._open)))
 

@@ -27,6 +27,7 @@ PROTOCOL_ERROR: Final = 1002
 POLICY_VIOLATION: Final = 1008
 # Come back at once.
 SERVICE_RESTART: Final = 1012
+TRY_AGAIN_LATER: Final = 1013
 
 
 def is_valid_upgrade(request: web.BaseRequest) -> bool:

@@ -280,6 +280,17 @@ def _steps(progress: Progress, language: Language) -> str:
     return f'<ol class="steps">{items}</ol>'
 
 
+def away_page(*, link: str, language: Language) -> str:
+    """Rights cannot be asked now; nothing is said about whether there is anything."""
+    return message_page(
+        text("away.title", language),
+        text("away.hint", language),
+        link=link,
+        link_text=text("back", language),
+        language=language,
+    )
+
+
 def missing_page(key: str, *, link: str, language: Language) -> str:
     """The answer about something that does not exist, or not for this person; `key` names the sentence."""
     return message_page(

@@ -100,6 +100,18 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "This server runs from a checkout without it. Run dashboard/build.sh there and start the server again.",
         "服务器从源码目录运行，其中没有构建好的界面。请运行 dashboard/build.sh，然后重新启动服务器。",
     ),
+    "away.title": ("The cluster does not answer", "集群没有响应"),
+    "away.hint": (
+        "Nobody can tell now whether you may open this. What you have open goes on. Try again in a moment.",
+        "目前无法确认您是否有权打开此环境。已打开的内容不受影响。请稍后重试。",
+    ),
+    "blind.title": ("No contact with the cluster", "与集群失去联系"),
+    "blind.hint": (
+        "This server has not heard from the cluster for too long to let anybody in. Environments keep running. "
+        "Try again in a moment.",
+        "此服务器与集群失去联系的时间过长，暂时无法访问。环境仍在运行。请稍后重试。",
+    ),
+    "blind.again": ("Try again", "重试"),
     "back": ("Back to the list", "返回列表"),
     "wait.title": ("{name}: {phase}", "{name}：{phase}"),
     "wait.hint": ("This page opens the editor by itself.", "编辑器就绪后，本页将自动打开。"),

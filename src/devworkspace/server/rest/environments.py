@@ -11,7 +11,7 @@ from devworkspace.core.access import Identity, asks_to_start
 from devworkspace.core.timestamps import parse_timestamp
 from devworkspace.kube.clock import now
 from devworkspace.kube.errors import KubeError
-from devworkspace.server.answers import Answers, language_of
+from devworkspace.server.answers import AWAY_RETRY_SECONDS, Answers, language_of
 from devworkspace.server.audit import Actor, Audit
 from devworkspace.server.authorizer import MANAGE, Authorizer
 from devworkspace.server.config import PublicAddress
@@ -19,7 +19,7 @@ from devworkspace.server.environments import OPEN_PATH, Environment, Environment
 from devworkspace.server.heads import make_knock
 from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.limits import LimitedError
-from devworkspace.server.pages.html import EnvironmentView, list_page, missing_page
+from devworkspace.server.pages.html import EnvironmentView, away_page, list_page, missing_page
 from devworkspace.server.pages.texts import LANGUAGE_COOKIE
 from devworkspace.server.sessions import Session
 from devworkspace.server.source import source_of
@@ -96,7 +96,12 @@ class EnvironmentList:
             log.warning("environment not started", environment=str(environment.key), error=str(error))
 
     def _not_found(self, request: web.BaseRequest) -> web.Response:
-        page = missing_page("missing.environment", link="/", language=language_of(request))
+        language = language_of(request)
+        if self._authorizer.is_away():
+            return self._answers.page(
+                away_page(link="/", language=language), status=503, retry_after=AWAY_RETRY_SECONDS
+            )
+        page = missing_page("missing.environment", link="/", language=language)
         return self._answers.page(page, status=404)
 
     async def visible_to(self, identity: Identity) -> list[EnvironmentView]:

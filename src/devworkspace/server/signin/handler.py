@@ -10,7 +10,7 @@ from aiohttp import web
 
 from devworkspace.core.access import Identity
 from devworkspace.kube.errors import KubeError
-from devworkspace.server.answers import Answers, language_of
+from devworkspace.server.answers import AWAY_RETRY_SECONDS, Answers, language_of
 from devworkspace.server.audit import Action, Actor, Audit
 from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.bodies import read_body
@@ -18,7 +18,7 @@ from devworkspace.server.codes import Codes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import Environment
 from devworkspace.server.heads import Site, is_safe_path, is_same_origin, only_cookie, parse_label, safe_next
-from devworkspace.server.pages.html import ProviderButton, message_page, missing_page, sign_in_page
+from devworkspace.server.pages.html import ProviderButton, away_page, message_page, missing_page, sign_in_page
 from devworkspace.server.pages.texts import LANGUAGE_COOKIE, text
 from devworkspace.server.revocations import FullError
 from devworkspace.server.sessions import MAX_COOKIE, CookieNames, Session, Sessions, Vouch
@@ -260,7 +260,12 @@ class SignIn:
         return None if site is not None and site.port is not None and self._public.mode == "path" else site
 
     def _not_found(self, request: web.BaseRequest) -> web.Response:
-        page = missing_page("missing.environment", link="/", language=language_of(request))
+        language = language_of(request)
+        if self._authorizer.is_away():
+            return self._answers.page(
+                away_page(link="/", language=language), status=503, retry_after=AWAY_RETRY_SECONDS
+            )
+        page = missing_page("missing.environment", link="/", language=language)
         return self._answers.page(page, status=404)
 
 
