@@ -375,7 +375,7 @@ class TestFit:
         assert values["lease_namespace"] == role["metadata"]["namespace"]
         assert [values["lease_name"]] in [rule.get("resourceNames") for rule in role["rules"]]
 
-    def test_the_server_reaches_the_one_object_that_replicas_share(
+    def test_the_server_reaches_the_objects_that_replicas_share(
         self, mounted: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         shared, role = load("server", "ConfigMap")["metadata"], role_of("server")
@@ -387,8 +387,17 @@ class TestFit:
                 "resources": ["configmaps"],
                 "resourceNames": [OBJECT_NAME],
                 "verbs": ["get", "list", "watch", "patch"],
-            }
+            },
+            {
+                "apiGroups": ["coordination.k8s.io"],
+                "resources": ["leases"],
+                "resourceNames": [names.ACTIVITY_LEASE],
+                "verbs": ["patch"],
+            },
         ]
+        lease = load("server", "Lease")
+        assert lease["metadata"]["name"] == names.ACTIVITY_LEASE
+        assert "spec" not in lease, "applying it again would take the servers' word back"
         monkeypatch.setenv("POD_NAMESPACE", shared["namespace"])
         assert parameters("server", mounted)["namespace"] == role["metadata"]["namespace"] == shared["namespace"]
 

@@ -230,12 +230,13 @@ async def test_a_restarted_operator_needs_no_other_rights(tmp_path: Path) -> Non
         assert server.needed_at_home <= rights_of("devworkspace-operator", "Role")
 
 
-def test_the_operator_s_lease_is_the_only_one_that_it_may_read_or_change() -> None:
+def test_the_operator_s_lease_is_the_only_one_that_it_may_change() -> None:
     role = next(role for role in of_kind("Role") if role["metadata"]["name"] == "devworkspace-operator")
     default = OperatorConfig(master_key_file=Path("master"), identity="x")
     assert role["metadata"]["namespace"] == default.lease_namespace
-    limited = {verb: rule.get("resourceNames") for rule in role["rules"] for verb in rule["verbs"]}
-    assert limited == {"create": None, "get": [default.lease_name], "update": [default.lease_name]}
+    limited = [(verb, rule.get("resourceNames")) for rule in role["rules"] for verb in rule["verbs"]]
+    own = [default.lease_name]
+    assert limited == [("create", None), ("update", own), ("get", [*own, names.ACTIVITY_LEASE])]
 
 
 def put_kept_volume(server: FakeApiServer) -> None:
@@ -307,7 +308,8 @@ async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) ->
                 assert (await browser.get(origin + "/api/v1/me", headers=token)).status == 401
                 assert (await browser.post(f"{origin}/signout", headers=csrf)).status == 303
             written = Right("patch", names.GROUP, f"{names.INSTANCE_PLURAL}/status")
-            await eventually(lambda: written in server.needed)
+            told = Right("patch", "coordination.k8s.io", "leases")
+            await eventually(lambda: written in server.needed and told in server.needed_at_home)
             assert await process.end() == 0
         assert_exact(server, "devworkspace-server")
         assert_exact_at_home(server, "devworkspace-server")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from devworkspace.core.activity import (
     FRESH,
     MAX_REPORT_BYTES,
+    REPORT_FRESH,
     RESOLUTION,
     WRITE_INTERVAL,
     ActivityWrite,
@@ -86,8 +87,8 @@ def test_work_in_the_future_is_work_now() -> None:
     "report",
     [
         Report(written_at=NOW, worked_at=NOW, blind=True),
-        Report(written_at=NOW - FRESH, worked_at=NOW - FRESH, blind=False),
-        Report(written_at=NOW + FRESH, worked_at=NOW, blind=False),
+        Report(written_at=NOW - REPORT_FRESH, worked_at=NOW - REPORT_FRESH, blind=False),
+        Report(written_at=NOW + REPORT_FRESH, worked_at=NOW, blind=False),
     ],
     ids=["blind", "the reporter has died", "from the future"],
 )

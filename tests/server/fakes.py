@@ -11,7 +11,7 @@ from devworkspace.api.children import PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta
 from devworkspace.api.template import WorkspaceTemplate
-from devworkspace.kube.errors import KubeError, Unreachable
+from devworkspace.kube.errors import Conflict, KubeError, Unreachable
 from devworkspace.kube.resource import CONFIG_MAPS, Resource
 from devworkspace.kube.tokens import TokenUser
 from devworkspace.server.environments import Environment
@@ -61,6 +61,7 @@ class Api:
         self.created: list[tuple[dict[str, Any], bool]] = []
         self.deleted: list[tuple[Key, str]] = []
         self.refusal: KubeError | None = None
+        self.conflicts = False
         self.on_patch: Callable[[Key, dict[str, Any]], None] = lambda *_: None
         self.broken = False
         self.gate = asyncio.Event()
@@ -84,6 +85,8 @@ class Api:
         if subresource is None:
             self.patches.append((key, dict(patch)))
             self.on_patch(key, dict(patch))
+        elif self.conflicts and "resourceVersion" in patch["metadata"]:
+            raise Conflict(status=409, reason="Conflict", message="the object has been modified")
         elif self.refusal is not None:
             raise self.refusal
         else:

@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp import web
 
 from devworkspace.api import names
-from devworkspace.kube.resource import CONFIG_MAPS, PODS
+from devworkspace.kube.resource import CONFIG_MAPS, LEASES, PODS
 from devworkspace.server.config import ServerConfig
 from devworkspace.server.revocations import OBJECT_NAME
 from tests.server.support import ADMIN, FAST_HASHER, MASTER_KEY, PASSWORD, free_port
@@ -53,7 +53,8 @@ def kubeconfig(url: str) -> str:
 
 
 def put_record(api: FakeApiServer) -> None:
-    """The object of deploy/server.yaml that replicas share."""
+    """The objects of deploy/server.yaml that replicas share."""
+    api.put(LEASES, {"metadata": {"name": names.ACTIVITY_LEASE, "namespace": names.SYSTEM_NAMESPACE}})
     api.put(CONFIG_MAPS, {"metadata": {"name": OBJECT_NAME, "namespace": names.SYSTEM_NAMESPACE}})
 
 

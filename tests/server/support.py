@@ -331,6 +331,10 @@ async def browsing(
         yield Browser(origin, session)
 
 
+async def forget(_: object) -> None:
+    """Somebody who is told something and does nothing."""
+
+
 @contextlib.asynccontextmanager
 async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harness]:
     """A listening server with the admin account of `PASSWORD`; `settings` override the configuration.
@@ -375,6 +379,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         writer=cluster or api,
         cluster=cluster or Client(Endpoint(server="http://127.0.0.1:1"), field_manager="test"),
         reports=Reports(),
+        announce=forget,
         catalogue=catalogue,
         volumes=volumes,
         revocations=revocations,

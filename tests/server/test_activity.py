@@ -1,6 +1,7 @@
 """The recorder of activity, with pods that report, a clock of the test's own, and an API server that counts."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,14 +30,19 @@ class Bench:
         self.reports = Reports()
         self.api = api or Api()
         self.counted: list[tuple[str, str]] = []
+        self.announced: list[datetime] = []
         self.recorder = ActivityRecorder(
             table=self.table,
             reports=self.reports,
             writer=self.api,
             now=lambda: self.now,
             count=lambda what, result: self.counted.append((what, result)),
+            announce=self.hear,
             period=0.02,
         )
+
+    async def hear(self, until: datetime) -> None:
+        self.announced.append(until)
 
     def add(self, name: str = "demo", *, last_activity: str | None = None, code_server: bool = True) -> Environment:
         instance = make_instance(name, last_activity=last_activity)
@@ -130,7 +136,7 @@ async def test_a_pod_that_falls_silent_is_unknown_and_never_idle(bench: Bench) -
 
 async def test_a_window_that_nobody_sees_is_unknown(bench: Bench) -> None:
     bench.add(last_activity=format_timestamp(START))
-    for _ in range(4):
+    for _ in range(3):
         bench.report(worked=START, blind=True)
         await bench.look()
         bench.now += MINUTE
@@ -229,6 +235,57 @@ async def test_a_round_asks_each_running_environment_and_survives_what_fails(ben
     await asyncio.gather(running, return_exceptions=True)
     assert set(bench.reports.asked) == {f"uid-team-demo{number}" for number in range(40)} - {"uid-team-demo5"}
     assert ("write", "failed") in bench.counted
+
+
+async def rounds(bench: Bench, *, until: Callable[[], object]) -> None:
+    """Lets the recorder run until something holds."""
+    running = asyncio.create_task(bench.recorder.run())
+    async with asyncio.timeout(10):
+        while not until():
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_round_that_left_nothing_unwritten_is_announced(bench: Bench) -> None:
+    bench.add()
+    bench.add("custom", code_server=False)
+    bench.report(worked=START)
+    await rounds(bench, until=lambda: bench.announced)
+    assert bench.announced[0] == START, "what happened after the round began may not have been seen"
+    assert bench.written() == [format_timestamp(START)]
+
+
+async def test_a_write_that_cannot_be_made_is_no_announcement(bench: Bench) -> None:
+    bench.add()
+    bench.report(worked=START)
+    bench.api.refusal = Unreachable("no API server")
+    await rounds(bench, until=lambda: bench.reports.asked.count("uid-team-demo") >= 6)
+    assert bench.announced == []
+    bench.api.refusal = None
+    await rounds(bench, until=lambda: bench.announced)
+
+
+async def test_who_changes_their_instance_all_the_time_holds_nobody_up(bench: Bench) -> None:
+    bench.add()
+    bench.report(worked=START)
+    bench.api.conflicts = True
+    await rounds(bench, until=lambda: bench.announced)
+    key, patch = bench.api.statuses[0]
+    assert (key.name, patch) == ("demo", {"metadata": {}, "status": {"lastActivity": format_timestamp(START)}})
+
+
+async def test_a_time_that_stands_though_nobody_reports_is_no_announcement(bench: Bench) -> None:
+    """It has to be taken away first."""
+    bench.add(last_activity=format_timestamp(START))
+    bench.recorder._seen["uid-team-demo"] = seen = activity._Seen("pod-uid-team-demo", START - FRESH)
+    seen.misses = 10
+    bench.api.refusal = Unreachable("no API server")
+    await rounds(bench, until=lambda: len(bench.reports.asked) >= 4)
+    assert bench.announced == []
+    bench.api.refusal = None
+    await rounds(bench, until=lambda: bench.announced)
+    assert bench.written()[0] is None
 
 
 async def test_pods_that_hang_are_asked_seldom_and_hold_up_nobody(bench: Bench) -> None:

@@ -18,6 +18,7 @@ from devworkspace.server.revocations import OBJECT_NAME
 from tests.server.process import answer_as_reporter, put_environment, put_record, running_process
 from tests.server.support import ADMIN, Browser, Pod, browsing, running_pod
 from tests.support.fake_apiserver import INSTANCES, FakeApiServer
+from tests.support.fixtures import eventually
 
 
 @pytest.fixture
@@ -61,6 +62,7 @@ async def test_from_the_watch_to_the_editor_and_out_by_signal(tmp_path: Path, ap
                     await asyncio.sleep(0.02)
                 while await names_in_list(browser, origin) != ["mine"]:
                     await asyncio.sleep(0.02)
+        await eventually(lambda: any(request.resource == "leases" for request in api.requests))
         assert {(request.verb, request.resource) for request in api.requests} == {
             ("list", "workspaceinstances"),
             ("watch", "workspaceinstances"),
@@ -70,6 +72,7 @@ async def test_from_the_watch_to_the_editor_and_out_by_signal(tmp_path: Path, ap
             ("watch", "ideworkspacetemplates"),
             ("list", "namespaces"),
             ("watch", "namespaces"),
+            ("patch", "leases"),
             ("list", "configmaps"),
             ("watch", "configmaps"),
             ("get", "configmaps"),

@@ -7,17 +7,17 @@ const fs = require('fs');
 const vscode = require('vscode');
 
 const FILE = `/tmp/devworkspace-activity/editor.${process.pid}`;
-const PERIOD = 60; // seconds; also the least time between two writes
+const PERIOD = 60; // seconds
 
 const seconds = () => Math.floor(Date.now() / 1000);
 
 let active = 0;
-let written = 0;
+let told = 0; // the time of work that stands in the file
 
 function write() {
-  written = seconds();
+  told = active;
   try {
-    fs.writeFileSync(`${FILE}.new`, `${written} ${active}\n`, { mode: 0o600 });
+    fs.writeFileSync(`${FILE}.new`, `${seconds()} ${active}\n`, { mode: 0o600 });
     fs.renameSync(`${FILE}.new`, FILE);
   } catch (error) {
     // Without the file the report says that this window is not seen, which never counts as unused.
@@ -25,9 +25,10 @@ function write() {
   }
 }
 
+// Work after a pause is told at once: somebody has come back, perhaps just before the environment is to be stopped.
 function note() {
   active = seconds();
-  if (active - written >= PERIOD) write();
+  if (active - told >= PERIOD) write();
 }
 
 function activate(context) {

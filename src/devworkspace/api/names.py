@@ -40,6 +40,9 @@ ANNOTATION_RETAINED_AT: Final = f"{GROUP}/retained-at"
 ANNOTATION_RESTARTED_AT: Final = f"{GROUP}/restartedAt"
 ANNOTATION_PAUSED: Final = f"{GROUP}/paused"
 ANNOTATION_ADOPT_VOLUME: Final = f"{GROUP}/adopt-volume"
+# Up to when the servers have written all that they know of activity: the renewTime of this Lease.
+ACTIVITY_LEASE: Final = "devworkspace-activity"
+ANNOTATION_STOPPED_FOR: Final = f"{GROUP}/stopped-for"
 ANNOTATION_FORCE_DELETE: Final = f"{GROUP}/force-delete"
 
 # Only on environments whose volume goes with them; all others are deleted without any help of the operator.

@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 MAX_REPORT_BYTES: Final = 64
-# A report is written every half minute and fetched every minute; older ones mean that the reporter has died.
-FRESH: Final = timedelta(minutes=3)
+# Pods are asked every minute: one missing answer is forgiven.
+FRESH: Final = timedelta(seconds=100)
+# A report is written every half minute; an older one means that the reporter has died, or that the pod is very busy.
+REPORT_FRESH: Final = timedelta(seconds=90)
 # How old the written time must be before a newer one is written: 1,000 environments in use cost 3.3 writes a second.
 WRITE_INTERVAL: Final = timedelta(minutes=5)
 # Times go through two clocks, in whole seconds; steps below this are no news.
@@ -60,7 +62,7 @@ def find_last_work(report: Report, *, pod_time: datetime, now: datetime) -> date
 
     Only differences of the pod's clock count, so that one that is wrong changes nothing.
     """
-    if report.blind or abs(pod_time - report.written_at) >= FRESH:
+    if report.blind or abs(pod_time - report.written_at) >= REPORT_FRESH:
         return None
     return now - max(pod_time - report.worked_at, timedelta())
 

@@ -31,6 +31,7 @@ from devworkspace.core.hindrances import (
     recall,
     tried_for,
 )
+from devworkspace.core.idleness import find_stop_reason
 from devworkspace.core.podstate import Finding, container_status, is_ready, pod_condition
 from devworkspace.core.render.common import child_name
 from devworkspace.core.render.pod import template_revision
@@ -72,7 +73,7 @@ def observe(world: World, instance: WorkspaceInstance, settings: Settings | Refu
         started_at=_started_at(world, verdict, old),
         ready_at=_ready_at(world, verdict, old),
         stopped_at=(old.stopped_at or timestamp) if verdict.phase == "Stopped" else None,
-        stop_reason=(old.stop_reason or "User") if verdict.phase in ("Stopping", "Stopped") else None,
+        stop_reason=_stop_reason(instance) if verdict.phase in ("Stopping", "Stopped") else None,
         restarts=_restarts(pod),
         template=_template_use(world, instance, settings, verdict),
         # What was agreed on before the deletion holds; nothing said later may cost the volume.
@@ -88,7 +89,7 @@ def judge(world: World, instance: WorkspaceInstance, settings: Settings | Refusa
     if instance.metadata.deletion_timestamp is not None:
         return _judge_deletion(world, instance)
     if not instance.spec.running:
-        return _judge_stopping(world, pod)
+        return _judge_stopping(world, instance, pod)
     if pod is None:
         return _judge_absent(world, settings)
     facts = _facts(world, instance, pod)
@@ -122,13 +123,20 @@ def _judge_deletion(world: World, instance: WorkspaceInstance) -> Verdict:
     return Verdict("Stopping", reasons.DELETING, "The environment is being deleted together with its disk.")
 
 
-def _judge_stopping(world: World, pod: Pod | None) -> Verdict:
+def _judge_stopping(world: World, instance: WorkspaceInstance, pod: Pod | None) -> Verdict:
     if pod is not None and (lost := find_lost_node(Facts(pod=pod, now=world.now, node=world.node))) is not None:
         message = f"The editor cannot be stopped. {lost.message}"
         return Verdict("Stopping", lost.reason, message)
     if pod is not None:
         return Verdict("Stopping", reasons.STOPPING, "The editor is being stopped; the disk is kept.")
-    return Verdict("Stopped", reasons.STOPPED, "Stopped; the disk is kept. Set spec.running to true to start it again.")
+    again = "the disk is kept. Set spec.running to true to start it again."
+    if _stop_reason(instance) == "Idle":
+        return Verdict("Stopped", reasons.STOPPED, f"Stopped because nobody used it; {again}")
+    return Verdict("Stopped", reasons.STOPPED, f"Stopped; {again}")
+
+
+def _stop_reason(instance: WorkspaceInstance) -> str:
+    return instance.status.stop_reason or find_stop_reason(instance)
 
 
 def _judge_replacement(facts: Facts) -> Verdict:

@@ -19,6 +19,7 @@ from devworkspace.api.meta import Struct
 from devworkspace.core.adoption import Adopt, plan_adoption
 from devworkspace.core.credential import environment_credential, key_id
 from devworkspace.core.deletion import decide_on_volume, is_held, pods_in_the_way
+from devworkspace.core.idleness import LOOK_AGAIN, find_idle_deadline, is_idle
 from devworkspace.core.observe import SLOW_STEP, observe
 from devworkspace.core.podstate import container_status, is_ready
 from devworkspace.core.refusals import namespace_terminating
@@ -77,10 +78,12 @@ class DeleteVolume(Struct, frozen=True):
 class Plan(Struct, frozen=True):
     """`status` is None where the stored one is true; `apply` holds groups that are written one after the other.
 
+    `stop` is why the instance is to be stopped though nobody asked for it; it holds for the version that was looked at.
     `hold` puts our finalizer on the instance, `release` takes it away.
     """
 
     status: InstanceStatus | None = None
+    stop: Literal["Idle"] | None = None
     hold: bool = False
     delete: tuple[Delete, ...] = ()
     adopt: Adopt | None = None
@@ -100,6 +103,9 @@ def make_plan(world: World) -> Plan:
         return _plan_deletion(world, instance)
     if instance.metadata.annotations.get(names.ANNOTATION_PAUSED) == "true":
         return Plan()
+    deadline = find_idle_deadline(instance, world.template)
+    if is_idle(deadline, known_until=world.known_until, now=world.now):
+        return Plan(stop="Idle")
     settings = resolve(instance, world.template, namespace_labels=world.namespace_labels)
     if world.namespace_terminating and world.pod is None:
         settings = namespace_terminating(world.key.namespace)
@@ -117,7 +123,7 @@ def make_plan(world: World) -> Plan:
         delete=_deletes(world, instance),
         retain=_retains(world),
         release=not wants_deletion and is_held(instance),
-        requeue_after=_next_look(world, settings),
+        requeue_after=_sooner(_next_look(world, settings), _until(deadline, world.now)),
     )
 
 
@@ -279,6 +285,15 @@ def _replacement_pause(world: World) -> timedelta:
 def _last_change(pod: Pod) -> datetime:
     times = [condition.last_transition_time for condition in pod.status.conditions if condition.last_transition_time]
     return parse_timestamp(max([*times, pod.metadata.creation_timestamp or "1970-01-01T00:00:00Z"]))
+
+
+def _until(deadline: datetime | None, now: datetime) -> timedelta | None:
+    """The time until an unused environment may be stopped; a minute where only the servers' word is missing."""
+    return None if deadline is None else max(deadline - now, LOOK_AGAIN)
+
+
+def _sooner(first: timedelta | None, second: timedelta | None) -> timedelta | None:
+    return min((time for time in (first, second) if time is not None), default=None)
 
 
 def _next_look(world: World, settings: Settings | Refusal) -> timedelta | None:

@@ -29,6 +29,7 @@ from devworkspace.kube.mounts import read_files
 from devworkspace.kube.ratelimit import TokenBucket
 from devworkspace.kube.transport import RetryPolicy
 from devworkspace.kube.workqueue import WorkQueue
+from devworkspace.operator.activity import ActivityWord
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.config import OperatorConfig
 from devworkspace.operator.events import EventRecorder
@@ -125,7 +126,8 @@ class Operator:
     async def _run_parts(self, elector: Elector, *, client: Client, cluster: Cluster, health: Health) -> None:
         """Followers know the cluster in every process, writers change it in the one that leads."""
         events = EventRecorder(client, now=clock.now, on_result=self.metrics.observe_event)
-        reconciler = Reconciler(client=client, cluster=cluster, events=events, now=clock.now)
+        word = ActivityWord(client, namespace=self.config.server_namespace)
+        reconciler = Reconciler(client=client, cluster=cluster, events=events, word=word, now=clock.now)
         followers: dict[str, Coroutine[Any, Any, Any]] = {
             f"informer of {informer.resource.plural}": informer.run() for informer in cluster.informers
         }

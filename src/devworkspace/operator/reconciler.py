@@ -13,6 +13,7 @@ from devworkspace.api.children import NetworkPolicy, PersistentVolumeClaim, Pod,
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
 from devworkspace.core.deletion import is_held
+from devworkspace.core.idleness import find_idle_deadline, stop_note
 from devworkspace.core.ownership import is_own_child, is_own_volume
 from devworkspace.core.plan import Apply, Delete, Kind, Plan, make_plan
 from devworkspace.core.refusals import explain_refusal, name_conflict
@@ -23,6 +24,7 @@ from devworkspace.core.world import World
 from devworkspace.kube.client import Client
 from devworkspace.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, KubeError, NotFound
 from devworkspace.kube.resource import NETWORK_POLICIES, PODS, PVCS, SECRETS, SERVICES, Resource
+from devworkspace.operator.activity import ActivityWord
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.events import EventRecorder
 from devworkspace.operator.kinds import INSTANCES
@@ -57,8 +59,17 @@ class RefusedWriteError(KubeError):
 class Reconciler:
     """`reconcile` makes the cluster as one instance wants it and returns the seconds until it must look again."""
 
-    def __init__(self, *, client: Client, cluster: Cluster, events: EventRecorder, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        client: Client,
+        cluster: Cluster,
+        events: EventRecorder,
+        word: ActivityWord,
+        now: Callable[[], datetime],
+    ) -> None:
         self._client = client
+        self._word = word
         self._cluster = cluster
         self._events = events
         self._volumes = Volumes(client=client, cluster=cluster, events=events)
@@ -84,15 +95,22 @@ class Reconciler:
         return plan.requeue_after.total_seconds() if plan.requeue_after is not None else None
 
     async def _world(self, key: Key) -> World:
-        """What is known from the caches; where data might be deleted, also what is read now."""
+        """What is known from the caches; where data or somebody's work might end, also what is read now."""
         world = self._cluster.world(key, self._now())
         instance = world.instance
+        if instance is not None:
+            deadline = find_idle_deadline(instance, world.template)
+            if deadline is not None and deadline <= world.now:
+                world = replace(world, known_until=await self._word.known_until())
         ending = instance is not None and instance.metadata.deletion_timestamp is not None and is_held(instance)
         if instance is None or not ending or world.pod is not None:
             return world
         return replace(world, deletion=await self._volumes.deletion_facts(world, instance))
 
     async def _carry_out(self, key: Key, instance: WorkspaceInstance | None, plan: Plan) -> None:
+        if instance is not None and plan.stop is not None:
+            await self._stop(instance, plan.stop)
+            return
         told, existing = await asyncio.gather(
             self._tell(instance, plan), self._find_existing(plan), return_exceptions=True
         )
@@ -154,6 +172,26 @@ class Reconciler:
         else:
             self._cluster.forget_instance(metadata.key, metadata.uid)
         return True
+
+    async def _stop(self, instance: WorkspaceInstance, reason: str) -> None:
+        """What a person does who stops it, with the reason, for exactly the version that the decision was made from."""
+        metadata = instance.metadata
+        note = stop_note(reason, generation=metadata.generation + 1)
+        patch = {
+            "metadata": {
+                "uid": metadata.uid,
+                # Work that was written meanwhile, or a person's own wish, makes this a conflict.
+                "resourceVersion": metadata.resource_version,
+                "annotations": {names.ANNOTATION_STOPPED_FOR: note},
+            },
+            "spec": {"running": False},
+        }
+        try:
+            written = await self._client.merge_patch(INSTANCES, metadata.key, patch, WorkspaceInstance)
+        except NotFound:
+            return
+        logger.info("%s is stopped: %s, last used %s", metadata.key, reason, instance.status.last_activity)
+        self._cluster.instances.put(written)
 
     async def _write_status(self, instance: WorkspaceInstance, status: InstanceStatus) -> bool:
         """False when the instance has gone or was replaced: nothing may be made for it then."""

@@ -3,11 +3,14 @@
 Each server asks each environment once a minute, evenly spread, so that nothing has to be shared: the truth is in the
 pods, a server that starts anew knows it a minute later, and a write that two servers consider is made by one of them,
 because it holds only for the version of the instance that was looked at.
+
+After a round in which nothing was left unwritten it says so, with the time at which the round began: the operator stops
+what nobody uses, and without that word an old time in a status could as well mean that no server was there to write.
 """
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, NoReturn, Protocol
 
@@ -17,8 +20,10 @@ from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.core.activity import Knowledge, find_last_work, find_write, is_known, learn
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
+from devworkspace.kube.client import Client, OnlyMetadata
+from devworkspace.kube.clock import micro_timestamp
 from devworkspace.kube.errors import Conflict, KubeError, NotFound
-from devworkspace.kube.resource import Resource
+from devworkspace.kube.resource import LEASES, Resource
 from devworkspace.server.environments import Environment, EnvironmentTable
 from devworkspace.server.lifecycle import INSTANCES
 from devworkspace.server.reports import Reading
@@ -63,7 +68,7 @@ class _Seen:
 class ActivityRecorder:
     """Asks each environment once in `period` seconds; reports older than `core.activity.FRESH` count for nothing.
 
-    `count` is told ("report" or "write", result) of everything that was asked and written.
+    `announce` tells the operator up to when all is written, `count` is told ("report" or "write", result) of each one.
     """
 
     def __init__(
@@ -74,9 +79,11 @@ class ActivityRecorder:
         writer: StatusWriter,
         now: Callable[[], datetime],
         count: Callable[[str, str], None],
+        announce: Callable[[datetime], Awaitable[None]],
         period: float,
     ) -> None:
         self._period = period
+        self._announce = announce
         self._table = table
         self._reports = reports
         self._writer = writer
@@ -105,42 +112,71 @@ class ActivityRecorder:
     async def run(self) -> NoReturn:
         """One round after the other, for ever."""
         number = 0
-        async with asyncio.TaskGroup() as group:
-            while True:
-                await self._round(number, group)
-                number += 1
+        while True:
+            began, loop = self._now(), asyncio.get_running_loop()
+            end = loop.time() + self._period
+            unsettled = await self._round(number)
+            again = [environment for identifier in unsettled if (environment := self._table.find(identifier))]
+            # Whoever changes their instance all the time must not keep the word about all others back.
+            settled = [await self._look_safely(environment, force=True) for environment in again]
+            if all(settled):
+                await self._tell(began)
+            await asyncio.sleep(end - loop.time())
+            number += 1
 
-    async def _round(self, number: int, group: asyncio.TaskGroup) -> None:
+    async def _tell(self, until: datetime) -> None:
+        try:
+            await self._announce(until)
+        except KubeError as error:
+            log.warning("nobody is told that all activity is written", error=str(error))
+
+    async def _round(self, number: int) -> list[str]:
+        """Asks everybody once; returns the ids of those whose status may be behind."""
         loop = asyncio.get_running_loop()
         began = loop.time()
+        unsettled: list[str] = []
         keys = [environment.id for environment in self._table.values() if is_watched(environment)]
         first = int(self._rotation * len(keys))
-        for index, identifier in enumerate(keys[first:] + keys[:first]):
-            await asyncio.sleep(began + index * self._period / len(keys) - loop.time())
-            environment = self._table.find(identifier)
-            if environment is not None and self._is_due(environment, number):
-                await self._slots.acquire()
-                group.create_task(self._look_and_release(environment))
-        await asyncio.sleep(began + self._period - loop.time())
+        async with asyncio.TaskGroup() as group:
+            for index, identifier in enumerate(keys[first:] + keys[:first]):
+                await asyncio.sleep(began + index * self._period / len(keys) - loop.time())
+                environment = self._table.find(identifier)
+                if environment is None or not is_watched(environment):
+                    continue
+                if self._is_due(environment, number):
+                    await self._slots.acquire()
+                    group.create_task(self._look_in_slot(environment, unsettled))
+                elif environment.instance.status.last_activity is not None:
+                    unsettled.append(identifier)
+        return unsettled
 
     def _is_due(self, environment: Environment, number: int) -> bool:
-        if not is_watched(environment):
-            return False
         seen = self._find_seen(environment)
         return seen is None or seen.misses < PATIENCE or number % SELDOM == 0
 
-    async def _look_and_release(self, environment: Environment) -> None:
+    async def _look_in_slot(self, environment: Environment, unsettled: list[str]) -> None:
         try:
-            await self.look(environment)
+            if not await self._look_safely(environment):
+                unsettled.append(environment.id)
+        finally:
+            self._slots.release()
+
+    async def _look_safely(self, environment: Environment, *, force: bool = False) -> bool:
+        try:
+            return await self.look(environment, force=force)
         except Exception:
             # One environment must not end the accounting of all.
             log.exception("activity not recorded", environment=str(environment.key))
             self._count("write", "failed")
-        finally:
-            self._slots.release()
+            return False
 
-    async def look(self, environment: Environment) -> None:
-        """Asks one environment, and writes what is to be written."""
+    async def look(self, environment: Environment, *, force: bool = False) -> bool:
+        """Asks one environment, and writes what is to be written; False if that could not be written.
+
+        `force` writes whatever version the instance has by now.
+        """
+        if not is_watched(environment):
+            return True
         reading = await self._reports.read(environment) if reports_itself(environment) else Reading("absent")
         now = self._now()
         seen = self._find_seen(environment) or _Seen(_pod_uid(environment), now)
@@ -156,17 +192,18 @@ class ActivityRecorder:
             seen.knowledge = learn(seen.knowledge, last_work=last_work, now=now)
             self._count("report", "good")
         current = self._table.find(environment.id)
-        if current is not None and current.upstream == environment.upstream:
-            await self._write(current, seen.knowledge, now)
+        if current is None or current.upstream != environment.upstream:
+            return current is None or not is_watched(current)
+        return await self._write(current, seen.knowledge, now, force=force)
 
-    async def _write(self, environment: Environment, knowledge: Knowledge, now: datetime) -> None:
+    async def _write(self, environment: Environment, knowledge: Knowledge, now: datetime, *, force: bool) -> bool:
         instance = environment.instance
         stored = instance.status.last_activity
         write = find_write(knowledge, stored=parse_timestamp(stored) if stored else None, now=now)
         if write is None:
-            return
+            return True
         # A write of somebody else in between, the operator's or another server's, makes this one a conflict.
-        meta = {"resourceVersion": instance.metadata.resource_version}
+        meta = {} if force else {"resourceVersion": instance.metadata.resource_version}
         at = format_timestamp(write.last_activity) if write.last_activity is not None else None
         patch = {"metadata": meta, "status": {"lastActivity": at}}
         try:
@@ -178,6 +215,8 @@ class ActivityRecorder:
             log.warning("activity not written", environment=str(environment.key), error=str(error))
         else:
             self._count("write", "written" if at is not None else "cleared")
+            return True
+        return False
 
     def _find_seen(self, environment: Environment) -> _Seen | None:
         seen = self._seen.get(environment.uid)
@@ -186,6 +225,11 @@ class ActivityRecorder:
     def _on_change(self, old: Environment | None, new: Environment | None) -> None:
         if old is not None and (new is None or new.uid != old.uid or not is_watched(new)):
             self._seen.pop(old.uid, None)
+
+
+async def announce_activity(client: Client, lease: Key, until: datetime) -> None:
+    """Writes into the servers' Lease up to when all is written; any server may, each says what is true for all."""
+    await client.merge_patch(LEASES, lease, {"spec": {"renewTime": micro_timestamp(until)}}, OnlyMetadata)
 
 
 def is_watched(environment: Environment) -> bool:

@@ -4,8 +4,10 @@ import asyncio
 import dataclasses
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
 from typing import Any, Final, NoReturn, Protocol
 
 import structlog
@@ -24,7 +26,7 @@ from devworkspace.kube.informer import Informer
 from devworkspace.kube.resource import CONFIG_MAPS, NAMESPACES, PODS, PVCS, Resource
 from devworkspace.kube.review import AccessReviewer
 from devworkspace.kube.tokens import TokenReviewer
-from devworkspace.server.activity import ActivityRecorder, Reports, StatusWriter
+from devworkspace.server.activity import ActivityRecorder, Reports, StatusWriter, announce_activity
 from devworkspace.server.answers import Answers
 from devworkspace.server.api.caller import Tokens
 from devworkspace.server.api.catalogue import Catalogue, InformedCatalogue
@@ -103,6 +105,7 @@ def make_rooms(
     writer: ServerWriter,
     cluster: Client,
     reports: Reports,
+    announce: Callable[[datetime], Awaitable[None]],
     catalogue: Catalogue,
     volumes: Volumes,
     revocations: Revocations,
@@ -141,12 +144,19 @@ def make_rooms(
         count=metrics.count_sign_in,
         audit=audit,
     )
+
+    async def announce_if_current(until: datetime) -> None:
+        # On a stale view some environment may be missing.
+        if readiness.problem() is None:
+            await announce(until)
+
     activity = ActivityRecorder(
         table=table,
         reports=reports,
         writer=writer,
         now=now,
         count=metrics.count_activity,
+        announce=announce_if_current,
         period=config.activity_seconds,
     )
     changes = Changes(audit=audit, limiter=Limiter(config.change_allowance))
@@ -331,6 +341,7 @@ async def run(config: ServerConfig) -> None:
             reports=reports,
             cluster=client,
             volumes=InformedVolumes(volumes),
+            announce=partial(announce_activity, client, Key(config.namespace, names.ACTIVITY_LEASE)),
             catalogue=InformedCatalogue(templates, namespaces),
             revocations=revocations,
             keys=keys,

@@ -47,7 +47,7 @@ class ServerConfig:
     `username` and `password-hash` (argon2); None means no local account. `oidc` None means no identity provider.
     `kubeconfig` None means the pod's own service account. `namespace` is the server's own, where it keeps what
     replicas share.
-    Each environment is asked once in `activity_seconds` whether it is used, at least thrice in three minutes.
+    Each environment is asked once in `activity_seconds` whether it is used, which must be below 100.
     `api_audience` is what the tokens of programs must be made for; empty means the API server's own tokens.
     Whoever connects from one of `trusted_proxies` (networks) is believed whom it forwards for. Each person may send
     `api_allowance` requests to the API, and change (create, start, stop, restart, delete) as `change_allowance` says.

@@ -10,6 +10,7 @@ import kopf
 from devworkspace.api.meta import Key
 from devworkspace.kube.resource import Resource
 from devworkspace.kube.workqueue import WorkQueue
+from devworkspace.operator.activity import ActivityWord
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.events import EventRecorder
 from devworkspace.operator.handlers import take_instance, take_template
@@ -47,7 +48,13 @@ class Replica:
         self.cluster = Cluster(self.client, INSTALLATION, self.queue.add)
         self._health = Health(self.cluster, self.client, every=120.0)
         self._events = EventRecorder(self.client, now=now, on_result=lambda _: None)
-        self._reconciler = Reconciler(client=self.client, cluster=self.cluster, events=self._events, now=now)
+        self._reconciler = Reconciler(
+            client=self.client,
+            cluster=self.cluster,
+            events=self._events,
+            word=ActivityWord(self.client, namespace="devworkspace-system"),
+            now=now,
+        )
         self._tasks: list[asyncio.Task[object]] = []
         self.leads = False
 
