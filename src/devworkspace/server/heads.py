@@ -90,6 +90,8 @@ def is_plain(path: str) -> bool:
     No `.`, `..` or empty segment, no `\`, hidden by percent signs or not: below one host the path alone says whose
     environment is meant. A decoded `/` inside an environment is harmless, it only ever leads deeper.
     """
+    if not any(sign in path for sign in ("%", "\\", "//", "/.")):
+        return True
     for _ in range(MAX_DECODINGS):
         path, decoded = unquote(path), path
         if path == decoded:
