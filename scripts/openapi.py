@@ -41,6 +41,7 @@ def make_text() -> str:
         lifecycle=nothing,
         cluster=nothing,
         session=nothing,
+        sessions=nothing,
         tokens=nothing,
         audit=nothing,
         limiter=nothing,

@@ -189,6 +189,7 @@ def make_rooms(
         lifecycle=lifecycle,
         cluster=cluster,
         session=sign_in.session,
+        sessions=sessions,
         tokens=tokens,
         audit=audit,
         limiter=Limiter(config.api_allowance),

@@ -42,6 +42,8 @@ READ_TEMPLATE: Final = Right("get", resource=names.TEMPLATE_PLURAL)
 CREATE_TEMPLATE: Final = Right("create", resource=names.TEMPLATE_PLURAL)
 EDIT_TEMPLATE: Final = Right("update", resource=names.TEMPLATE_PLURAL)
 DELETE_TEMPLATE: Final = Right("delete", resource=names.TEMPLATE_PLURAL)
+# No kind of the cluster: a name for a right that roles can grant.
+END_SESSIONS: Final = Right("delete", resource="sessions")
 
 
 class Reviewer(Protocol):

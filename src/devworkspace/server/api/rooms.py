@@ -9,6 +9,7 @@ import devworkspace
 from devworkspace.kube.client import Client
 from devworkspace.server.api.caller import Callers, Tokens
 from devworkspace.server.api.catalogue import Catalogue
+from devworkspace.server.api.endings import Endings
 from devworkspace.server.api.environments import Environments
 from devworkspace.server.api.events import Events
 from devworkspace.server.api.logs import Logs
@@ -34,7 +35,7 @@ from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.limits import Limiter
 from devworkspace.server.publishing import Publishing
 from devworkspace.server.purging import Purging
-from devworkspace.server.sessions import Session
+from devworkspace.server.sessions import Session, Sessions
 
 
 def make_api(
@@ -47,6 +48,7 @@ def make_api(
     lifecycle: Lifecycle,
     cluster: Client,
     session: Callable[[web.BaseRequest], Session | None],
+    sessions: Sessions,
     tokens: Tokens,
     audit: Audit,
     limiter: Limiter,
@@ -71,6 +73,7 @@ def make_api(
     publisher = Publisher(publishing=publishing, authorizer=authorizer, catalogue=catalogue, table=table)
     routes: tuple[Route, ...] = (
         *Person(authorizer=authorizer, namespaces=catalogue.namespaces).routes,
+        *Endings(sessions=sessions, authorizer=authorizer, changes=changes).routes,
         *Quota(cluster=cluster, authorizer=authorizer, table=table).routes,
         *Templates(catalogue=catalogue, authorizer=authorizer, table=table, usual=usual).routes,
         *publisher.routes,
