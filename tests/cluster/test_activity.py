@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from devworkspace.api import names
 from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.core.timestamps import parse_timestamp
 from devworkspace.kube import config
 from devworkspace.kube.client import Client
 from devworkspace.kube.credentials import StaticHeader
@@ -77,3 +79,30 @@ async def test_the_policy_binds_the_server_alone(live: Live) -> None:
     await live.create(template="base", running=False)
     await live.wait_phase("Stopped")
     assert (await write(live.client, live, {"stopReason": "Idle"})).status.stop_reason == "Idle"
+
+
+async def test_what_nobody_uses_is_stopped_and_what_computes_in_a_terminal_is_not(live: Live) -> None:
+    """The whole way with everything installed, in real time: the shortest timeout, its slack, and a few minutes."""
+    await live.create_template("brief", lifecycle={"idleTimeout": "5m"})
+    template = f"{live.namespace}-brief"
+    await live.create("unused", template=template)
+    await live.create("busy", template=template)
+    started = await live.wait_phase("Running", "unused")
+    busy = await live.wait_phase("Running", "busy")
+    build = "script -qec 'while :; do :; done' /dev/null"
+    await live.execute(busy.status.pod_name or "", "sh", "-c", f"setsid nohup {build} >/dev/null 2>&1 &")
+
+    stopped = await live.wait_phase("Stopped", "unused", seconds=15 * 60)
+    assert stopped.spec.running is False
+    assert stopped.status.stop_reason == "Idle"
+    assert "nobody used it" in (stopped.status.message or "")
+    ready, end = (parse_timestamp(time or "") for time in (started.status.ready_at, stopped.status.stopped_at))
+    assert end - ready >= timedelta(minutes=5)
+    still = await live.get("busy")
+    assert (still.spec.running, still.status.phase) == (True, "Running")
+    assert still.status.last_activity is not None
+    assert parse_timestamp(still.status.last_activity) > ready + timedelta(minutes=1)
+
+    await live.patch("unused", running=True)
+    again = await live.wait_phase("Running", "unused")
+    assert again.status.stop_reason is None

@@ -133,6 +133,12 @@ async def test_a_pod_that_does_not_answer_is_left(asking: PodReports, monkeypatc
                 assert await impatient.read(environment_on(port)) == Reading("failed")
 
 
+async def test_without_its_credential_a_pod_is_not_asked() -> None:
+    async with running_pod(answering()) as pod, PodReports(lambda _: None) as unable:
+        assert await unable.read(environment_on(pod.port)) == Reading("failed")
+    assert pod.seen == []
+
+
 async def test_a_pod_that_is_not_there(asking: PodReports) -> None:
     assert await asking.read(environment_on(1)) == Reading("failed")
     assert await asking.read(make_environment(make_instance(), None)) == Reading("failed")

@@ -60,10 +60,11 @@ class PodReports:
         """Never raises for what a pod does."""
         session, upstream = self._session, environment.upstream
         assert session is not None
-        if upstream is None:
+        credential = self._credential(environment)
+        if upstream is None or credential is None:
             return Reading("failed")
         headers = {
-            "Cookie": f"{COOKIE_NAME}={self._credential(environment)}",
+            "Cookie": f"{COOKIE_NAME}={credential}",
             "Accept-Encoding": "identity",
         }
         try:
