@@ -145,6 +145,27 @@ async def test_pipelined_requests_are_answered_in_order(server: Harness, browser
     assert "/slow" not in handled.paths
 
 
+async def test_who_sends_on_and_on_behind_a_request_is_not_read_on_and_on(
+    server: Harness, browser: Browser, handled: Handled
+) -> None:
+    async with running_pod(slow_pod(30)) as pod:
+        server.add(pod.port)
+        await browser.enter()
+        handled.paths.clear()
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(head_of(server, browser, "/slow"))
+        more, sent = head_of(server, browser, "/more") * 1000, 0
+        # The kernel's buffers take a few MiB; who reads takes a MiB in far less than three seconds.
+        with pytest.raises(TimeoutError):
+            while sent < 32 * 1024 * 1024:
+                writer.write(more)
+                async with asyncio.timeout(3):
+                    await writer.drain()
+                sent += len(more)
+        writer.transport.abort()
+    assert handled.paths == []
+
+
 async def test_garbage_behind_a_request_is_the_end_of_the_connection(
     server: Harness, browser: Browser, handled: Handled
 ) -> None:

@@ -69,12 +69,14 @@ class BrowserConnection(RequestHandler):
 
     def sift(self, messages: _Messages) -> _Messages:
         """What of new messages is aiohttp's to handle now."""
-        if self._passing is not None:
-            self._held += messages
-            return []
-        if not messages or not self._is_resting() or not self._begin(*messages[0]):
-            return messages
-        self._held = messages[1:]
+        if self._passing is None:
+            if not messages or not self._is_resting() or not self._begin(*messages[0]):
+                return messages
+            messages = messages[1:]
+        self._held += messages
+        if self._held and not self._buffer_paused:
+            # As aiohttp does when its queue is full; it reads on when the queue has been worked off.
+            self._pause_reading_for_buffer()
         return []
 
     def _is_resting(self) -> bool:
