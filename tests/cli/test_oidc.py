@@ -1,4 +1,4 @@
-"""The options of the server about an identity provider."""
+"""The options of the server about an identity provider and KubeSphere."""
 
 import dataclasses
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from devworkspace.cli import server
-from devworkspace.server.config import OidcConfig, ServerConfig
+from devworkspace.server.config import KubeSphereConfig, OidcConfig, ServerConfig
 
 
 @pytest.fixture
@@ -56,6 +56,14 @@ def test_every_setting_has_an_option(tmp_path: Path, seen: list[ServerConfig]) -
     result = start(tmp_path, *options, "--oidc-allow-http")
     assert result.exit_code == 0, result.output
     assert seen[0].oidc == OidcConfig(**wanted, allow_http=True)
+
+
+def test_kubesphere(tmp_path: Path, seen: list[ServerConfig]) -> None:
+    options = ("--kubesphere-url=http://ks-apiserver", "--kubesphere-host=Server.Example", f"--admin-dir={tmp_path}")
+    assert start(tmp_path, *options).exit_code == 0
+    assert seen[0].kubesphere == KubeSphereConfig(url="http://ks-apiserver", host="server.example")
+    assert start(tmp_path, f"--admin-dir={tmp_path}").exit_code == 0
+    assert seen[1].kubesphere is None
 
 
 def test_none_is_fine_and_half_of_one_is_not(tmp_path: Path, seen: list[ServerConfig]) -> None:

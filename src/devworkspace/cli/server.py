@@ -8,11 +8,12 @@ import uvloop
 
 from devworkspace.api.names import SYSTEM_NAMESPACE
 from devworkspace.cli.addressing import address_mode_option
+from devworkspace.cli.kubesphere import kubesphere_options
 from devworkspace.cli.logs import LogFormat, configure_logging, logging_options
 from devworkspace.cli.oidc import oidc_options
 from devworkspace.core.address import AddressMode
 from devworkspace.server import app
-from devworkspace.server.config import ConfigurationError, OidcConfig, ServerConfig
+from devworkspace.server.config import ConfigurationError, KubeSphereConfig, OidcConfig, ServerConfig
 from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, Allowance
 
 
@@ -31,6 +32,7 @@ from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, Allowanc
     help="Directory with `username` and `password-hash` (argon2) of the administrator. Without it: no local account.",
 )
 @oidc_options
+@kubesphere_options
 @click.option("--listen-host", default="0.0.0.0", show_default=True)  # noqa: S104
 @click.option("--listen-port", default=8080, show_default=True)
 @click.option("--internal-port", default=9090, show_default=True, help="Port of /metrics and the probes.")
@@ -85,6 +87,7 @@ def command(
     master_key_file: Path,
     admin_dir: Path | None,
     oidc: OidcConfig | None,
+    kubesphere: KubeSphereConfig | None,
     listen_host: str,
     listen_port: int,
     internal_port: int,
@@ -107,6 +110,7 @@ def command(
         master_key_file=master_key_file,
         admin_dir=admin_dir,
         oidc=oidc,
+        kubesphere=kubesphere,
         listen_host=listen_host,
         listen_port=listen_port,
         internal_port=internal_port,

@@ -15,16 +15,26 @@ from typing import NamedTuple, Protocol
 from devworkspace.api.instance import Phase
 
 
+class Secret(str):
+    """A text that is not shown when a value that holds it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+
 class Identity(NamedTuple):
     """A signed-in person as Kubernetes' RBAC sees them.
 
     `subject` stands for the account at the identity provider, which a user name that is given out again does not;
-    empty for accounts without one.
+    empty for accounts without one. `token` is the person's own, with which KubeSphere is asked what they may do.
     """
 
     name: str
     groups: tuple[str, ...] = ()
     subject: str = ""
+    token: Secret = Secret("")
 
 
 class Knock(NamedTuple):

@@ -30,7 +30,7 @@ from devworkspace.server.activity import ActivityRecorder, Reports, StatusWriter
 from devworkspace.server.answers import Answers
 from devworkspace.server.api.caller import Tokens
 from devworkspace.server.api.catalogue import Catalogue, InformedCatalogue
-from devworkspace.server.api.rooms import make_api
+from devworkspace.server.api.rooms import Console, make_api
 from devworkspace.server.api.volumes import VOLUME_INDEXERS, InformedVolumes, Volumes
 from devworkspace.server.audit import Audit
 from devworkspace.server.authorizer import Authorizer, Reviewer
@@ -44,6 +44,7 @@ from devworkspace.server.environments import DoorPod, EnvironmentTable
 from devworkspace.server.frontdoor import FrontDoor, PublicHandler
 from devworkspace.server.gateway.handler import Gateway
 from devworkspace.server.keys import Keys
+from devworkspace.server.kubesphere import KubeSphere
 from devworkspace.server.lifecycle import INSTANCES, Lifecycle, Writer
 from devworkspace.server.limits import Limiter
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
@@ -94,6 +95,7 @@ class Rooms:
     metrics: Metrics
     readiness: Readiness
     federation: Federation | None = None
+    kubesphere: KubeSphere | None = None
 
 
 def make_rooms(
@@ -131,7 +133,10 @@ def make_rooms(
     keys.on_change(lambda ring: sessions.use_keys(ring.keys))
     keys.on_change(lambda ring: codes.use_keys(ring.keys))
     audit = Audit(metrics.count_audit)
-    authorizer = Authorizer(reviewer, is_away=readiness.is_away, owner_only=public.mode == "path")
+    kubesphere = KubeSphere(config.kubesphere) if config.kubesphere is not None else None
+    authorizer = Authorizer(
+        reviewer, is_away=readiness.is_away, owner_only=public.mode == "path", kubesphere=kubesphere
+    )
     sign_in = SignIn(
         public=public,
         account=AdminAccount(config.admin_dir) if config.admin_dir is not None else None,
@@ -195,6 +200,7 @@ def make_rooms(
         limiter=Limiter(config.api_allowance),
         changes=changes,
         is_page_proof=sessions.is_page_proof if public.mode == "path" else None,
+        console=Console(kubesphere, sessions, codes, clock) if kubesphere is not None else None,
     )
     prove = sessions.prove_page if public.mode == "path" else None
     shared = Shared(public, keys, sign_in, metrics.count_sign_in, audit)
@@ -213,6 +219,7 @@ def make_rooms(
         observe=metrics.count_request,
         readiness=readiness,
         sources=Sources(parse_networks(config.trusted_proxies)),
+        console_host=config.kubesphere.host if config.kubesphere is not None else None,
     )
     metrics.gauge("devworkspace_server_open_sockets", "Open editor sockets", lambda: len(gateway.sockets))
     metrics.gauge("devworkspace_server_environments", "Environments in the table", lambda: len(table))
@@ -226,6 +233,7 @@ def make_rooms(
         metrics=metrics,
         readiness=readiness,
         federation=federation,
+        kubesphere=kubesphere,
     )
 
 
@@ -300,6 +308,8 @@ async def listening(config: ServerConfig, rooms: Rooms) -> AsyncIterator[None]:
         rooms.gateway.close()
         if rooms.federation is not None:
             await rooms.federation.close()
+        if rooms.kubesphere is not None:
+            await rooms.kubesphere.close()
         await internal.cleanup()
 
 

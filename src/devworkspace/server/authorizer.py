@@ -13,6 +13,7 @@ from devworkspace.api.meta import Key
 from devworkspace.core.access import Identity, has_right
 from devworkspace.core.actions import Rights
 from devworkspace.server.environments import Environment
+from devworkspace.server.kubesphere import Question
 
 log = structlog.get_logger("devworkspace.server")
 
@@ -64,18 +65,30 @@ class Reviewer(Protocol):
     ) -> bool: ...
 
 
+class Replay(Protocol):
+    """KubeSphere, asked with a person's own token."""
+
+    async def allowed(self, token: str, question: Question) -> bool: ...
+
+
 class Authorizer:
     """Asks whether somebody may open an environment (`CONNECT`), or start and stop it (`MANAGE`).
 
     `is_away` tells whether the API server does not answer. `owner_only`: seeing it in the list is all that `CONNECT`
-    gives.
+    gives. `kubesphere` is asked about its own people.
     """
 
     def __init__(
-        self, reviewer: Reviewer, *, is_away: Callable[[], bool] = lambda: False, owner_only: bool = False
+        self,
+        reviewer: Reviewer,
+        *,
+        is_away: Callable[[], bool] = lambda: False,
+        owner_only: bool = False,
+        kubesphere: Replay | None = None,
     ) -> None:
         self._reviewer = reviewer
         self._is_away = is_away
+        self._kubesphere = kubesphere
         self._failed_at = -math.inf
         # Below one host nothing but this keeps a page in one person's environment out of another person's.
         self.owner_only = owner_only
@@ -86,6 +99,10 @@ class Authorizer:
         An empty name asks about all environments of a namespace, an empty namespace about all of the cluster.
         """
         try:
+            if identity.token:
+                question = Question(right.verb, right.group, right.resource, right.subresource, key)
+                # Kubernetes knows nothing of this person's roles, and no KubeSphere is no yes.
+                return self._kubesphere is not None and await self._kubesphere.allowed(identity.token, question)
             return await self._reviewer.allowed(
                 identity.name,
                 identity.groups,

@@ -53,6 +53,7 @@ class Codes:
         """The first key seals from now on, all of them open."""
         self._codes = Sealer(master_keys, purpose="code")
         self._nonces = Sealer(master_keys, purpose="nonce")
+        self._tickets = Sealer(master_keys, purpose="ticket")
 
     def make_nonce(self, environment_id: str) -> str:
         """A cookie value for the environment's host. Says nothing about whether the environment exists."""
@@ -79,6 +80,21 @@ class Codes:
         if code is None or nonce_hash is None or code.expires <= now or code.uid != uid:
             return None
         if not hmac.compare_digest(code.nonce_hash, nonce_hash) or code.id in self._redeemed:
+            return None
+        self._remember(code, now)
+        return code
+
+    def issue_ticket(self, session: Session, *, uid: str) -> str:
+        """A code that is bound to no browser, for one that has not been here before."""
+        expires = self._clock() + CODE_SECONDS
+        code = Code(id=secrets.token_urlsafe(12), session=session, uid=uid, nonce_hash="", path="/", expires=expires)
+        return self._tickets.seal(code)
+
+    def redeem_ticket(self, token: str, *, uid: str) -> Code | None:
+        """The code if it is for this environment; afterwards it is spent."""
+        code = self._tickets.open(token, Code)
+        now = self._clock()
+        if code is None or code.expires <= now or code.uid != uid or code.id in self._redeemed:
             return None
         self._remember(code, now)
         return code

@@ -37,6 +37,18 @@ class OidcConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class KubeSphereConfig:
+    """Where ks-apiserver answers, and the name by which its ReverseProxy calls us.
+
+    `host` is what stands in `Host` of its requests, `ca_file` has the certificates that it is trusted by.
+    """
+
+    url: str
+    host: str = "devworkspace-server.devworkspace-system.svc"
+    ca_file: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ServerConfig:
     """Addresses, files and limits. Times are seconds, sizes bytes.
 
@@ -45,6 +57,7 @@ class ServerConfig:
     `master_key_file` holds at least 32 bytes, used as they are; keys of a rotation stand beside it (`Keyring`), read
     again every `key_seconds`. `admin_dir` is a mounted Secret with the files
     `username` and `password-hash` (argon2); None means no local account. `oidc` None means no identity provider.
+    With `kubesphere`, people come through KubeSphere's console with its tokens.
     `kubeconfig` None means the pod's own service account. `namespace` is the server's own, where it keeps what
     replicas share.
     Each environment is asked once in `activity_seconds` whether it is used, which must be below 100.
@@ -58,6 +71,7 @@ class ServerConfig:
     master_key_file: Path
     admin_dir: Path | None = None
     oidc: OidcConfig | None = None
+    kubesphere: KubeSphereConfig | None = None
     listen_host: str = "0.0.0.0"  # noqa: S104 - a pod is reached by its own address
     listen_port: int = 8080
     internal_port: int = 9090

@@ -37,6 +37,8 @@ log = structlog.get_logger("devworkspace.server")
 _SINGULAR: Final = ("Origin", "Sec-Fetch-Site")
 PROBES: Final = frozenset({"/-/healthz", "/-/readyz"})
 API_PREFIX: Final = "/api/"
+# Told apart by identity from the public host, which is no environment's either.
+CONSOLE: Final = Site(None, None, "console")
 
 PublicHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -52,7 +54,7 @@ class FrontDoor:
     """Chooses the room by host, method and path.
 
     `dashboard` finds what answers a GET of one of its paths; `observe` is told the room and the status of each answer;
-    `prepare` runs before a room is entered.
+    `prepare` runs before a room is entered. Under `console_host` KubeSphere's console gets dashboard and API.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class FrontDoor:
         readiness: Readiness,
         sources: Sources,
         prepare: Callable[[web.BaseRequest], Awaitable[None]] | None = None,
+        console_host: str | None = None,
     ) -> None:
         self._readiness = readiness
         self._sources = sources
@@ -77,6 +80,7 @@ class FrontDoor:
         self._environment = environment
         self._observe = observe
         self._prepare = prepare
+        self._console_host = console_host
         self._answers = Answers(public)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -90,6 +94,9 @@ class FrontDoor:
                 response: web.StreamResponse = checked
             elif self._readiness.is_blind() and not _is_always_served(request.path):
                 response = self._blind(request)
+            elif checked is CONSOLE:
+                room = "console"
+                response = await self._serve_console(request)
             elif checked.environment_id is None:
                 room = "public"
                 response = await self._serve_public(request)
@@ -163,6 +170,8 @@ class FrontDoor:
             return self._answers.refusal(417, "This expectation cannot be met.")
         if any(name in headers and len(headers.getall(name)) > 1 for name in _SINGULAR):
             return self._answers.refusal(400, "Where the request comes from is ambiguous.")
+        if self._console_host is not None and hosts[0].lower() == self._console_host:
+            return CONSOLE
         site = parse_host(hosts[0], self._public)
         if site is None:
             return self._answers.refusal(421, "This host is not served here.")
@@ -173,6 +182,14 @@ class FrontDoor:
         if not is_plain(path):
             return self._answers.refusal(400, "This path is not allowed.")
         return parse_path(path) or Site(None)
+
+    async def _serve_console(self, request: web.BaseRequest) -> web.StreamResponse:
+        """What needs no cookie: the console passes none on. Nobody signs in here."""
+        path = request.raw_path.partition("?")[0]
+        if path.startswith(API_PREFIX):
+            return await self._api(request)
+        handler = self._dashboard(path) if request.method in ("GET", "HEAD") else None
+        return await handler(request) if handler is not None else self._answers.problem(404, "There is no such page.")
 
     async def _serve_public(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.raw_path.partition("?")[0]

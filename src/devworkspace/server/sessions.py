@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from devworkspace.core.access import Identity
+from devworkspace.core.access import Identity, Secret
 from devworkspace.core.address import AddressMode
 from devworkspace.server.revocations import Revocations
 from devworkspace.server.seal import Sealer
@@ -45,10 +45,11 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True):
     subject: str = ""
     vouch: Vouch | None = None
     issued: float = 0.0
+    token: str = ""
 
     @property
     def identity(self) -> Identity:
-        return Identity(self.name, self.groups, self.subject)
+        return Identity(self.name, self.groups, self.subject, Secret(self.token))
 
 
 def sealed_until(session: Session) -> float:
@@ -124,8 +125,18 @@ class Sessions:
 
     def issue(self, identity: Identity, vouch: Vouch | None = None) -> tuple[str, Session]:
         """A new session of the public host, dated after the last end of all sessions that is known here."""
+        session = self._make(identity, vouch)
+        return self._public.sealer.seal(session), session
+
+    async def begin_for_ticket(self, identity: Identity, *, until: float) -> Session:
+        """A session without the public host, for one environment; ends with the person's token. Raises KubeError."""
+        await self._revocations.refresh()
+        session = self._make(identity, None)
+        return msgspec.structs.replace(session, expires=min(session.expires, until), token=str(identity.token))
+
+    def _make(self, identity: Identity, vouch: Vouch | None) -> Session:
         now = self._clock()
-        session = Session(
+        return Session(
             sid=secrets.token_urlsafe(16),
             name=identity.name,
             groups=identity.groups,
@@ -134,7 +145,6 @@ class Sessions:
             subject=identity.subject,
             vouch=vouch,
         )
-        return self._public.sealer.seal(session), session
 
     def prove_page(self, session: Session) -> str:
         """For a page of ours that a person opened; what it sends with it was not sent by another page of its host."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from devworkspace.core.access import Identity
 from devworkspace.server.config import ConfigurationError, OidcConfig, ServerConfig, check_ways_in
 from devworkspace.server.signin.oidc.people import MAX_GROUPS, ClaimsError, has_all, read_identity, subject_of
 from devworkspace.server.signin.oidc.provider import check_address
@@ -19,7 +20,8 @@ def config(**settings: Any) -> OidcConfig:
 
 def test_name_groups_and_account() -> None:
     identity = read_identity(CLAIMS, config())
-    assert identity == ("oidc:ada", ("oidc:a", "oidc:b", "system:authenticated"), subject_of(ISSUER, "1001"))
+    groups = ("oidc:a", "oidc:b", "system:authenticated")
+    assert identity == Identity("oidc:ada", groups, subject_of(ISSUER, "1001"))
 
 
 def test_accounts_are_told_apart() -> None:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, Protocol
 
 from aiohttp import web
 
-from devworkspace.core.access import Identity
+from devworkspace.core.access import Identity, Secret
 from devworkspace.kube.errors import KubeError
 from devworkspace.kube.tokens import TokenUser
 from devworkspace.server.api.problems import Problem
@@ -25,20 +25,29 @@ class Tokens(Protocol):
 class Caller(NamedTuple):
     """`by_token`: no browser sends a token by itself, so that another site cannot make it do so.
 
-    `sid` is the id of a browser's session.
+    `sid` is the id of a browser's session. `by_console`: KubeSphere's console sent its user's token, because a page in
+    the browser made it do so.
     """
 
     identity: Identity
     by_token: bool
     sid: str = ""
+    by_console: bool = False
 
 
 class Callers:
-    """`session` reads the cookie of a browser."""
+    """`session` reads the cookie of a browser; `kubesphere` knows the tokens of its users."""
 
-    def __init__(self, *, session: Callable[[web.BaseRequest], Session | None], tokens: Tokens) -> None:
+    def __init__(
+        self,
+        *,
+        session: Callable[[web.BaseRequest], Session | None],
+        tokens: Tokens,
+        kubesphere: Tokens | None = None,
+    ) -> None:
         self._session = session
         self._tokens = tokens
+        self._kubesphere = kubesphere
 
     async def find(self, request: web.BaseRequest) -> Caller | None:
         """The caller, or None for a stranger; a token that is sent must be good, whatever the cookie says."""
@@ -49,6 +58,9 @@ class Callers:
         scheme, _, token = headers[0].partition(" ")
         if len(headers) > 1 or scheme.lower() != "bearer" or len(token) > MAX_TOKEN or not _TOKEN.fullmatch(token):
             raise Problem(401, "Authorization must be one bearer token.")
+        if self._kubesphere is not None and (user := await self._kubesphere.identify(token)) is not None:
+            identity = Identity(user.name, user.groups, token=Secret(token))
+            return Caller(identity, by_token=True, by_console=True)
         user = await self._tokens.identify(token)
         if user is None:
             raise Problem(401, "The token is not accepted: it is wrong, has expired, or is not made for this audience.")

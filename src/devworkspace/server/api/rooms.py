@@ -1,5 +1,6 @@
 """Puts the API together."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from devworkspace.server.api.quota import Quota
 from devworkspace.server.api.route import Call, IsPageProof, Route, Router
 from devworkspace.server.api.stream import Journal, Stream
 from devworkspace.server.api.templates import Templates
+from devworkspace.server.api.tickets import Tickets
 from devworkspace.server.api.usage import Usage
 from devworkspace.server.api.usual import UsualStarts
 from devworkspace.server.api.viewing import Viewer
@@ -29,6 +31,7 @@ from devworkspace.server.api.volumes import KeptVolumes, Volumes
 from devworkspace.server.audit import Audit
 from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.changes import Changes
+from devworkspace.server.codes import Codes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import EnvironmentTable
 from devworkspace.server.lifecycle import Lifecycle
@@ -36,6 +39,16 @@ from devworkspace.server.limits import Limiter
 from devworkspace.server.publishing import Publishing
 from devworkspace.server.purging import Purging
 from devworkspace.server.sessions import Session, Sessions
+
+
+@dataclasses.dataclass(frozen=True)
+class Console:
+    """What pages in KubeSphere's console need. `clock` gives Unix time."""
+
+    users: Tokens
+    sessions: Sessions
+    codes: Codes
+    clock: Callable[[], float]
 
 
 def make_api(
@@ -54,9 +67,13 @@ def make_api(
     limiter: Limiter,
     changes: Changes,
     is_page_proof: IsPageProof | None = None,
+    console: Console | None = None,
 ) -> Router:
-    """All routes, and the document about them. `cluster` is for what is read or written on request only."""
-    callers = Callers(session=session, tokens=tokens)
+    """All routes, and the document about them. `cluster` is for what is read or written on request only.
+
+    `console` is there where people come through KubeSphere's.
+    """
+    callers = Callers(session=session, tokens=tokens, kubesphere=console.users if console is not None else None)
     lookup = Lookup(table=table, authorizer=authorizer)
     usual = UsualStarts(table)
     viewer = Viewer(public=public, authorizer=authorizer, catalogue=catalogue, volumes=volumes, usual=usual)
@@ -85,6 +102,16 @@ def make_api(
         *Manifests(cluster=cluster, lookup=lookup).routes,
         *KeptVolumes(volumes=volumes, authorizer=authorizer, purging=Purging(cluster, changes=changes)).routes,
     )
+    if console is not None:
+        tickets = Tickets(
+            public=public,
+            lookup=lookup,
+            authorizer=authorizer,
+            sessions=console.sessions,
+            codes=console.codes,
+            clock=console.clock,
+        )
+        routes = (*routes, *tickets.routes)
     document = make_document(routes, version=devworkspace.__version__)
 
     async def openapi(_: Call) -> dict[str, Any]:

@@ -147,6 +147,9 @@ class Router:
     ) -> web.StreamResponse:
         if request.method not in SAFE_METHODS and not caller.by_token:
             self._check_origin(request, caller)
+        if request.method not in SAFE_METHODS and caller.by_console and CSRF_HEADER not in request.headers:
+            # The console adds the token to whatever a page of any site makes the browser send there.
+            raise Problem(403, f"Requests that change something need the header {CSRF_HEADER}.")
         query = _read_query(request, route.query)
         data = await _read_data(request, route.body)
         call = Call(

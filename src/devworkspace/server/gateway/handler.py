@@ -16,7 +16,7 @@ from devworkspace.core.credential import COOKIE_NAME
 from devworkspace.server.answers import AWAY, AWAY_RETRY_SECONDS, Answers, language_of
 from devworkspace.server.audit import Actor, Audit
 from devworkspace.server.authorizer import MANAGE, Authorizer
-from devworkspace.server.codes import NONCE_SECONDS, Codes
+from devworkspace.server.codes import NONCE_SECONDS, Code, Codes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.connections import BrowserConnection
 from devworkspace.server.environments import Environment, EnvironmentTable
@@ -50,6 +50,7 @@ from devworkspace.server.source import source_of
 log = structlog.get_logger("devworkspace.server")
 
 CALLBACK_PATH: Final = "/-/callback"
+TICKET_PATH: Final = "/-/ticket"
 SWEEP_SECONDS: Final = 2.0
 MAX_TOSSED: Final = 8
 _DOORSTEP: Final = frozenset({("GET", STATE_PATH), ("POST", START_PATH), ("POST", RESTART_PATH)})
@@ -303,6 +304,8 @@ class Gateway:
             return asset
         if path == CALLBACK_PATH and request.method == "GET":
             return self._callback(request, site)
+        if path == TICKET_PATH and request.method == "GET":
+            return self._admit(request, site)
         if (request.method, path) in _DOORSTEP:
             return await self._at_doorstep(request, path, site)
         return self._answers.problem(404, "There is no such page.")
@@ -328,11 +331,21 @@ class Gateway:
         cookie = only_cookie(request.headers.getall("Cookie", ()), self._cookies.nonce)
         nonce_hash = self._codes.hash_of_nonce(cookie, environment_id=site.label)
         uid = environment.uid if environment is not None else ""
-        code = self._codes.redeem(request.query.get("code", ""), uid=uid, nonce_hash=nonce_hash)
+        return self._let_in(
+            request, site, self._codes.redeem(request.query.get("code", ""), uid=uid, nonce_hash=nonce_hash)
+        )
+
+    def _admit(self, request: web.BaseRequest, site: Site) -> web.Response:
+        """The same for a ticket, which a page in KubeSphere's console has got."""
+        environment = self._table.find_at(site.environment_id or "", site.port)
+        uid = environment.uid if environment is not None else ""
+        return self._let_in(request, site, self._codes.redeem_ticket(request.query.get("ticket", ""), uid=uid))
+
+    def _let_in(self, request: web.BaseRequest, site: Site, code: Code | None) -> web.Response:
         if code is None or not self._sessions.is_valid(code.session):
             return self._spent(request, site)
         response = self._answers.redirect(site.base + code.path)
-        token = self._sessions.issue_for_environment(code.session, uid=uid)
+        token = self._sessions.issue_for_environment(code.session, uid=code.uid)
         seconds = self._sessions.remaining(code.session)
         self._answers.set_cookie(response, self._cookies.environment, token, seconds=seconds, path=f"{site.base}/")
         self._answers.set_cookie(response, self._cookies.nonce, "", seconds=0, path=f"{site.base}/")
