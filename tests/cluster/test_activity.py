@@ -1,8 +1,9 @@
 """What the server's account may write into a status, by the API server's own judgement."""
 
-import dataclasses
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,6 @@ from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.core.timestamps import parse_timestamp
 from devworkspace.kube import config
 from devworkspace.kube.client import Client
-from devworkspace.kube.credentials import StaticHeader
 from devworkspace.kube.errors import Conflict, Forbidden
 from tests.support.environment import Surroundings
 from tests.support.live import INSTANCES, Live
@@ -23,14 +23,16 @@ EARLIER, LATER = "2026-11-25T12:00:00Z", "2026-11-25T12:05:00Z"
 
 
 @pytest.fixture
-async def server(surroundings: Surroundings) -> AsyncIterator[Client]:
-    """A client with the account of the server."""
+async def server(surroundings: Surroundings, tmp_path: Path) -> AsyncIterator[Client]:
+    """A client with the account of the server and nothing of the administrator's, whose certificate would win."""
     token = surroundings.run_kubectl(
         "create", "token", "devworkspace-server", f"--namespace={names.SYSTEM_NAMESPACE}", "--duration=10m"
     )
-    endpoint = config.from_kubeconfig(surroundings.kubeconfig)
-    endpoint = dataclasses.replace(endpoint, credential=StaticHeader(f"Bearer {token.strip()}"))
-    async with Client(endpoint, field_manager="devworkspace-server") as client:
+    settings = json.loads(surroundings.run_kubectl("config", "view", "--raw", "--minify", "--output=json"))
+    settings["users"] = [{"name": user["name"], "user": {"token": token.strip()}} for user in settings["users"]]
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(json.dumps(settings), encoding="utf-8")
+    async with Client(config.from_kubeconfig(kubeconfig), field_manager="devworkspace-server") as client:
         yield client
 
 
@@ -87,8 +89,8 @@ async def test_what_nobody_uses_is_stopped_and_what_computes_in_a_terminal_is_no
     template = f"{live.namespace}-brief"
     await live.create("unused", template=template)
     await live.create("busy", template=template)
-    started = await live.wait_phase("Running", "unused")
-    busy = await live.wait_phase("Running", "busy")
+    started = await live.wait_phase("Running", "unused", seconds=180)
+    busy = await live.wait_phase("Running", "busy", seconds=180)
     build = "script -qec 'while :; do :; done' /dev/null"
     await live.execute(busy.status.pod_name or "", "sh", "-c", f"setsid nohup {build} >/dev/null 2>&1 &")
 
@@ -104,5 +106,5 @@ async def test_what_nobody_uses_is_stopped_and_what_computes_in_a_terminal_is_no
     assert parse_timestamp(still.status.last_activity) > ready + timedelta(minutes=1)
 
     await live.patch("unused", running=True)
-    again = await live.wait_phase("Running", "unused")
+    again = await live.wait_phase("Running", "unused", seconds=180)
     assert again.status.stop_reason is None

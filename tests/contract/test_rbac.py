@@ -309,7 +309,7 @@ async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) ->
                 assert (await browser.post(f"{origin}/signout", headers=csrf)).status == 303
             written = Right("patch", names.GROUP, f"{names.INSTANCE_PLURAL}/status")
             told = Right("patch", "coordination.k8s.io", "leases")
-            await eventually(lambda: written in server.needed and told in server.needed_at_home)
+            await eventually(lambda: written in server.needed and told in server.needed_at_home, within=20)
             assert await process.end() == 0
         assert_exact(server, "devworkspace-server")
         assert_exact_at_home(server, "devworkspace-server")

@@ -62,7 +62,7 @@ async def test_from_the_watch_to_the_editor_and_out_by_signal(tmp_path: Path, ap
                     await asyncio.sleep(0.02)
                 while await names_in_list(browser, origin) != ["mine"]:
                     await asyncio.sleep(0.02)
-        await eventually(lambda: any(request.resource == "leases" for request in api.requests))
+        await eventually(lambda: any(request.resource == "leases" for request in api.requests), within=20)
         assert {(request.verb, request.resource) for request in api.requests} == {
             ("list", "workspaceinstances"),
             ("watch", "workspaceinstances"),
