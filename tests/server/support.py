@@ -38,6 +38,7 @@ from devworkspace.server.environments import (
 )
 from devworkspace.server.keys import Keys
 from devworkspace.server.limits import Allowance
+from devworkspace.server.metrics import Metrics
 from devworkspace.server.revocations import OBJECT_NAME, Revocations
 from tests.server.fakes import Api, Catalogue, Rbac, Record, Reports, Tokens, Volumes
 
@@ -384,6 +385,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         volumes=volumes,
         revocations=revocations,
         keys=keys,
+        metrics=Metrics(),
         watches=watches or (("workspaceinstances", Synced()),),
         files=files,
         **extra,

@@ -10,10 +10,11 @@ from aiohttp import web
 from devworkspace.api.meta import Key
 from devworkspace.server.config import ConfigurationError, ServerConfig
 from devworkspace.server.keys import read_keyring
+from devworkspace.server.metrics import Metrics
 from devworkspace.server.readiness import Readiness
 from devworkspace.server.revocations import OBJECT_NAME, Revocations
 from tests.server.fakes import Record
-from tests.server.support import Browser, Clock, Harness, Pod, Synced, running_pod, running_server
+from tests.server.support import Browser, Clock, Harness, Pod, Synced, free_port, running_pod, running_server
 
 
 async def internal(server: Harness, path: str) -> tuple[int, str]:
@@ -59,7 +60,34 @@ async def test_figures(server: Harness, browser: Browser, pod: Pod) -> None:
     assert 'devworkspace_server_sign_ins_total{result="wrong"} 1.0' in text
     assert 'devworkspace_server_requests_total{room="environment",status="200"} 1.0' in text
     assert "devworkspace_server_environments 1.0" in text
+    assert 'devworkspace_server_audit_events_total{action="sign-in",result="denied"} 1.0' in text
+    for room, count in (("environment", 3), ("public", 3)):
+        assert f'devworkspace_server_request_seconds_count{{room="{room}"}} {count}.0' in text
+        assert f'devworkspace_server_request_seconds_bucket{{le="+Inf",room="{room}"}} {count}.0' in text
     assert (await browser.get(server.origin + "/metrics")).status == 404, "not on the public port"
+
+
+async def test_figures_of_what_goes_wrong(server: Harness, browser: Browser) -> None:
+    server.add(free_port(), name="demo")
+    await browser.sign_in()
+    assert (await browser.open("demo")).status == 502
+    await browser.get(f"{server.origin}/api/v1/me")
+    _, text = await internal(server, "/metrics")
+    assert 'devworkspace_server_upstream_errors_total{kind="unreachable"} 1.0' in text
+    assert 'devworkspace_server_requests_total{room="environment",status="502"} 1.0' in text
+    assert 'devworkspace_server_requests_total{room="api",status="200"} 1.0' in text
+
+
+def test_the_histogram_counts_each_request_in_its_bucket() -> None:
+    metrics = Metrics()
+    for seconds in (0.0005, 0.001, 0.003, 40.0):
+        metrics.count_request("environment", 200, seconds)
+    metrics.count_request("environment", 101, None)
+    text = metrics.render().decode()
+    for bound, count in (("0.001", 2), ("0.0025", 2), ("0.005", 3), ("30.0", 3), ("+Inf", 4)):
+        assert f'devworkspace_server_request_seconds_bucket{{le="{bound}",room="environment"}} {count}.0' in text
+    assert 'devworkspace_server_request_seconds_sum{room="environment"} 40.0045' in text
+    assert 'devworkspace_server_requests_total{room="environment",status="101"} 1.0' in text
 
 
 async def test_no_secret_is_logged(

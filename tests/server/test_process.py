@@ -80,6 +80,17 @@ async def test_from_the_watch_to_the_editor_and_out_by_signal(tmp_path: Path, ap
             ("watch", "persistentvolumeclaims"),
         }, "the rights that docs/SERVER.md asks for"
         assert api.writes == []
+        async with aiohttp.ClientSession() as session:
+            url = f"http://127.0.0.1:{process.config.internal_port}/metrics"
+            async with session.get(url) as response:
+                figures = await response.text()
+        for line in (
+            'devworkspace_server_access_reviews_total{result="asked"}',
+            'devworkspace_server_access_reviews_total{result="cached"}',
+            'devworkspace_server_api_requests_total{resource="pods",status="200",verb="list"} 1.0',
+            'devworkspace_server_key{id="',
+        ):
+            assert line in figures
         assert await process.end() == 0
 
 

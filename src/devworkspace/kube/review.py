@@ -14,6 +14,7 @@ import msgspec
 
 from devworkspace.kube.client import Client
 from devworkspace.kube.codec import decode
+from devworkspace.kube.errors import KubeError
 from devworkspace.kube.resource import SUBJECT_ACCESS_REVIEWS
 
 
@@ -49,6 +50,7 @@ class _Review(msgspec.Struct, frozen=True):
 class AccessReviewer:
     """Answers by SubjectAccessReview; at most `max_entries` answers are kept, the least recently used ones go first.
 
+    `observe` is told `cached`, `asked` and `failed`.
     Concurrent equal questions share one request. `close()` ends the requests that are under way.
     """
 
@@ -59,12 +61,14 @@ class AccessReviewer:
         allow_ttl: float = 15.0,
         deny_ttl: float = 5.0,
         max_entries: int = 10_000,
+        observe: Callable[[str], None] = lambda _: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._allow_ttl = allow_ttl
         self._deny_ttl = deny_ttl
         self._max_entries = max_entries
+        self._observe = observe
         self._monotonic = monotonic
         self._answers: OrderedDict[_Question, _Answer] = OrderedDict()
         self._asking: dict[_Question, asyncio.Task[bool]] = {}
@@ -99,6 +103,7 @@ class AccessReviewer:
         known = self._answers.get(question)
         if known is not None and self._monotonic() < known.expires:
             self._answers.move_to_end(question)
+            self._observe("cached")
             return known.allowed
         task = self._asking.get(question)
         if task is None:
@@ -140,9 +145,18 @@ class AccessReviewer:
             },
         }
         asked = self._monotonic()
-        answer = await self._client.raw(
-            "POST", SUBJECT_ACCESS_REVIEWS.path(), resource=SUBJECT_ACCESS_REVIEWS.plural, body=body, idempotent=True
-        )
+        self._observe("asked")
+        try:
+            answer = await self._client.raw(
+                "POST",
+                SUBJECT_ACCESS_REVIEWS.path(),
+                resource=SUBJECT_ACCESS_REVIEWS.plural,
+                body=body,
+                idempotent=True,
+            )
+        except KubeError:
+            self._observe("failed")
+            raise
         status = decode(answer, _Review, what="SubjectAccessReview").status
         allowed = status.allowed and not status.denied
         self._keep(question, _Answer(allowed, asked + (self._allow_ttl if allowed else self._deny_ttl)))

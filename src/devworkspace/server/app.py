@@ -112,6 +112,7 @@ def make_rooms(
     volumes: Volumes,
     revocations: Revocations,
     keys: Keys,
+    metrics: Metrics,
     watches: Iterable[tuple[str, Watch]],
     files: DashboardFiles | None,
     clock: Callable[[], float] = time.time,
@@ -120,7 +121,7 @@ def make_rooms(
     check_ways_in(config)
     public = parse_public_url(config.public_url, config.address_mode)
     readiness = Readiness(watches, revocations, stale_seconds=config.stale_seconds)
-    metrics, answers = Metrics(), Answers(public)
+    answers = Answers(public)
     federation = Federation(config.oidc, clock=clock) if config.oidc is not None else None
     sessions = Sessions(
         keys.ring.keys,
@@ -178,6 +179,7 @@ def make_rooms(
         authorizer=authorizer,
         lifecycle=lifecycle,
         is_blind=readiness.is_blind,
+        on_upstream_error=metrics.count_upstream,
         note_opened=activity.note_opened,
         audit=audit,
     )
@@ -321,10 +323,10 @@ async def run(config: ServerConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    keys = Keys(config.master_key_file)
+    keys, metrics = Keys(config.master_key_file), Metrics()
     async with (
-        _client(endpoint) as client,
-        _client(endpoint, timeout=QUESTION_SECONDS) as questions,
+        _client(endpoint, metrics) as client,
+        _client(endpoint, metrics, timeout=QUESTION_SECONDS) as questions,
         PodReports(keys.credential) as reports,
     ):
         revocations = Revocations(questions, Key(config.namespace, OBJECT_NAME), clock=time.time)
@@ -342,7 +344,7 @@ async def run(config: ServerConfig) -> None:
             on_change=revocations.on_object,
         )
         informers: tuple[Informer[Any], ...] = (instances, pods, templates, namespaces, volumes, record)
-        reviewer = AccessReviewer(questions)
+        reviewer = AccessReviewer(questions, observe=metrics.count_review)
         rooms = make_rooms(
             config,
             table=table,
@@ -356,6 +358,7 @@ async def run(config: ServerConfig) -> None:
             catalogue=InformedCatalogue(templates, namespaces),
             revocations=revocations,
             keys=keys,
+            metrics=metrics,
             watches=tuple((informer.resource.plural, informer) for informer in informers),
             files=read_files(),
         )
@@ -374,8 +377,14 @@ async def run(config: ServerConfig) -> None:
             await reviewer.close()
 
 
-def _client(endpoint: Endpoint, *, timeout: float = 30.0) -> Client:
-    return Client(endpoint, field_manager=USER_AGENT, user_agent=USER_AGENT, timeout=timeout)
+def _client(endpoint: Endpoint, metrics: Metrics, *, timeout: float = 30.0) -> Client:
+    return Client(
+        endpoint,
+        field_manager=USER_AGENT,
+        user_agent=USER_AGENT,
+        timeout=timeout,
+        on_request=metrics.count_call,
+    )
 
 
 async def _record_activity(rooms: Rooms, watches: Iterable[Watch]) -> NoReturn:

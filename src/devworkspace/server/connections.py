@@ -7,6 +7,7 @@ that is under way waits. The same parser has read both, and the same checks and 
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -45,14 +46,14 @@ class Passage(Protocol):
 class BrowserConnection(RequestHandler):
     """`pass_on` and `count` are `FrontDoor`'s. `exchange` is the answer under way, whoever began it."""
 
-    __slots__ = ("_count", "_held", "_pass_on", "_passing", "exchange")
+    __slots__ = ("_began", "_count", "_held", "_pass_on", "_passing", "exchange")
 
     def __init__(
         self,
         manager: web.Server,
         *,
         pass_on: "Callable[[RawRequestMessage, BrowserConnection], bool]",
-        count: Callable[[int], None],
+        count: Callable[[int, float], None],
         **options: Any,
     ) -> None:
         super().__init__(manager, **options)
@@ -60,6 +61,7 @@ class BrowserConnection(RequestHandler):
         self._pass_on = pass_on
         self._count = count
         self._passing: RawRequestMessage | None = None
+        self._began = 0.0
         self._held: _Messages = []
         self._parser: Any = _Sieve(self._parser, self)
 
@@ -88,9 +90,11 @@ class BrowserConnection(RequestHandler):
         headers = message.headers
         if payload is not EMPTY_PAYLOAD or message.version != HttpVersion11 or "Upgrade" in headers:
             return False
+        began = time.monotonic()
         if not self._pass_on(message, self):
             return False
         self._passing = message
+        self._began = began
         # aiohttp's own sign that a shutdown has something to wait for.
         self._request_in_progress = True
         return True
@@ -105,13 +109,13 @@ class BrowserConnection(RequestHandler):
         if self._parser is not None:
             self._parser.message_consumed()
         if exchange.error is None:
-            self._count(exchange.status)
+            self._count(exchange.status, time.monotonic() - self._began)
             if exchange.keep_alive and not self._close:
                 self._rest()
             else:
                 self.force_close()
         elif exchange.started or self.transport is None:
-            self._count(499)
+            self._count(499, time.monotonic() - self._began)
             self.force_close()
         elif isinstance(exchange.error, TimeoutError):
             self._queue([(_ErrInfo(504, exchange.error, "no answer"), EMPTY_PAYLOAD)])
@@ -205,7 +209,7 @@ class DoorServer(web.Server):
         handler: Any,
         *,
         pass_on: Callable[[RawRequestMessage, BrowserConnection], bool],
-        count: Callable[[int], None],
+        count: Callable[[int, float], None],
         max_connections: int,
         idle_seconds: float,
     ) -> None:

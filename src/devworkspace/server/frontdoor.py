@@ -5,6 +5,7 @@ refused here. tests/server/test_parsing.py puts the whole list to a real socket.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
@@ -53,7 +54,7 @@ class EnvironmentHandler(Protocol):
 class FrontDoor:
     """Chooses the room by host, method and path.
 
-    `dashboard` finds what answers a GET of one of its paths; `observe` is told the room and the status of each answer;
+    `dashboard` finds what answers a GET of one of its paths; `observe` is told room, status and seconds of each;
     `prepare` runs before a room is entered. Under `console_host` KubeSphere's console gets dashboard and API.
     """
 
@@ -65,7 +66,7 @@ class FrontDoor:
         api: PublicHandler,
         dashboard: Callable[[str], PublicHandler | None],
         environment: EnvironmentHandler,
-        observe: Callable[[str, int], None],
+        observe: Callable[[str, int, float | None], None],
         readiness: Readiness,
         sources: Sources,
         prepare: Callable[[web.BaseRequest], Awaitable[None]] | None = None,
@@ -84,7 +85,7 @@ class FrontDoor:
         self._answers = Answers(public)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        room = "refused"
+        room, began = "refused", time.monotonic()
         self._sources.note(request)
         try:
             checked = self._check(request.method, request.raw_path, version=request.version, headers=request.headers)
@@ -98,19 +99,20 @@ class FrontDoor:
                 room = "console"
                 response = await self._serve_console(request)
             elif checked.environment_id is None:
-                room = "public"
+                room = "api" if request.path.startswith(API_PREFIX) else "public"
                 response = await self._serve_public(request)
             else:
                 room = "environment"
                 response = await self._environment.handle(request, checked)
         except (asyncio.CancelledError, ConnectionError):
-            self._observe(room, 499)
+            self._observe(room, 499, None)
             raise
         except Exception:
             log.exception("request failed", room=room, method=request.method)
             response = self._answers.problem(500, "The server failed; its log says why.")
             response.force_close()
-        self._observe(room, response.status)
+        endless = response.status == 101 or response.content_type == "text/event-stream"
+        self._observe(room, response.status, None if endless else time.monotonic() - began)
         if self._readiness.leaving:
             self._part(request, response)
         return response
@@ -151,8 +153,8 @@ class FrontDoor:
             log.exception("request not passed on", method=message.method)
             return False
 
-    def count_passed(self, status: int) -> None:
-        self._observe("environment", status)
+    def count_passed(self, status: int, seconds: float) -> None:
+        self._observe("environment", status, seconds)
 
     def _check(
         self, method: str, target: str, *, version: HttpVersion, headers: CIMultiDictProxy[str]

@@ -1,10 +1,12 @@
 """Figures of the server, in a registry of its own. Labels have few values; no name of a person or an environment."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -21,6 +23,38 @@ class _Keys(Collector):
         family = GaugeMetricFamily("devworkspace_server_key", description, labels=("id", "role"))
         for identifier, role in self._read().items():
             family.add_metric((identifier, role), 1.0)
+        yield family
+
+
+# Up to a quarter of a second in steps that tell a slow gateway from a slow editor, then up to what people wait for.
+BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
+
+
+class _Seconds(Collector):
+    """A histogram for one thread: with every request, the library's own would cost a tenth of it."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, list[int]] = {}
+        self._sums: dict[str, float] = {}
+
+    def observe(self, room: str, seconds: float) -> None:
+        counts = self._counts.get(room)
+        if counts is None:
+            counts = self._counts[room] = [0] * (len(BOUNDS) + 1)
+            self._sums[room] = 0.0
+        counts[bisect_left(BOUNDS, seconds)] += 1
+        self._sums[room] += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        family = HistogramMetricFamily(
+            "devworkspace_server_request_seconds",
+            "From the request's head to the end of the answer, by room; sockets and streams are left out",
+            labels=("room",),
+        )
+        for room, counts in self._counts.items():
+            bounds = [*(str(bound) for bound in BOUNDS), "+Inf"]
+            buckets = list(zip(bounds, accumulate(counts), strict=True))
+            family.add_metric((room,), buckets, self._sums[room])
         yield family
 
 
@@ -48,9 +82,42 @@ class Metrics:
             ["action", "result"],
             registry=self.registry,
         )
+        self._upstream = Counter(
+            "devworkspace_server_upstream_errors",
+            "Requests that an environment's pod did not answer: unreachable, or timeout",
+            ["kind"],
+            registry=self.registry,
+        )
+        self._reviews = Counter(
+            "devworkspace_server_access_reviews",
+            "Questions about rights: cached, asked (a request to the API server), failed",
+            ["result"],
+            registry=self.registry,
+        )
+        self._calls = Counter(
+            "devworkspace_server_api_requests",
+            "Requests to the Kubernetes API server; status 0 where no answer came",
+            ["verb", "resource", "status"],
+            registry=self.registry,
+        )
+        self._seconds = _Seconds()
+        self.registry.register(self._seconds)
         self._bound: dict[tuple[str, int], Counter] = {}
 
-    def count_request(self, room: str, status: int) -> None:
+    def count_upstream(self, kind: str) -> None:
+        self._upstream.labels(kind).inc()
+
+    def count_review(self, result: str) -> None:
+        self._reviews.labels(result).inc()
+
+    def count_call(self, verb: str, resource: str, status: int, _: float) -> None:
+        """One request to the API server, as `kube.client.Client` tells it."""
+        self._calls.labels(verb, resource, str(status)).inc()
+
+    def count_request(self, room: str, status: int, seconds: float | None) -> None:
+        """`seconds` is None for what lasts as long as somebody wants: sockets and streams."""
+        if seconds is not None:
+            self._seconds.observe(room, seconds)
         key = (room, status if 100 <= status < 600 else 599)
         counter = self._bound.get(key)
         if counter is None:

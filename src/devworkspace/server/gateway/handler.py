@@ -72,12 +72,14 @@ class Gateway:
         authorizer: Authorizer,
         lifecycle: Lifecycle,
         is_blind: Callable[[], bool],
+        on_upstream_error: Callable[[str], None],
         note_opened: Callable[[Environment], None],
         audit: Audit,
     ) -> None:
         self._note_opened = note_opened
         self._public = public
         self._audit = audit
+        self._on_upstream_error = on_upstream_error
         self._keys = keys
         self._table = table
         self._sessions = sessions
@@ -243,8 +245,10 @@ class Gateway:
                 return self._answers.refusal(400, "This is not a valid WebSocket handshake.")
             opened = await open_relay(request, way, pool=self._pool)
         except UpstreamTimeoutError:
+            self._on_upstream_error("timeout")
             return self._answers.problem(504, "The environment took the request and did not answer.")
         except UpstreamError as error:
+            self._on_upstream_error("unreachable")
             log.info("environment not reachable", environment=str(environment.key), error=str(error))
             return self._doorstep.unreachable(request, environment)
         if isinstance(opened, web.StreamResponse):
