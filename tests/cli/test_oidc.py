@@ -59,11 +59,19 @@ def test_every_setting_has_an_option(tmp_path: Path, seen: list[ServerConfig]) -
 
 
 def test_kubesphere(tmp_path: Path, seen: list[ServerConfig]) -> None:
-    options = ("--kubesphere-url=http://ks-apiserver", "--kubesphere-host=Server.Example", f"--admin-dir={tmp_path}")
+    options = ("--kubesphere-url=http://ks-apiserver", "--kubesphere-host=Server.Example")
     assert start(tmp_path, *options).exit_code == 0
     assert seen[0].kubesphere == KubeSphereConfig(url="http://ks-apiserver", host="server.example")
     assert start(tmp_path, f"--admin-dir={tmp_path}").exit_code == 0
     assert seen[1].kubesphere is None
+
+
+def test_the_local_account_can_be_left_out_where_the_manifest_mounts_it(
+    tmp_path: Path, seen: list[ServerConfig]
+) -> None:
+    for options, admin_dir in (((), tmp_path), (("--no-local-account",), None)):
+        assert start(tmp_path, f"--admin-dir={tmp_path}", *options).exit_code == 0
+        assert seen[-1].admin_dir == admin_dir
 
 
 def test_none_is_fine_and_half_of_one_is_not(tmp_path: Path, seen: list[ServerConfig]) -> None:

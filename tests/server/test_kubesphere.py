@@ -48,7 +48,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         config = KubeSphereConfig(url=kubesphere.url, host=HOST)
         server = await stack.enter_async_context(
             running_server(
-                tmp_path, listen_port=port, public_url=f"http://localhost:{port}", kubesphere=config, clock=clock
+                tmp_path,
+                listen_port=port,
+                public_url=f"http://localhost:{port}",
+                kubesphere=config,
+                admin_dir=None,
+                clock=clock,
             )
         )
         pod = await stack.enter_async_context(running_pod())

@@ -31,6 +31,7 @@ from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, Allowanc
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Directory with `username` and `password-hash` (argon2) of the administrator. Without it: no local account.",
 )
+@click.option("--no-local-account", is_flag=True, help="Leave the local account out, also with --admin-dir.")
 @oidc_options
 @kubesphere_options
 @click.option("--listen-host", default="0.0.0.0", show_default=True)  # noqa: S104
@@ -86,6 +87,7 @@ def command(
     address_mode: AddressMode,
     master_key_file: Path,
     admin_dir: Path | None,
+    no_local_account: bool,
     oidc: OidcConfig | None,
     kubesphere: KubeSphereConfig | None,
     listen_host: str,
@@ -108,7 +110,7 @@ def command(
         public_url=public_url,
         address_mode=address_mode,
         master_key_file=master_key_file,
-        admin_dir=admin_dir,
+        admin_dir=None if no_local_account else admin_dir,
         oidc=oidc,
         kubesphere=kubesphere,
         listen_host=listen_host,

@@ -202,7 +202,7 @@ def make_rooms(
         limiter=Limiter(config.api_allowance),
         changes=changes,
         is_page_proof=sessions.is_page_proof if public.mode == "path" else None,
-        console=Console(kubesphere, sessions, codes, clock) if kubesphere is not None else None,
+        console=Console(kubesphere, codes, clock) if kubesphere is not None else None,
     )
     prove = sessions.prove_page if public.mode == "path" else None
     shared = Shared(public, keys, sign_in, metrics.count_sign_in, audit)

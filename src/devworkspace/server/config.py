@@ -147,12 +147,13 @@ def parse_public_url(url: str, mode: AddressMode = "subdomain") -> PublicAddress
 
 def check_ways_in(config: ServerConfig) -> None:
     """Raises ConfigurationError if nobody could sign in, or two people could be one."""
-    if config.admin_dir is None and config.oidc is None:
-        raise ConfigurationError("nobody could sign in: set --admin-dir for a local account, or --oidc-issuer, or both")
-    if config.oidc is not None and not config.oidc.prefix and config.admin_dir is not None:
+    if config.admin_dir is None and config.oidc is None and config.kubesphere is None:
+        raise ConfigurationError("nobody could sign in: set --admin-dir for a local account, --oidc-issuer, or both")
+    unprefixed = config.kubesphere is not None or (config.oidc is not None and not config.oidc.prefix)
+    if unprefixed and config.admin_dir is not None:
         raise ConfigurationError(
-            "without a prefix the local account and somebody at the provider could have the same name and would be one "
-            "person; set --oidc-prefix, or leave --admin-dir out"
+            "the local account and a user of KubeSphere or of a provider without a prefix could have the same name and "
+            "would be one person; add --no-local-account, or set --oidc-prefix"
         )
     if config.oidc is not None and "openid" not in config.oidc.scopes:
         raise ConfigurationError("the scopes must contain 'openid', or the provider says nothing about the person")

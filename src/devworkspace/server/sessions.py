@@ -172,8 +172,14 @@ class Sessions:
         return self._is_running(session) and self._vouched_until(session) > self._clock()
 
     def lapsed(self, token: str | None) -> Session | None:
-        """The session, of either kind, that only its provider's renewed word would make valid again."""
-        session = self._public.open(token) or self._environment.open(token)
+        """The session of the public host that only its provider's renewed word would make valid again."""
+        return self._lapsed(self._public.open(token))
+
+    def lapsed_for_environment(self, token: str | None) -> Session | None:
+        """The same for one of an environment."""
+        return self._lapsed(self._environment.open(token))
+
+    def _lapsed(self, session: Session | None) -> Session | None:
         return session if session is not None and self._is_running(session) and not self.is_valid(session) else None
 
     def _is_running(self, session: Session) -> bool:

@@ -1,5 +1,6 @@
 """What a provider, or somebody between it and us, may say, and who is not signed in by it (N23, N24)."""
 
+import asyncio
 import hashlib
 import hmac
 import logging
@@ -356,6 +357,24 @@ class TestDiscovery:
             assert 'href="/signin/provider"' in page.text, "positive control"
             assert "Continue with &lt;Example &amp; &quot;Co&quot;&gt;" in page.text
             assert await is_accepted(liar, server, other)
+
+    async def test_a_provider_that_says_nothing_does_not_hold_up_the_page(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(provider, "DISCOVERY_SECONDS", 0.2)
+
+        async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+
+        silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+        issuer = f"http://localhost:{silent.sockets[0].getsockname()[1]}"
+        oidc = OidcConfig(issuer=issuer, client_dir=tmp_path, name="Silence")
+        async with silent, running_server(tmp_path, oidc=oidc) as server, server.browser() as browser:
+            async with asyncio.timeout(provider.TIMEOUT_SECONDS):
+                page = await browser.navigate(server.origin + "/signin")
+            assert "Silence does not answer at the moment" in page.text
+            assert (await browser.sign_in()).status == 303
 
     async def test_a_provider_that_is_away_is_not_asked_by_every_visitor(
         self, liar: Liar, server: Harness, browser: Browser

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from devworkspace.core.access import Identity
-from devworkspace.server.config import ConfigurationError, OidcConfig, ServerConfig, check_ways_in
+from devworkspace.server.config import ConfigurationError, KubeSphereConfig, OidcConfig, ServerConfig, check_ways_in
 from devworkspace.server.signin.oidc.people import MAX_GROUPS, ClaimsError, has_all, read_identity, subject_of
 from devworkspace.server.signin.oidc.provider import check_address
 
@@ -117,19 +117,27 @@ def test_addresses_of_a_provider(address: str, allow_http: bool, fine: bool) -> 
 
 
 @pytest.mark.parametrize(
-    ("admin_dir", "oidc", "words"),
+    ("admin_dir", "other", "words"),
     [
         pytest.param(None, None, "nobody could sign in", id="no way in"),
         pytest.param(Path("a"), config(prefix=""), "would be one person", id="two spaces of names in one"),
         pytest.param(None, config(scopes=("profile",)), "must contain 'openid'", id="no OpenID"),
+        pytest.param(
+            Path("a"), KubeSphereConfig(url="http://ks"), "would be one person", id="KubeSphere and an account"
+        ),
+        pytest.param(None, KubeSphereConfig(url="http://ks"), None, id="KubeSphere alone"),
         pytest.param(None, config(prefix=""), None, id="the provider alone"),
         pytest.param(Path("a"), config(), None, id="both"),
         pytest.param(Path("a"), None, None, id="the local account alone"),
     ],
 )
-def test_ways_in(admin_dir: Path | None, oidc: OidcConfig | None, words: str | None) -> None:
+def test_ways_in(admin_dir: Path | None, other: OidcConfig | KubeSphereConfig | None, words: str | None) -> None:
     settings = ServerConfig(
-        public_url="http://localhost:8080", master_key_file=Path("key"), admin_dir=admin_dir, oidc=oidc
+        public_url="http://localhost:8080",
+        master_key_file=Path("key"),
+        admin_dir=admin_dir,
+        oidc=other if isinstance(other, OidcConfig) else None,
+        kubesphere=other if isinstance(other, KubeSphereConfig) else None,
     )
     if words is None:
         check_ways_in(settings)

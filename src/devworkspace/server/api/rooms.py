@@ -46,7 +46,6 @@ class Console:
     """What pages in KubeSphere's console need. `clock` gives Unix time."""
 
     users: Tokens
-    sessions: Sessions
     codes: Codes
     clock: Callable[[], float]
 
@@ -107,7 +106,7 @@ def make_api(
             public=public,
             lookup=lookup,
             authorizer=authorizer,
-            sessions=console.sessions,
+            sessions=sessions,
             codes=console.codes,
             clock=console.clock,
         )

@@ -75,12 +75,15 @@ class Renewer:
 
     def __init__(self, renewals: Renewals, sessions: Sessions, cookies: CookieNames) -> None:
         self._renewals = renewals
-        self._sessions = sessions
-        self._names = (cookies.session, cookies.environment)
+        # Each kind by its own key: what another key has sealed is tried in vain each time.
+        self._kinds = (
+            (cookies.session, sessions.lapsed),
+            (cookies.environment, sessions.lapsed_for_environment),
+        )
 
     async def __call__(self, request: web.BaseRequest) -> None:
         sent = request.headers.getall("Cookie", ())
-        for name in self._names:
-            session = self._sessions.lapsed(only_cookie(sent, name))
+        for name, find_lapsed in self._kinds:
+            session = find_lapsed(only_cookie(sent, name))
             if session is not None:
                 await self._renewals.ensure(session)

@@ -25,6 +25,8 @@ from devworkspace.server.signin.oidc.tokens import TokenError, UnknownKeyError, 
 log = structlog.get_logger("devworkspace.server")
 
 TIMEOUT_SECONDS: Final = 10.0
+# The sign-in page waits for it.
+DISCOVERY_SECONDS: Final = 3.0
 MAX_ANSWER_BYTES: Final = 512 * 1024
 MAX_AT_ONCE: Final = 16
 METADATA_SECONDS: Final = 3600.0
@@ -220,7 +222,11 @@ class Provider:
 
     async def _discover(self) -> Metadata:
         address = self.config.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        found = await self._get(address, Metadata)
+        try:
+            async with asyncio.timeout(DISCOVERY_SECONDS):
+                found = await self._get(address, Metadata)
+        except TimeoutError:
+            raise ProviderAwayError(f"{address} did not answer within {DISCOVERY_SECONDS:.0f} s") from None
         if found.issuer != self.config.issuer:
             raise ProviderAwayError(f"it calls itself {found.issuer[:200]!r}, not as configured")
         for endpoint in found.endpoints:
