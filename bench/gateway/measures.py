@@ -45,10 +45,9 @@ class Bench:
 
 
 async def requests(bench: Bench) -> list[Figure]:
-    """Small answers, and bodies of a MiB in both directions; then the delay at half of what was reached."""
+    """Small answers, and bodies of a MiB in both directions."""
     figures, small = [], await _load(bench, SMALL)
     figures += _told(small, SMALL)
-    gateway = small["gateway"]
     ratio = _ratio(small, "nginx", lambda sample: 1 / sample.cpu_us)
     figures += [
         Figure(name="GET 1 KiB: gateway / nginx, requests per second of processor time", value=ratio, unit="×",
@@ -60,7 +59,27 @@ async def requests(bench: Bench) -> list[Figure]:
     ]  # fmt: skip
     for load in (DOWNLOAD, UPLOAD):
         figures += _told(await _load(bench, load), load)
-    return figures + await _delay(bench, rate=median([sample.rate for sample in gateway]) / 2)
+    return figures
+
+
+async def delay(bench: Bench) -> list[Figure]:
+    """What the gateway adds to the slowest percent of answers at half of the rate that it can reach."""
+    full = await wrk.measure(bench.named("gateway"), SMALL, seconds=bench.seconds, directory=bench.directory)
+    rate = full.rate / 2
+    found: dict[str, list[float]] = defaultdict(list)
+
+    async def turn(contender: Contender) -> None:
+        times = await asyncio.to_thread(paced.latencies, contender.http, SMALL.path, rate=rate, seconds=bench.seconds)
+        found[contender.name].append(percentile(times, 99))
+
+    await bench.in_turns([bench.named(name) for name in ("direct", "nginx", "gateway")], turn)
+    note = f"{rate:.0f} requests/s, half of the gateway's rate"
+    return [
+        Figure(name=f"p99 above direct: {name}", unit="ms", note=note, bar=2 if name == "gateway" else None,
+               value=median([ours - theirs for ours, theirs in zip(found[name], found["direct"], strict=True)]),
+               floor=median(found["direct"]))
+        for name in ("nginx", "gateway")
+    ]  # fmt: skip
 
 
 async def echo(bench: Bench) -> list[Figure]:
@@ -147,23 +166,6 @@ def _ratio(samples: Samples, other: str, value: Callable[[Sample], float]) -> fl
     """The median of the rounds' ratios: what disturbs a round disturbs both."""
     pairs = zip(samples["gateway"], samples[other], strict=True)
     return median([value(ours) / value(theirs) for ours, theirs in pairs])
-
-
-async def _delay(bench: Bench, *, rate: float) -> list[Figure]:
-    found: dict[str, list[float]] = defaultdict(list)
-
-    async def turn(contender: Contender) -> None:
-        times = await asyncio.to_thread(paced.latencies, contender.http, SMALL.path, rate=rate, seconds=bench.seconds)
-        found[contender.name].append(percentile(times, 99))
-
-    await bench.in_turns([bench.named(name) for name in ("direct", "nginx", "gateway")], turn)
-    note = f"{rate:.0f} requests/s, half of the gateway's rate"
-    return [
-        Figure(name=f"p99 above direct: {name}", unit="ms", note=note, bar=2 if name == "gateway" else None,
-               value=median([ours - theirs for ours, theirs in zip(found[name], found["direct"], strict=True)]),
-               floor=median(found["direct"]))
-        for name in ("nginx", "gateway")
-    ]  # fmt: skip
 
 
 def _echo_figures(title: str, found: dict[str, list[float]], *, bar: float | None) -> list[Figure]:
