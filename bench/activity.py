@@ -54,7 +54,7 @@ async def measure(*, environments: int, servers: int, minutes: float, idle: bool
         for number in range(servers):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"activity-{number}-")))
             process = await stack.enter_async_context(running_process(folder, api, activity_seconds=PERIOD))
-            await process.ready()
+            await process.ready(seconds=90)
             processes.append(process.process.pid)
         # The first round writes everything once: it is told apart.
         await asyncio.sleep(PERIOD + 5)

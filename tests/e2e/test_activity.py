@@ -47,7 +47,7 @@ async def learn(live: Live) -> datetime:
 async def open_demo(browser: BrowserContext, live: Live, surroundings: Surroundings, password: str) -> tuple[Page, str]:
     """The editor of a new environment, and its pod."""
     instance = await live.create(template="base")
-    pod = (await live.wait_phase("Running")).status.pod_name or ""
+    pod = (await live.wait_phase("Running", seconds=180)).status.pod_name or ""
     page = await browser.new_page()
     await sign_in(page, surroundings.url, password)
     return await open_editor(browser, page, instance.metadata.uid), pod
@@ -77,7 +77,7 @@ async def test_typing_counts_an_untouched_tab_does_not_and_a_build_does_again(
 
 async def test_work_in_a_terminal_counts_without_any_editor(live: Live) -> None:
     await live.create(template="base")
-    pod = (await live.wait_phase("Running")).status.pod_name or ""
+    pod = (await live.wait_phase("Running", seconds=180)).status.pod_name or ""
     await learn(live)
     await asyncio.sleep(30)
     began = now()
@@ -89,7 +89,7 @@ async def test_work_in_a_terminal_counts_without_any_editor(live: Live) -> None:
 
 async def test_where_nobody_reports_it_is_unknown(live: Live) -> None:
     await live.create(template="base")
-    pod = (await live.wait_phase("Running")).status.pod_name or ""
+    pod = (await live.wait_phase("Running", seconds=180)).status.pod_name or ""
     await learn(live)
     await live.execute(pod, "pkill", "-f", "devworkspace-activity")
     await live.wait_until(
