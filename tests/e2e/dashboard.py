@@ -1,0 +1,63 @@
+"""What the dashboard's browser tests share: signing in, rows, axe, and a page that must not complain."""
+
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import BrowserContext, Locator, Page, expect
+
+AXE = Path("dashboard/node_modules/axe-core/axe.min.js")
+AXE_RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+
+
+class Dashboard:
+    """A signed-in page. `complaints` are the errors of its console, content policy included."""
+
+    def __init__(self, page: Page, *, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.complaints: list[str] = []
+        page.on("console", lambda message: self._note(message.type, message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _note(self, kind: str, text: str) -> None:
+        # A refused request is the test's own doing, and shows on the page.
+        if kind in ("error", "warning") and not text.startswith("Failed to load resource"):
+            self.complaints.append(text)
+
+    async def sign_in(self, password: str, path: str = "/envs") -> None:
+        await self.page.goto(self.url + path)
+        await self.page.locator("#username").fill("admin")
+        await self.page.locator("#password").fill(password)
+        await self.page.locator("#password").press("Enter")
+        await expect(self.page.locator("main h1")).to_be_visible()
+
+    async def open(self, path: str) -> None:
+        await self.page.goto(self.url + path)
+        await expect(self.page.locator("main h1")).to_be_visible()
+        await expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
+
+    def row(self, uid: str) -> Locator:
+        return self.page.locator(f"[data-uid='{uid}']")
+
+    async def choose(self, uid: str, action: str) -> None:
+        """An entry of a row's menu."""
+        await self.row(uid).get_by_role("button", name="More actions").click()
+        await self.page.get_by_role("menuitem", name=action, exact=True).click()
+
+    async def find_barriers(self) -> list[str]:
+        """What axe finds on the page as it is."""
+        await self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        result: dict[str, Any] = await self.page.evaluate(
+            "rules => axe.run(document, {runOnly: rules})", list(AXE_RULES)
+        )
+        return [
+            f"{violation['id']}: {node['target']} {node['failureSummary']}"
+            for violation in result["violations"]
+            for node in violation["nodes"]
+        ]
+
+
+async def open_dashboard(context: BrowserContext, *, url: str, password: str, path: str = "/envs") -> Dashboard:
+    dashboard = Dashboard(await context.new_page(), url=url)
+    await dashboard.sign_in(password, path)
+    return dashboard

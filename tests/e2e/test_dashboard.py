@@ -1,0 +1,226 @@
+"""The dashboard in a real browser, on a real server, with real environments."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from playwright.async_api import BrowserContext, Page, Request, expect
+
+from devworkspace.api.names import LABEL_RETAINED
+from devworkspace.kube.resource import PVCS
+from tests.e2e.dashboard import Dashboard, open_dashboard
+from tests.support.environment import Surroundings
+from tests.support.live import Live
+
+pytestmark = pytest.mark.e2e
+
+PAGES = ("/envs", "/envs?form=cards", "/envs?q=zzzz", "/new", "/new?template=python", "/templates", "/envs/none/none")
+WIDTHS = (360, 768, 1280)
+
+
+@pytest.fixture
+async def dashboard(browser: BrowserContext, surroundings: Surroundings, password: str) -> AsyncIterator[Dashboard]:
+    opened = await open_dashboard(browser, url=surroundings.url, password=password)
+    yield opened
+    assert opened.complaints == []
+
+
+def count_creations(page: Page) -> list[str]:
+    """The requests that create, as they are made from now on."""
+    found: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST" and "dryRun=false" in request.url:
+            found.append(request.url)
+
+    page.on("request", note)
+    return found
+
+
+async def names_of(live: Live) -> list[str]:
+    output = await asyncio.to_thread(
+        live.surroundings.run_kubectl, "get", "wsi", f"--namespace={live.namespace}", "--output=name"
+    )
+    return [line.partition("/")[2] for line in output.split()]
+
+
+async def eventually(holds: Callable[[], bool], *, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+async def test_three_clicks_lead_to_an_editor(dashboard: Dashboard, live: Live) -> None:
+    """From a filled list: Create, a template, Create and open. The project was chosen at an earlier time."""
+    await live.create(running=False)
+    page = dashboard.page
+    await page.evaluate("project => localStorage.setItem('dw-project', project)", live.namespace)
+    await dashboard.open("/envs")
+    created = count_creations(page)
+    await page.get_by_role("link", name="Create", exact=True).click()
+    await page.get_by_text("Python with pip").click()
+    await page.get_by_role("button", name="Create and open").click()
+    await expect(page.locator(".monaco-workbench")).to_be_visible()
+    assert len(created) == 1
+    assert len(await names_of(live)) == 2
+
+
+async def test_the_list_shows_what_others_do_without_being_asked(dashboard: Dashboard, live: Live) -> None:
+    instance = await live.create(template="base", displayName="Payments API")
+    row = dashboard.row(instance.metadata.uid)
+    await expect(row).to_have_attribute("data-phase", "Running")
+    await live.patch(running=False)
+    await live.wait_phase("Stopped")
+    started = time.monotonic()
+    await expect(row).to_have_attribute("data-phase", "Stopped")
+    assert time.monotonic() - started < 2, "the cluster's change was on the screen"
+    await live.delete()
+    await expect(row).to_have_count(0)
+
+
+async def test_start_stop_and_restart(dashboard: Dashboard, live: Live) -> None:
+    instance = await live.create(template="base", owner="admin")
+    uid = instance.metadata.uid
+    row = dashboard.row(uid)
+    await expect(row).to_have_attribute("data-phase", "Running")
+    before = (await live.get()).status.pod_name
+    pod_uid = live.surroundings.run_kubectl(
+        "get", "pod", before or "", f"--namespace={live.namespace}", "--output=jsonpath={.metadata.uid}"
+    )
+    await dashboard.choose(uid, "Restart")
+
+    def is_another() -> bool:
+        result = live.surroundings.try_kubectl(
+            "get", "pod", before or "", f"--namespace={live.namespace}", "--output=jsonpath={.metadata.uid}"
+        )
+        return result.returncode == 0 and result.stdout != pod_uid
+
+    await eventually(is_another, seconds=60)
+    await live.wait_phase("Running")
+    await dashboard.choose(uid, "Stop")
+    await expect(row).to_have_attribute("data-phase", "Stopped")
+    await dashboard.choose(uid, "Start in background")
+    await expect(row).to_have_attribute("data-phase", "Running")
+
+
+async def test_a_deleted_environment_leaves_its_disk_unless_the_name_was_typed(
+    dashboard: Dashboard, live: Live
+) -> None:
+    kept = await live.create("kept", template="base", owner="admin")
+    gone = await live.create("gone", template="base", owner="admin")
+    volumes = [(await live.wait_phase("Running", name)).status.pvc_name or "" for name in ("kept", "gone")]
+    page = dashboard.page
+
+    await dashboard.choose(kept.metadata.uid, "Delete")
+    dialog = page.get_by_role("dialog")
+    await expect(dialog.get_by_text(volumes[0])).to_be_visible()
+    await dialog.get_by_role("button", name="Delete", exact=True).click()
+    # Rows stay, greyed, while somebody points at the list.
+    await expect(dashboard.row(kept.metadata.uid)).to_have_attribute("data-gone", "true")
+    await page.mouse.move(0, 0)
+    await expect(dashboard.row(kept.metadata.uid)).to_have_count(0)
+    await live.wait_retained(volumes[0])
+
+    await dashboard.choose(gone.metadata.uid, "Delete")
+    await dialog.get_by_role("radio", name="Delete the disk too").check()
+    confirm = dialog.get_by_role("button", name="Delete with disk")
+    await expect(confirm).to_be_disabled()
+    await dialog.get_by_role("textbox").fill("gone")
+    await confirm.click()
+    await page.mouse.move(0, 0)
+    await expect(dashboard.row(gone.metadata.uid)).to_have_count(0)
+    await live.wait_gone(PVCS, volumes[1])
+    assert LABEL_RETAINED in (await live.volume(volumes[0])).metadata.labels
+
+
+async def test_what_the_cluster_refuses_stands_at_its_field_before_anything_is_made(
+    dashboard: Dashboard, live: Live
+) -> None:
+    await live.create("taken", template="base", running=False)
+    page = dashboard.page
+    await dashboard.open("/new")
+    created = count_creations(page)
+    await page.get_by_role("combobox", name="Project").select_option(live.namespace)
+    await page.get_by_text("Python with pip").click()
+    address = page.get_by_role("textbox", name="Address")
+    for wrong in ("a_b", "-x", "x" * 64, "taken"):
+        await address.fill(wrong)
+        await expect(address).to_have_attribute("aria-invalid", "true", timeout=1000)
+        await page.get_by_role("button", name="Create and open").click()
+        await expect(address).to_be_focused()
+    await address.fill("fine")
+    await expect(page.get_by_text("The cluster accepts this.")).to_be_visible()
+
+    await page.get_by_text("Exact numbers").click()
+    memory = page.get_by_role("textbox", name="Memory")
+    await memory.fill("900Gi")
+    await expect(memory).to_have_attribute("aria-invalid", "true")
+    await page.get_by_role("button", name="Create and open").click()
+    await expect(memory).to_be_focused()
+    assert await address.input_value() == "fine", "what was typed stays"
+    assert created == []
+    assert await names_of(live) == ["taken"]
+
+
+async def test_a_link_fills_in_and_creates_nothing(dashboard: Dashboard, live: Live) -> None:
+    page = dashboard.page
+    created = count_creations(page)
+    await dashboard.open(f"/new?template=python&ns={live.namespace}&name=Payments&dotfiles=https://evil.example")
+    await expect(page.get_by_text("Filled in from a link")).to_be_visible()
+    await expect(page.get_by_text("Ignored from the link: dotfiles")).to_be_visible()
+    await expect(page.get_by_role("textbox", name="Address")).to_have_value("payments")
+    for _ in range(3):
+        await page.keyboard.press("Enter")
+    await page.get_by_role("textbox", name="Address").press("Enter")
+    await asyncio.sleep(1)
+    assert created == []
+    await page.get_by_role("button", name="Create only").click()
+    await expect(page.get_by_text("Payments is created.")).to_be_visible()
+    assert await names_of(live) == ["payments"]
+
+
+async def test_a_failure_says_what_is_wrong_and_how_to_go_on(dashboard: Dashboard, live: Live) -> None:
+    await live.create_template("lost", environment={"image": "localhost/devworkspace/none:1"})
+    instance = await live.create(template=f"{live.namespace}-lost", owner="admin")
+    row = dashboard.row(instance.metadata.uid)
+    await expect(row).to_have_attribute("data-reason", "ImageNotFound")
+    await expect(row.get_by_text("Image not found")).to_be_visible()
+    await row.get_by_role("link", name="demo", exact=True).click()
+    page = dashboard.page
+    await expect(page.get_by_role("heading", name="demo")).to_be_visible()
+    await expect(page.get_by_text("Technical details")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_no_page_has_a_barrier(dashboard: Dashboard, live: Live, scheme: str, language: str) -> None:
+    instance = await live.create(template="base", running=False, displayName="Payments API", owner="admin")
+    await live.wait_phase("Stopped")
+    page = dashboard.page
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    detail = f"/envs/{live.namespace}/demo"
+    found = []
+    for path in (*PAGES, detail, f"{detail}/timeline"):
+        await dashboard.open(f"{path}{'&' if '?' in path else '?'}lang={language}")
+        found += [f"{path}: {barrier}" for barrier in await dashboard.find_barriers()]
+    await dashboard.open("/envs")
+    await dashboard.row(instance.metadata.uid).get_by_role("button").last.click()
+    await expect(page.get_by_role("menu")).to_be_visible()
+    found += [f"menu: {barrier}" for barrier in await dashboard.find_barriers()]
+    await page.get_by_role("menuitem").last.click()
+    await page.get_by_role("radio").last.check()
+    found += [f"delete: {barrier}" for barrier in await dashboard.find_barriers()]
+    assert found == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_no_page_scrolls_sideways(dashboard: Dashboard, live: Live, width: int) -> None:
+    await live.create(template="base", running=False, displayName="一" * 40 + "x" * 24, owner="admin")
+    await live.wait_phase("Stopped")
+    page = dashboard.page
+    await page.set_viewport_size({"width": width, "height": 800})
+    for path in (*PAGES, f"/envs/{live.namespace}/demo"):
+        await dashboard.open(path)
+        assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
