@@ -120,6 +120,8 @@ browser() {
   # On a cluster of other people's nobody restarts the server, and a port-forward would not outlive it.
   local chosen=e2e
   [[ $cluster == own ]] || chosen="e2e and not destructive"
+  # The dashboard for servers that run from here, and axe.
+  ensure_node && install_packages dashboard && dashboard/build.sh || return 1
   pytest_part browser -m "$chosen" tests/e2e
 }
 

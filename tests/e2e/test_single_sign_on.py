@@ -11,6 +11,7 @@ from aiohttp import web
 from playwright.async_api import BrowserContext, expect
 
 from devworkspace.api import names
+from devworkspace.server.dashboard.files import read_files
 from devworkspace.server.signin.oidc.people import subject_of
 from tests.server.oidc.conftest import running_world
 from tests.server.support import running_pod
@@ -25,7 +26,7 @@ async def show_editor(request: web.BaseRequest) -> web.StreamResponse:
 async def test_single_sign_on_leads_into_an_environment(
     browser: BrowserContext, tmp_path: Path, pictures: Path
 ) -> None:
-    async with running_world(tmp_path, admin_dir=None) as world, running_pod(show_editor) as pod:
+    async with running_world(tmp_path, admin_dir=None, files=read_files()) as world, running_pod(show_editor) as pod:
         origin = world.server.origin
         account = subject_of(world.provider.issuer, "1001")
         world.server.add(pod.port, owner="oidc:ada", annotations={names.ANNOTATION_OWNER_SUBJECT: account})
@@ -48,7 +49,8 @@ async def test_single_sign_on_leads_into_an_environment(
         editor = await opened.value
         await expect(editor.get_by_role("heading", name="Editor at /")).to_be_visible()
 
-        await page.get_by_role("button", name="Sign out", exact=True).click()
+        await page.get_by_role("button", name="Account of oidc:ada").click()
+        await page.get_by_role("menuitem", name="Sign out", exact=True).click()
         await expect(page.get_by_role("heading", name="You are signed out here")).to_be_visible()
         await page.screenshot(path=pictures / "signed-out-provider.png")
         await editor.reload()

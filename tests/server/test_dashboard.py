@@ -10,7 +10,7 @@ from yarl import URL
 from devworkspace.server.dashboard.files import read_files
 from tests.server.support import Browser, Harness, browsing, running_server
 
-PAGES = ("/envs", "/envs/team/demo", "/envs/team/demo/timeline", "/new", "/templates")
+PAGES = ("/", "/envs", "/envs/team/demo", "/envs/team/demo/timeline", "/new", "/templates")
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -165,11 +165,13 @@ function ThemeButton() {
 function Account() {
   const { t } = useTexts();
   const me = useMe();
-  const form = useRef<HTMLFormElement>(null);
+  const here = useRef<HTMLFormElement>(null);
+  const everywhere = useRef<HTMLFormElement>(null);
   const name = me.data?.name ?? "";
   return (
     <>
-      <form ref={form} method="post" action={serverPath("/signout")} hidden />
+      <form ref={here} method="post" action={serverPath("/signout")} hidden />
+      <form ref={everywhere} method="post" action={serverPath("/signout-everywhere")} hidden />
       <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false}>
         <Menu.Target>
           <button type="button" className={styles.account} aria-label={t("shell.account", { name })}>
@@ -179,7 +181,8 @@ function Account() {
         </Menu.Target>
         <Menu.Dropdown>
           <Menu.Label>{t("shell.signout-hint")}</Menu.Label>
-          <Menu.Item onClick={() => form.current?.submit()}>{t("shell.signout")}</Menu.Item>
+          <Menu.Item onClick={() => here.current?.submit()}>{t("shell.signout")}</Menu.Item>
+          <Menu.Item onClick={() => everywhere.current?.submit()}>{t("shell.signout-everywhere")}</Menu.Item>
         </Menu.Dropdown>
       </Menu>
     </>

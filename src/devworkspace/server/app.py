@@ -51,7 +51,7 @@ from devworkspace.server.metrics import CONTENT_TYPE, Metrics
 from devworkspace.server.publishing import TEMPLATES
 from devworkspace.server.readiness import Readiness, Watch
 from devworkspace.server.reports import PodReports
-from devworkspace.server.rest.environments import EnvironmentList
+from devworkspace.server.rest.environments import Entrance
 from devworkspace.server.revocations import OBJECT_NAME, ConfigMap, Revocations
 from devworkspace.server.sessions import Sessions, sealed_until
 from devworkspace.server.signin.accounts import AdminAccount
@@ -167,7 +167,7 @@ def make_rooms(
     )
     changes = Changes(audit=audit, limiter=Limiter(config.change_allowance))
     lifecycle = Lifecycle(writer, changes=changes, now=now)
-    listing = EnvironmentList(
+    entrance = Entrance(
         public=public, table=table, authorizer=authorizer, session=sign_in.session, lifecycle=lifecycle, audit=audit
     )
     gateway = Gateway(
@@ -213,7 +213,7 @@ def make_rooms(
         routes={
             **sign_in.routes,
             **(federation.make_room(shared) if federation is not None else {}),
-            **listing.routes,
+            **entrance.routes,
             **probe_routes(readiness, answers),
         },
         prepare=federation.make_renewer(sessions, public) if federation is not None else None,

@@ -5,7 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
-_TYPES: Final = {"style.css": "text/css", "list.js": "text/javascript", "wait.js": "text/javascript"}
+_TYPES: Final = {"style.css": "text/css", "wait.js": "text/javascript"}
 _PREFIX: Final = "/-/static/"
 _CONTENT: Final = {
     _PREFIX + name: (files("devworkspace.server.pages").joinpath("static", name).read_bytes(), kind)

@@ -1,25 +1,17 @@
 """HTML of the pages. Every value that comes from outside goes through `escape`; there is no inline script or style."""
 
-from collections.abc import Sequence
-from datetime import timedelta
 from html import escape
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
-
-import msgspec
 
 from devworkspace.server.environments import Progress
 from devworkspace.server.pages.texts import Language, reason_title, status_sentence, text
 
 STYLE_PATH: Final = "/-/static/style.css"
-SCRIPT_PATH: Final = "/-/static/list.js"
 WAIT_SCRIPT_PATH: Final = "/-/static/wait.js"
 
 # Phases in which something keeps an environment from running, so that its reason gets a title.
 _TROUBLED: Final = ("Pending", "Failed")
-
-# The time is written at most every five minutes.
-_JUST_NOW_MINUTES: Final = 6
 
 # Status is a sign and a word; the colour only repeats it.
 _SIGNS: Final = {
@@ -39,27 +31,6 @@ class Button(NamedTuple):
 
     path: str
     label: str
-
-
-class EnvironmentView(msgspec.Struct, frozen=True, rename="camel"):
-    """One environment as the list shows it; `phase` is the word of the table, `Deleting` included.
-
-    `unused` is the time since somebody last worked there, None where that is not known.
-    """
-
-    uid: str
-    namespace: str
-    name: str
-    display_name: str
-    owner: str
-    phase: str
-    reason: str
-    message: str
-    template: str
-    url: str
-    open_path: str
-    can_open: bool
-    unused: timedelta | None = None
 
 
 def document(title: str, body: str, *, language: Language, head: str = "") -> str:
@@ -148,77 +119,6 @@ def leave_page(*, name: str, address: str, language: Language) -> str:
         f'<p><a href="/signin">{text("signin.title", language)}</a></p></main>'
     )
     return document(text("leave.title", language), body, language=language)
-
-
-def list_page(environments: Sequence[EnvironmentView], *, user: str, language: Language) -> str:
-    """The list, or, if there is nothing to list, how to get the first environment."""
-    fallback = '<noscript><meta http-equiv="refresh" content="5"></noscript>'
-    head = f'<script src="{SCRIPT_PATH}" defer></script>\n{fallback}\n'
-    lines = [
-        f'<header><span class="product">{text("product", language)}</span>',
-        f'<span class="user">{escape(text("signed-in-as", language, name=user))}</span>',
-        _language_link("/", language, {}),
-        _quiet_button("/signout", text("signout", language)),
-        _quiet_button("/signout-everywhere", text("signout.everywhere", language)),
-        "</header>",
-        f'<main><h1>{text("environments", language)}</h1><div id="live">',
-        _table(environments, language) if environments else _empty(language),
-        "</div></main>",
-    ]
-    return document(text("environments", language), "\n".join(lines), language=language, head=head)
-
-
-def _quiet_button(path: str, label: str) -> str:
-    return f'<form method="post" action="{path}"><button class="quiet">{label}</button></form>'
-
-
-def _empty(language: Language) -> str:
-    line = "kubectl apply -f crds/examples/workspace-instance.yaml"
-    return f"<p>{text('list.empty', language)}</p><p>{text('list.create', language)}</p><pre><code>{line}</code></pre>"
-
-
-def _table(environments: Sequence[EnvironmentView], language: Language) -> str:
-    columns = ("name", "status", "namespace", "template", "owner", "used", "action")
-    heads = "".join(f'<th scope="col">{text(f"list.{column}", language)}</th>' for column in columns)
-    rows = "\n".join(_row(environment, language) for environment in environments)
-    caption = text("list.caption", language, count=len(environments))
-    return f"<table><caption>{caption}</caption><thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody></table>"
-
-
-def _row(environment: EnvironmentView, language: Language) -> str:
-    action = ""
-    if environment.can_open:
-        label = escape(environment.display_name)
-        action = (
-            f'<a class="button" target="_blank" rel="noopener" href="{escape(environment.open_path)}">'
-            f"{text('list.start' if environment.phase == 'Stopped' else 'list.open', language)}"
-            f'<span class="unseen"> {label} {text("list.new-tab", language)}</span></a>'
-        )
-    second = reason_title(environment.reason, language) if environment.phase in _TROUBLED else None
-    sentence = status_sentence(environment.reason, environment.message, language)
-    details = " — ".join(part for part in (second, sentence) if part)
-    cells = (
-        f'<th scope="row">{escape(environment.display_name)}</th>',
-        f'<td>{phase_mark(environment.phase, language)}<div class="message">{escape(details)}</div></td>',
-        f"<td>{escape(environment.namespace)}</td>",
-        f"<td>{escape(environment.template)}</td>",
-        f"<td>{escape(environment.owner)}</td>",
-        f"<td>{_used(environment.unused, language)}</td>",
-        f"<td>{action}</td>",
-    )
-    marks = f'data-uid="{escape(environment.uid)}" data-phase="{escape(environment.phase)}"'
-    return f'<tr {marks} data-reason="{escape(environment.reason)}">{"".join(cells)}</tr>'
-
-
-def _used(unused: timedelta | None, language: Language) -> str:
-    """How long ago somebody worked there, as exact as it is known."""
-    if unused is None:
-        return text("used.unknown", language)
-    minutes = int(unused.total_seconds()) // 60
-    for unit, length in (("days", 24 * 60), ("hours", 60), ("minutes", 1)):
-        if minutes >= max(length, _JUST_NOW_MINUTES):
-            return text(f"used.{unit}", language, count=minutes // length)
-    return text("used.now", language)
 
 
 def phase_mark(phase: str, language: Language) -> str:
