@@ -335,7 +335,7 @@ def forbidden(rights: Iterable[Right]) -> set[Right]:
         or (right.resource == "secrets" and right.verb not in ("create", "patch"))
         or right.resource.startswith(("pods/exec", "pods/attach", "pods/portforward", "serviceaccounts", "nodes/"))
         or (right.resource == "nodes" and right.verb not in ("list", "watch"))
-        or right.group == "rbac.authorization.k8s.io"
+        or (right.group == "rbac.authorization.k8s.io" and right.verb not in ("list", "watch"))
         or right.verb in ("impersonate", "escalate", "bind", "deletecollection")
     }
 
@@ -356,6 +356,8 @@ def forbidden(rights: Iterable[Right]) -> set[Right]:
         Right("impersonate", "", "users"),
         Right("escalate", "rbac.authorization.k8s.io", "clusterroles"),
         Right("bind", "rbac.authorization.k8s.io", "clusterroles"),
+        Right("create", "rbac.authorization.k8s.io", "rolebindings"),
+        Right("patch", "rbac.authorization.k8s.io", "roles"),
         Right("get", "", "nodes/proxy"),
         Right("patch", "", "nodes"),
         Right("deletecollection", "", "pods"),

@@ -64,7 +64,9 @@ async def answer_as_reporter(request: web.BaseRequest) -> web.StreamResponse:
     return web.Response(text=f"1 {now} {now - 900} seen\n", headers={"Date": formatdate(now, usegmt=True)})
 
 
-def put_environment(api: FakeApiServer, name: str, *, owner: str, port: int, code_server: bool = False) -> None:
+def put_environment(
+    api: FakeApiServer, name: str, *, owner: str, port: int, code_server: bool = False, namespace: str = "team"
+) -> None:
     """What the operator and the kubelet leave behind for a running environment."""
     container = {
         "name": names.CONTAINER_NAME,
@@ -74,7 +76,7 @@ def put_environment(api: FakeApiServer, name: str, *, owner: str, port: int, cod
     made = api.put(
         INSTANCES,
         {
-            "metadata": {"name": name, "namespace": "team"},
+            "metadata": {"name": name, "namespace": namespace},
             "spec": {"templateRef": "python", "owner": owner},
             "status": {"phase": "Running", "podName": f"{name}-pod"},
         },
@@ -84,7 +86,7 @@ def put_environment(api: FakeApiServer, name: str, *, owner: str, port: int, cod
         {
             "metadata": {
                 "name": f"{name}-pod",
-                "namespace": "team",
+                "namespace": namespace,
                 "labels": {
                     names.LABEL_MANAGED_BY: names.MANAGED_BY,
                     names.LABEL_INSTANCE_UID: made["metadata"]["uid"],

@@ -95,6 +95,7 @@ async def test_is_refused_and_the_connection_ends(server: Harness, pod: Pod, tok
     answer = await server.raw(fill(request_bytes, server, token) + fill(GOOD, server, token), seconds=3)
     status = answer.split(b" ", 2)[1] if answer else b"closed"
     assert status in (b"400", b"405", b"417"), answer[:200]
+    assert (b"\r\nAllow: GET, " in answer) is (status == b"405")
     assert answer.count(b"HTTP/1.1 ") + answer.count(b"HTTP/1.0 ") == 1, answer
     assert len(pod.seen) == before
     assert token.encode() not in answer

@@ -13,7 +13,7 @@ import pytest
 from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.timestamps import parse_timestamp
-from devworkspace.kube.resource import CONFIG_MAPS, PODS
+from devworkspace.kube.resource import CONFIG_MAPS, PODS, ROLE_BINDINGS, ROLES
 from devworkspace.server.revocations import OBJECT_NAME
 from tests.server.process import answer_as_reporter, put_environment, put_record, running_process
 from tests.server.support import ADMIN, Browser, Pod, browsing, running_pod
@@ -32,6 +32,26 @@ async def api() -> AsyncIterator[FakeApiServer]:
         yield server
 
 
+RBAC_KINDS = ("roles", "clusterroles", "rolebindings", "clusterrolebindings")
+
+
+def share(api: FakeApiServer, name: str) -> None:
+    """The role and binding that let the administrator open one environment."""
+    rule = {
+        "apiGroups": [names.GROUP],
+        "resources": [f"{names.INSTANCE_PLURAL}/{names.CONNECT_SUBRESOURCE}"],
+        "resourceNames": [name],
+        "verbs": ["create"],
+    }
+    metadata = {"name": "share", "namespace": "team"}
+    api.put(ROLES, {"metadata": metadata, "rules": [rule]})
+    reference = {"kind": "Role", "name": "share"}
+    api.put(
+        ROLE_BINDINGS,
+        {"metadata": metadata, "roleRef": reference, "subjects": [{"kind": "User", "name": ADMIN}]},
+    )
+
+
 async def names_in_list(browser: Browser, origin: str) -> list[str]:
     answer = await browser.get(origin + "/api/v1/environments")
     assert answer.status == 200
@@ -42,6 +62,7 @@ async def test_from_the_watch_to_the_editor_and_out_by_signal(tmp_path: Path, ap
     put_environment(api, "mine", owner=ADMIN, port=pod.port)
     put_environment(api, "shared", owner="li.wei", port=pod.port)
     put_environment(api, "foreign", owner="li.wei", port=pod.port)
+    share(api, "shared")
     async with running_process(tmp_path, api) as process:
         await process.ready()
         origin = process.config.public_url
@@ -78,6 +99,7 @@ async def test_from_the_watch_to_the_editor_and_out_by_signal(tmp_path: Path, ap
             ("get", "configmaps"),
             ("list", "persistentvolumeclaims"),
             ("watch", "persistentvolumeclaims"),
+            *((verb, kind) for verb in ("list", "watch") for kind in RBAC_KINDS),
         }, "the rights that docs/SERVER.md asks for"
         assert api.writes == []
         async with aiohttp.ClientSession() as session:

@@ -43,6 +43,7 @@ from devworkspace.server.dashboard.handler import DashboardRoom
 from devworkspace.server.environments import DoorPod, EnvironmentTable
 from devworkspace.server.frontdoor import FrontDoor, PublicHandler
 from devworkspace.server.gateway.handler import Gateway
+from devworkspace.server.grants import Grants, InformedGrants
 from devworkspace.server.keys import Keys
 from devworkspace.server.kubesphere import KubeSphere
 from devworkspace.server.lifecycle import INSTANCES, Lifecycle, Writer
@@ -115,6 +116,7 @@ def make_rooms(
     metrics: Metrics,
     watches: Iterable[tuple[str, Watch]],
     files: DashboardFiles | None,
+    grants: Grants | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Rooms:
     """Wires the rooms; `files` is the dashboard's build. Raises ConfigurationError if a setting cannot work."""
@@ -136,7 +138,11 @@ def make_rooms(
     audit = Audit(metrics.count_audit)
     kubesphere = KubeSphere(config.kubesphere) if config.kubesphere is not None else None
     authorizer = Authorizer(
-        reviewer, is_away=readiness.is_away, owner_only=public.mode == "path", kubesphere=kubesphere
+        reviewer,
+        is_away=readiness.is_away,
+        owner_only=public.mode == "path",
+        kubesphere=kubesphere,
+        grants=grants,
     )
     sign_in = SignIn(
         public=public,
@@ -345,6 +351,8 @@ async def run(config: ServerConfig) -> None:
         )
         informers: tuple[Informer[Any], ...] = (instances, pods, templates, namespaces, volumes, record)
         reviewer = AccessReviewer(questions, observe=metrics.count_review)
+        # Without them more is asked, so that nobody waits for them to be ready.
+        grants = InformedGrants(client)
         rooms = make_rooms(
             config,
             table=table,
@@ -361,8 +369,9 @@ async def run(config: ServerConfig) -> None:
             metrics=metrics,
             watches=tuple((informer.resource.plural, informer) for informer in informers),
             files=read_files(),
+            grants=grants,
         )
-        watches = [asyncio.create_task(informer.run()) for informer in informers]
+        watches = [asyncio.create_task(informer.run()) for informer in (*informers, *grants.informers)]
         watches.append(asyncio.create_task(_record_activity(rooms, informers)))
         watches.append(asyncio.create_task(keys.follow(seconds=config.key_seconds)))
         try:

@@ -13,6 +13,7 @@ from devworkspace.api.meta import Key
 from devworkspace.core.access import Identity, has_right
 from devworkspace.core.actions import Rights
 from devworkspace.server.environments import Environment
+from devworkspace.server.grants import Grants
 from devworkspace.server.kubesphere import Question
 
 log = structlog.get_logger("devworkspace.server")
@@ -85,8 +86,10 @@ class Authorizer:
         is_away: Callable[[], bool] = lambda: False,
         owner_only: bool = False,
         kubesphere: Replay | None = None,
+        grants: Grants | None = None,
     ) -> None:
         self._reviewer = reviewer
+        self._grants = grants
         self._is_away = is_away
         self._kubesphere = kubesphere
         self._failed_at = -math.inf
@@ -144,26 +147,66 @@ class Authorizer:
         return has_right(identity, environment, granted=granted)
 
     async def rights(self, identity: Identity, environment: Environment) -> Rights:
-        """What the person may do with it. Who may do something everywhere is not asked about each environment."""
-        connect, manage, delete = await asyncio.gather(
-            *(self._has_somehow(identity, environment, right) for right in (CONNECT, MANAGE, DELETE))
-        )
-        if self.owner_only:
-            connect = has_right(identity, environment, granted=False)
-        return Rights(connect=connect, manage=manage, delete=delete)
+        """What the person may do with it."""
+        return (await self.rights_of(identity, [environment]))[0]
 
-    async def _has_somehow(self, identity: Identity, environment: Environment, right: Right) -> bool:
-        if has_right(identity, environment, granted=False):
-            return True
-        return await self.answer(identity, EVERYTHING, right) is True or await self.has(identity, environment, right)
+    async def rights_of(self, identity: Identity, environments: Sequence[Environment]) -> list[Rights]:
+        """What the person may do with each, in few questions."""
+        connect, manage, delete = await asyncio.gather(
+            *(self._with(identity, environments, right) for right in (CONNECT, MANAGE, DELETE))
+        )
+        return [
+            Rights(
+                connect=has_right(identity, found, granted=False) if self.owner_only else found.uid in connect,
+                manage=found.uid in manage,
+                delete=found.uid in delete,
+            )
+            for found in environments
+        ]
+
+    async def sees(self, identity: Identity, environment: Environment) -> bool:
+        """Whether it belongs into the person's lists."""
+        return environment.uid in await self._with(identity, [environment], CONNECT)
+
+    async def allowed_of(self, identity: Identity, environments: Sequence[Environment]) -> list[Environment]:
+        """Those that belong into the person's lists."""
+        seen = await self._with(identity, environments, CONNECT)
+        return [environment for environment in environments if environment.uid in seen]
+
+    async def _with(self, identity: Identity, environments: Sequence[Environment], right: Right) -> frozenset[str]:
+        """UIDs of those that the person has the right to: asked about all at once, then about namespaces, then by name.
+
+        A namespace's no does not settle it, because roles may name single environments; `Grants` knows which.
+        """
+        foreign = [found for found in environments if not has_right(identity, found, granted=False)]
+        if not foreign or await self.answer(identity, EVERYTHING, right) is True:
+            return frozenset(found.uid for found in environments)
+        # Roles of KubeSphere are not the cluster's, so that these say nothing about its people.
+        grants = None if identity.token else self._grants
+        prospects = grants.prospects(identity) if grants is not None else None
+        namespaces = {found.key.namespace for found in foreign}
+        if prospects is not None:
+            namespaces &= prospects.namespaces
+        whole = await self._namespaces_with(identity, namespaces, right)
+        single = [
+            found
+            for found in foreign
+            if found.key.namespace not in whole and (prospects is None or prospects.is_worth_asking(found.key))
+        ]
+        answers = await asyncio.gather(*(self.answer(identity, found.key, right) for found in single))
+        refused = {found.uid for found in foreign if found.key.namespace not in whole}
+        refused -= {found.uid for found, answer in zip(single, answers, strict=True) if answer is True}
+        return frozenset(found.uid for found in environments if found.uid not in refused)
 
     async def namespaces_with(self, identity: Identity, namespaces: Iterable[str], right: Right) -> frozenset[str]:
         """Those of `namespaces` in which the person has the right to everything."""
-        asked = sorted(set(namespaces))
-        if not asked:
-            return frozenset()
-        if await self.answer(identity, EVERYTHING, right) is True:
-            return frozenset(asked)
+        asked = frozenset(namespaces)
+        if not asked or await self.answer(identity, EVERYTHING, right) is True:
+            return asked
+        return await self._namespaces_with(identity, asked, right)
+
+    async def _namespaces_with(self, identity: Identity, namespaces: Iterable[str], right: Right) -> frozenset[str]:
+        asked = sorted(namespaces)
         answers = await asyncio.gather(*(self.answer(identity, Key(name, ""), right) for name in asked))
         return frozenset(name for name, answer in zip(asked, answers, strict=True) if answer is True)
 
@@ -177,14 +220,3 @@ class Authorizer:
             if any(answer is True for answer in answers):
                 return True
         return False
-
-    async def allowed_of(self, identity: Identity, environments: Sequence[Environment]) -> list[Environment]:
-        """Those that the person may open. One question is enough for somebody who may open all of them."""
-        if await self.answer(identity, EVERYTHING) is True:
-            return list(environments)
-        granted = await asyncio.gather(*(self.granted(identity, environment) for environment in environments))
-        return [
-            environment
-            for environment, yes in zip(environments, granted, strict=True)
-            if has_right(identity, environment, granted=yes)
-        ]

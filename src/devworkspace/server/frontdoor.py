@@ -38,6 +38,7 @@ log = structlog.get_logger("devworkspace.server")
 _SINGULAR: Final = ("Origin", "Sec-Fetch-Site")
 PROBES: Final = frozenset({"/-/healthz", "/-/readyz"})
 API_PREFIX: Final = "/api/"
+ALLOWED_METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 # Told apart by identity from the public host, which is no environment's either.
 CONSOLE: Final = Site(None, None, "console")
 
@@ -163,7 +164,9 @@ class FrontDoor:
         if len(hosts) != 1 or not target_is_strict(target):
             return self._answers.refusal(400, "The request line or the Host header is not valid.")
         if method in REFUSED_METHODS:
-            return self._answers.refusal(405, "This method is not allowed.")
+            refused = self._answers.refusal(405, "This method is not allowed.")
+            refused.headers["Allow"] = ALLOWED_METHODS
+            return refused
         if "Transfer-Encoding" in headers and ("Content-Length" in headers or version < (1, 1)):
             return self._answers.refusal(400, "The length of the body is ambiguous.")
         if "Upgrade" in headers and headers["Upgrade"].lower() != "websocket":

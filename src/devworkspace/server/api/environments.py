@@ -111,7 +111,13 @@ class Environments:
         )
         return (
             Route(
-                "GET", "/api/v1/environments", self.list, "Those that you may open", EnvironmentPage, query=ListQuery
+                "GET",
+                "/api/v1/environments",
+                self.list,
+                "Those that you may open",
+                EnvironmentPage,
+                query=ListQuery,
+                problems=(410,),
             ),
             Route(
                 "POST",
@@ -167,8 +173,8 @@ class Environments:
         start = _position(ordered, query.cursor)
         page = ordered[start : start + query.limit]
         last = start + query.limit >= len(ordered)
-        items = await asyncio.gather(*(self._viewer.view(call.identity, environment) for environment in page))
-        return EnvironmentPage(items=tuple(items), total=len(ordered), next=None if last or not page else page[-1].uid)
+        items = await self._viewer.views(call.identity, page)
+        return EnvironmentPage(items=items, total=len(ordered), next=None if last or not page else page[-1].uid)
 
     async def read(self, call: Call) -> EnvironmentView:
         return await self._viewer.view(call.identity, await self._lookup.find(call))

@@ -97,7 +97,9 @@ def _success(route: Route) -> dict[str, Any]:
     description = http.HTTPStatus(route.status).phrase
     if route.returns is None and route.media_type == "application/json":
         return {"description": description}
-    schema = {"$ref": _REFERENCE.format(name=route.returns.__name__)} if route.returns else {"type": "string"}
+    # The schema of YAML is that of the value in it.
+    plain = {"type": "object" if route.media_type == "application/yaml" else "string"}
+    schema = {"$ref": _REFERENCE.format(name=route.returns.__name__)} if route.returns else plain
     return {"description": description, "content": {route.media_type: {"schema": schema}}}
 
 

@@ -20,7 +20,7 @@ from devworkspace.server.answers import stream_headers
 from devworkspace.server.api.caller import Callers
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import EnvironmentView
-from devworkspace.server.authorizer import CONNECT, Authorizer
+from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.environments import Environment, EnvironmentTable
 
 JOURNAL_SIZE: Final = 4096
@@ -140,7 +140,7 @@ class Stream:
 
     async def _tell(self, identity: Identity, change: Change) -> bytes | None:
         environment = change.new if change.new is not None else change.old
-        if environment is None or not await self._authorizer.has(identity, environment, CONNECT):
+        if environment is None or not await self._authorizer.sees(identity, environment):
             return None
         if change.new is None:
             return self._event("gone", change.number, msgspec.json.encode({"uid": environment.uid}))

@@ -25,7 +25,11 @@ class UsualStarts:
 
     def of(self, template: str) -> UsualStart | None:
         if self._monotonic() >= self._until:
-            self._known = measure_starts(self._table.values())
+            measured = measure_starts(self._table.values())
+            # Equal figures stay the same value, so that views made with them stay good.
+            self._known = {
+                name: known if (known := self._known.get(name)) == usual else usual for name, usual in measured.items()
+            }
             self._until = self._monotonic() + REFRESH_SECONDS
         return self._known.get(template)
 

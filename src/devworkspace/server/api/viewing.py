@@ -1,6 +1,7 @@
 """From an environment of the table to what a person is shown of it: with rights, disk, start and what waits."""
 
-from typing import Final, get_args
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, get_args
 
 from devworkspace.api import names
 from devworkspace.api.children import PersistentVolumeClaim
@@ -25,6 +26,7 @@ from devworkspace.server.api.views import (
     ProgressView,
     StageView,
     StartupView,
+    UsualStart,
     VariableView,
 )
 from devworkspace.server.api.volumes import Volumes
@@ -33,6 +35,8 @@ from devworkspace.server.config import PublicAddress
 from devworkspace.server.environments import Environment, ShownPhase, open_path, shown_phase
 
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
+# About 3 KiB each; a person sees one view of each environment, and most people see few.
+MAX_KEPT: Final = 20_000
 _STARTED: Final = frozenset({"Pending", "Provisioning", "Running", "Unreachable", "Failed"})
 
 
@@ -53,17 +57,39 @@ class Viewer:
         self._catalogue = catalogue
         self._volumes = volumes
         self._usual = usual
+        self._made: dict[tuple[str, Rights], tuple[_Sources, EnvironmentView]] = {}
 
     async def view(self, identity: Identity, environment: Environment) -> EnvironmentView:
         rights = await self._authorizer.rights(identity, environment)
         return self.make(environment, rights=rights)
 
+    async def views(self, identity: Identity, environments: Sequence[Environment]) -> tuple[EnvironmentView, ...]:
+        rights = await self._authorizer.rights_of(identity, environments)
+        return tuple(self.make(environment, rights=may) for environment, may in zip(environments, rights, strict=True))
+
     def make(self, environment: Environment, *, rights: Rights) -> EnvironmentView:
+        """The view; the one made before if nothing that goes into it has been replaced since."""
+        sources = _Sources(
+            environment,
+            self._catalogue.template(environment.template),
+            self._volumes.of(environment.uid),
+            self._catalogue.namespace_labels(environment.key.namespace),
+            self._usual.of(environment.template),
+        )
+        known = self._made.get((environment.uid, rights))
+        if known is not None and known[0].are(sources):
+            return known[1]
+        if len(self._made) >= MAX_KEPT:
+            self._made.clear()
+        view = self._make(sources, rights)
+        self._made[environment.uid, rights] = (sources, view)
+        return view
+
+    def _make(self, sources: "_Sources", rights: Rights) -> EnvironmentView:
+        environment, template, volume = sources.environment, sources.template, sources.volume
         instance = environment.instance
         meta, spec, status = instance.metadata, instance.spec, instance.status
         phase = shown_phase(environment)
-        template = self._catalogue.template(environment.template)
-        volume = self._volumes.of(environment.uid)
         outdated = find_condition(status.conditions, "TemplateOutdated")
         is_outdated = outdated is not None and outdated.status == "True"
         return EnvironmentView(
@@ -105,13 +131,13 @@ class Viewer:
             own=_own(instance),
             disk=_disk(volume),
             paused=meta.annotations.get(names.ANNOTATION_PAUSED) == "true",
-            pending=self._pending(environment, template) if is_outdated else (),
+            pending=_pending(sources) if is_outdated else (),
             conditions=tuple(
                 ConditionView(item.type, item.status, item.reason, item.message, item.last_transition_time)
                 for item in status.conditions
             ),
             template_revision=status.template.revision if status.template is not None else None,
-            startup=self._startup(environment, phase=phase, volume=volume),
+            startup=_startup(sources, phase=phase),
         )
 
     def _ports(self, environment: Environment) -> tuple[PortView, ...]:
@@ -124,46 +150,57 @@ class Viewer:
             for port in environment.ports
         )
 
-    def _startup(
-        self, environment: Environment, *, phase: ShownPhase, volume: PersistentVolumeClaim | None
-    ) -> StartupView | None:
-        requested = environment.instance.status.started_at or environment.instance.metadata.creation_timestamp
-        if phase not in _STARTED or requested is None:
-            return None
-        stages = start_stages(
-            environment.times,
-            requested_at=requested,
-            volume_made_at=volume.metadata.creation_timestamp if volume is not None else None,
-            volume_bound=volume is not None and volume.status.phase == "Bound",
-        )
-        return StartupView(
-            requested_at=requested,
-            stages=tuple(StageView(item.id, item.state, item.started_at, item.finished_at) for item in stages),
-            usual=self._usual.of(environment.template),
-        )
 
-    def _pending(self, environment: Environment, template: WorkspaceTemplate | None) -> tuple[Pending, ...]:
-        """What differs between the pod and what the next one would be; the operator has said that something does."""
-        container = environment.container
-        labels = self._catalogue.namespace_labels(environment.key.namespace) or {}
-        try:
-            settings = resolve(environment.instance, template, namespace_labels=labels)
-        except ValueError:
-            return ("template",)
-        if container is None or isinstance(settings, Refusal):
-            return ("template",)
-        now = {variable.name: variable.value for variable in container.env}
-        found: list[Pending] = []
-        if settings.environment.image != container.image:
-            found.append("image")
-        if not (
-            _equal(settings.limits, container.resources.limits)
-            and _equal(settings.requests, container.resources.requests)
-        ):
-            found.append("size")
-        if any(now.get(variable.name) != variable.value for variable in settings.environment.env):
-            found.append("variables")
-        return tuple(found) or ("template",)
+class _Sources(NamedTuple):
+    """Everything that a view is made from, besides rights; values that are replaced and never changed."""
+
+    environment: Environment
+    template: WorkspaceTemplate | None
+    volume: PersistentVolumeClaim | None
+    namespace_labels: Mapping[str, str] | None
+    usual: UsualStart | None
+
+    def are(self, others: "_Sources") -> bool:
+        return all(one is other for one, other in zip(self, others, strict=True))
+
+
+def _startup(sources: _Sources, *, phase: ShownPhase) -> StartupView | None:
+    environment, volume = sources.environment, sources.volume
+    requested = environment.instance.status.started_at or environment.instance.metadata.creation_timestamp
+    if phase not in _STARTED or requested is None:
+        return None
+    stages = start_stages(
+        environment.times,
+        requested_at=requested,
+        volume_made_at=volume.metadata.creation_timestamp if volume is not None else None,
+        volume_bound=volume is not None and volume.status.phase == "Bound",
+    )
+    return StartupView(
+        requested_at=requested,
+        stages=tuple(StageView(item.id, item.state, item.started_at, item.finished_at) for item in stages),
+        usual=sources.usual,
+    )
+
+
+def _pending(sources: _Sources) -> tuple[Pending, ...]:
+    """What differs between the pod and what the next one would be; the operator has said that something does."""
+    environment, container = sources.environment, sources.environment.container
+    try:
+        settings = resolve(environment.instance, sources.template, namespace_labels=sources.namespace_labels or {})
+    except ValueError:
+        return ("template",)
+    if container is None or isinstance(settings, Refusal):
+        return ("template",)
+    now = {variable.name: variable.value for variable in container.env}
+    found: list[Pending] = []
+    if settings.environment.image != container.image:
+        found.append("image")
+    has = container.resources
+    if not (_equal(settings.limits, has.limits) and _equal(settings.requests, has.requests)):
+        found.append("size")
+    if any(now.get(variable.name) != variable.value for variable in settings.environment.env):
+        found.append("variables")
+    return tuple(found) or ("template",)
 
 
 def _allowed(action: Action, *, phase: str, rights: Rights) -> AllowedAction:
