@@ -29,8 +29,8 @@ async def _answer(route: Route, call: Any) -> Any:
     return await route.handle(call)
 
 
-def make_text() -> str:
-    """The document as the file has it."""
+def make_document() -> Any:
+    """The document as the server sends it."""
     nothing: Any = Nothing()
     api = make_api(
         public=nothing,
@@ -48,7 +48,12 @@ def make_text() -> str:
         changes=nothing,
     )
     about = next(route for route in api.routes if route.path == ADDRESS)
-    document = asyncio.run(_answer(about, nothing))
+    return asyncio.run(_answer(about, nothing))
+
+
+def make_text() -> str:
+    """The document as the file has it."""
+    document = make_document()
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
-from devworkspace.core.access import Identity
+from devworkspace.core.access import Identity, Secret
 from devworkspace.kube.client import Client
 from devworkspace.kube.resource import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES, Resource
 from devworkspace.server.authorizer import Authorizer
@@ -98,7 +98,7 @@ class TestQuestions:
                 return question.key == Key("blue", "")
 
         authorizer = Authorizer(Rbac(), grants=Known(NOTHING), kubesphere=Console())
-        found = await authorizer.allowed_of(ADA._replace(token="t"), environments(1))
+        found = await authorizer.allowed_of(ADA._replace(token=Secret("t")), environments(1))
         assert [item.key.namespace for item in found] == ["blue"]
         assert {"red/", "blue/", "red/env-0"} <= set(asked)
 

@@ -1,4 +1,4 @@
-"""Making, starting, stopping and deleting environments: the server's only writes to the cluster.
+"""Making, changing, starting, stopping and deleting environments.
 
 The caller has decided that the person may. A change or deletion only holds for the instance with this UID; what follows
 is the operator's work.

@@ -41,6 +41,7 @@ class Endings:
                 None,
                 status=204,
                 query=EndingQuery,
+                right="oneself; others: `delete sessions.devworkspace.kubesphere.io`",
             ),
         )
 

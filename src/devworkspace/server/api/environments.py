@@ -118,6 +118,7 @@ class Environments:
                 EnvironmentPage,
                 query=ListQuery,
                 problems=(410,),
+                right="owner, or `create workspaceinstances/connect`",
             ),
             Route(
                 "POST",
@@ -129,8 +130,17 @@ class Environments:
                 query=DryRunQuery,
                 body=EnvironmentRequest,
                 problems=(403, 404, 409),
+                right="`create workspaceinstances`; for another owner `create workspaceinstances/owner`",
             ),
-            Route("GET", ENVIRONMENT, self.read, "Read one", EnvironmentView, problems=(404,)),
+            Route(
+                "GET",
+                ENVIRONMENT,
+                self.read,
+                "Read one",
+                EnvironmentView,
+                problems=(404,),
+                right="owner, or `create workspaceinstances/connect`",
+            ),
             Route(
                 "PATCH",
                 ENVIRONMENT,
@@ -140,6 +150,7 @@ class Environments:
                 query=DryRunQuery,
                 body=EnvironmentPatch,
                 problems=(404, 409, 412),
+                right="owner, or `update workspaceinstances`",
             ),
             Route(
                 "DELETE",
@@ -150,6 +161,7 @@ class Environments:
                 status=204,
                 query=DeleteQuery,
                 problems=(404, 409, 412),
+                right="owner, or `delete workspaceinstances`",
             ),
             *(
                 Route(
@@ -160,6 +172,7 @@ class Environments:
                     None,
                     status=204,
                     problems=(404, 409, 412),
+                    right="owner, or `update workspaceinstances`",
                 )
                 for action, summary in acts
             ),

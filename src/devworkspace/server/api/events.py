@@ -102,6 +102,7 @@ class Events:
                 EventList,
                 query=EventQuery,
                 problems=(404,),
+                right="owner, or `create workspaceinstances/connect`",
             ),
         )
 

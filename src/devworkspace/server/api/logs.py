@@ -64,6 +64,7 @@ class Logs:
                 query=LogQuery,
                 problems=(404, 409, 429),
                 media_type="text/plain",
+                right="owner, or `create workspaceinstances/connect`",
             ),
         )
 

@@ -32,6 +32,7 @@ class Manifests:
                 None,
                 problems=(404,),
                 media_type="application/yaml",
+                right="owner, or `create workspaceinstances/connect`",
             ),
         )
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from devworkspace.server.api.problems import ProblemBody
-from devworkspace.server.api.route import CSRF_HEADER, Route
+from devworkspace.server.api.route import CSRF_HEADER, SEGMENT, Route
 
 _REFERENCE: Final = "#/components/schemas/{name}"
 # What any request may be answered with; 400 only where there is something to misspell.
@@ -47,6 +47,7 @@ def make_document(routes: Sequence[Route], *, version: str) -> dict[str, Any]:
 def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": route.summary,
+        "description": f"Right: {route.right or 'none; signed in'}.",
         "operationId": _identifier(route),
         "parameters": [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)],
         "responses": {str(route.status): _success(route), **_unchanged(route), **_problems(route)},
@@ -64,7 +65,7 @@ def _identifier(route: Route) -> str:
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 253}}
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": f"^{SEGMENT}$"}}
         for name in re.findall(r"\{(\w+)\}", route.path)
     ]
 
@@ -111,6 +112,9 @@ def _problems(route: Route) -> dict[str, Any]:
     statuses = {*_ALWAYS, *route.problems}
     if route.method != "GET":
         statuses.add(403)
+    if "{" in route.path:
+        # Of what is no name of anything.
+        statuses.add(404)
     if route.query is not None:
         statuses |= {400, 422}
     if route.body is not None:

@@ -60,7 +60,14 @@ class Person:
     def routes(self) -> tuple[Route, ...]:
         return (
             Route("GET", "/api/v1/me", self.me, "Who you are, as Kubernetes' RBAC sees you", Me),
-            Route("GET", "/api/v1/namespaces", self.namespaces, "Where you may create environments", NamespaceList),
+            Route(
+                "GET",
+                "/api/v1/namespaces",
+                self.namespaces,
+                "Where you may create environments",
+                NamespaceList,
+                right="`create workspaceinstances`, asked for each",
+            ),
         )
 
     async def me(self, call: Call) -> Me:

@@ -69,6 +69,7 @@ class Publisher:
                 query=DryRunQuery,
                 body=TemplateRequest,
                 problems=(409,),
+                right="`create ideworkspacetemplates`",
             ),
             Route(
                 "PUT",
@@ -79,6 +80,7 @@ class Publisher:
                 query=DryRunQuery,
                 body=TemplateChange,
                 problems=(404, 409, 412),
+                right="`update ideworkspacetemplates`",
             ),
             Route(
                 "DELETE",
@@ -88,6 +90,7 @@ class Publisher:
                 None,
                 status=204,
                 problems=(404, 409, 412),
+                right="`delete ideworkspacetemplates`",
             ),
             Route(
                 "GET",
@@ -97,6 +100,7 @@ class Publisher:
                 None,
                 problems=(403, 404),
                 media_type="application/yaml",
+                right="`get ideworkspacetemplates`",
             ),
         )
 

@@ -126,6 +126,7 @@ class Quota:
                 "What is left for environments in a namespace",
                 NamespaceQuota,
                 problems=(403,),
+                right="`create workspaceinstances` in the namespace, or an environment of one's own there",
             ),
         )
 

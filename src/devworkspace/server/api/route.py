@@ -33,7 +33,7 @@ BODY_SECONDS: Final = 10.0
 # Answers to a known person that mean "you may not"; what may not be known is absent.
 _DENIALS: Final = frozenset({403, 404})
 # Kubernetes names and nothing else: what stands in a path becomes part of a request to the API server.
-_SEGMENT: Final = r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?"
+SEGMENT: Final = r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?"
 
 
 class Call(NamedTuple):
@@ -54,7 +54,7 @@ class Route(NamedTuple):
     """One address. `query`, `body` and `returns` are structs, from which the OpenAPI document is made as well.
 
     A handler returns a value of type `returns`, None for 204, or a response of its own (a stream). `problems` are the
-    statuses above 399 that are particular to it.
+    statuses above 399 that are particular to it, `right` says for the documents what RBAC must grant.
     """
 
     method: str
@@ -67,6 +67,7 @@ class Route(NamedTuple):
     body: type[msgspec.Struct] | None = None
     problems: tuple[int, ...] = ()
     media_type: str = "application/json"
+    right: str = ""
 
 
 class IsPageProof(Protocol):
@@ -203,7 +204,7 @@ class Router:
 
 
 def _pattern(path: str) -> str:
-    return re.sub(r"\\\{(\w+)\\\}", lambda match: f"(?P<{match[1]}>{_SEGMENT})", re.escape(path))
+    return re.sub(r"\\\{(\w+)\\\}", lambda match: f"(?P<{match[1]}>{SEGMENT})", re.escape(path))
 
 
 def _read_query(request: web.BaseRequest, type_: type[msgspec.Struct] | None) -> Any:

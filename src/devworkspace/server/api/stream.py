@@ -100,6 +100,7 @@ class Stream:
                 "Their changes: events `environment` (an environment), `gone` (its uid), `reset` (read the list again)",
                 None,
                 media_type="text/event-stream",
+                right="owner, or `create workspaceinstances/connect`",
             ),
         )
 

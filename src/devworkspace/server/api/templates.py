@@ -51,6 +51,7 @@ class Templates:
                 TemplateList,
                 query=TemplateQuery,
                 problems=(403,),
+                right="with `namespace` `create workspaceinstances` there",
             ),
             Route(
                 "GET",
@@ -60,6 +61,7 @@ class Templates:
                 TemplateView,
                 query=TemplateQuery,
                 problems=(403, 404),
+                right="with `namespace` `create workspaceinstances` there",
             ),
         )
 

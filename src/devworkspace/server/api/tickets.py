@@ -61,7 +61,18 @@ class Tickets:
     @property
     def routes(self) -> tuple[Route, ...]:
         summary = "An address that opens it once, for a page in KubeSphere's console"
-        return (Route("POST", f"{ENVIRONMENT}/ticket", self.make, summary, Ticket, status=201, problems=(403, 404)),)
+        return (
+            Route(
+                "POST",
+                f"{ENVIRONMENT}/ticket",
+                self.make,
+                summary,
+                Ticket,
+                status=201,
+                problems=(403, 404),
+                right="owner, or `create workspaceinstances/connect`",
+            ),
+        )
 
     async def make(self, call: Call) -> Any:
         environment = await self._lookup.find(call)

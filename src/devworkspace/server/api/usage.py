@@ -74,6 +74,7 @@ class Usage:
                 "Processor and memory that it uses now",
                 UsageView,
                 problems=(404,),
+                right="owner, or `create workspaceinstances/connect`",
             ),
         )
 

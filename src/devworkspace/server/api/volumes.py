@@ -114,7 +114,15 @@ class KeptVolumes:
     @property
     def routes(self) -> tuple[Route, ...]:
         return (
-            Route("GET", "/api/v1/volumes", self.list, "Volumes kept of yours", VolumeList, query=VolumeQuery),
+            Route(
+                "GET",
+                "/api/v1/volumes",
+                self.list,
+                "Volumes kept of yours",
+                VolumeList,
+                query=VolumeQuery,
+                right="owner; with `all` `delete persistentvolumeclaims`",
+            ),
             Route(
                 "DELETE",
                 "/api/v1/namespaces/{namespace}/volumes/{name}",
@@ -124,6 +132,7 @@ class KeptVolumes:
                 status=204,
                 query=PurgeQuery,
                 problems=(404, 409, 412),
+                right="owner, or `delete persistentvolumeclaims`",
             ),
         )
 
