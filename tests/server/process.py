@@ -115,7 +115,7 @@ class Process:
             if line["logger"] == "devworkspace.audit" and wanted.items() <= line.items()
         ]
 
-    async def ready(self, *, seconds: float = 20) -> None:
+    async def ready(self, *, seconds: float = 60) -> None:
         """Waits until the process says that it is ready; TimeoutError if it does not."""
         url = f"http://127.0.0.1:{self.config.internal_port}/-/readyz"
         async with aiohttp.ClientSession() as session, asyncio.timeout(seconds):
