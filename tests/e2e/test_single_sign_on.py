@@ -13,8 +13,10 @@ from playwright.async_api import BrowserContext, expect
 from devworkspace.api import names
 from devworkspace.server.dashboard.files import read_files
 from devworkspace.server.signin.oidc.people import subject_of
-from tests.server.oidc.conftest import running_world
+from tests.server.oidc.conftest import patience, running_world
 from tests.server.support import running_pod
+
+__all__ = ["patience"]
 
 pytestmark = pytest.mark.e2e
 

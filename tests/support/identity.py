@@ -94,7 +94,7 @@ class IdentityProvider:
             stderr=asyncio.subprocess.DEVNULL,
         )
         assert self._process.stdout is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while (line := await self._process.stdout.readline()) != b"ready\n":
                 assert line, "the identity provider ended while starting"
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from devworkspace.server.config import OidcConfig
+from devworkspace.server.signin.oidc import provider
 from tests.server.oidc.world import World
 from tests.server.support import Clock, free_port, running_server
 from tests.support.identity import running_provider
@@ -26,12 +27,12 @@ async def running_world(folder: Path, **options: Any) -> AsyncIterator[World]:
     clock = Clock()
     # The provider has its own clock, so ours begins where that one is.
     clock.now = time.time()
-    async with running_provider(folder, redirect_uri=f"{origin}/signin/callback", **more) as provider:
-        provider.set_accounts({"1001": ADA})
+    async with running_provider(folder, redirect_uri=f"{origin}/signin/callback", **more) as started:
+        started.set_accounts({"1001": ADA})
         oidc = OidcConfig(
             **{
-                "issuer": provider.issuer,
-                "client_dir": provider.client_dir,
+                "issuer": started.issuer,
+                "client_dir": started.client_dir,
                 "name": "Example Login",
                 "scopes": ("openid", "profile", "email", "groups"),
                 **settings,
@@ -39,7 +40,14 @@ async def running_world(folder: Path, **options: Any) -> AsyncIterator[World]:
         )
         server_options = {"listen_port": port, "public_url": origin, "oidc": oidc, "clock": clock, **options}
         async with running_server(folder, **server_options) as server, server.browser() as browser:
-            yield World(server=server, provider=provider, browser=browser, clock=clock)
+            yield World(server=server, provider=started, browser=browser, clock=clock)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine with a load of 50 a provider takes longer than a person should wait for a page."""
+    monkeypatch.setattr(provider, "DISCOVERY_SECONDS", 60.0)
+    monkeypatch.setattr(provider, "TIMEOUT_SECONDS", 60.0)
 
 
 @pytest.fixture

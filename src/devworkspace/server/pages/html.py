@@ -90,7 +90,7 @@ def _provider_button(provider: ProviderButton, query: dict[str, str], *, languag
         return f'<p class="alert" role="status">{escape(text("provider.absent", language, name=provider.name))}</p>'
     address = f"{provider.path}?{urlencode(query)}" if query else provider.path
     label = escape(text("provider.continue", language, name=provider.name))
-    return f'<p><a class="button wide" href="{escape(address)}" autofocus>{label}</a></p>'
+    return f'<p><a class="button" href="{escape(address)}" autofocus>{label}</a></p>'
 
 
 def _local_form(*, language: Language, next_address: str, user: str, alone: bool) -> list[str]:
@@ -115,7 +115,7 @@ def leave_page(*, name: str, address: str, language: Language) -> str:
     body = (
         f'<main class="narrow"><h1>{text("leave.title", language)}</h1>'
         f"<p>{escape(text('leave.hint', language, name=name))}</p>"
-        f'<p><a class="button wide" href="{escape(address)}">{escape(text("leave.link", language, name=name))}</a></p>'
+        f'<p><a class="button" href="{escape(address)}">{escape(text("leave.link", language, name=name))}</a></p>'
         f'<p><a href="/signin">{text("signin.title", language)}</a></p></main>'
     )
     return document(text("leave.title", language), body, language=language)
