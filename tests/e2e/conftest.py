@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -26,17 +27,23 @@ _CHROMIUM_OPTIONS = (
 )
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[BrowserContext]:
+@asynccontextmanager
+async def running_chromium(*options: str) -> AsyncIterator[BrowserContext]:
     """A fresh profile; pages wait up to 60 s, because 2 cores start an editor beside a browser."""
     program = shutil.which("chromium") or pytest.fail("no chromium in PATH; on Debian: apt-get install chromium")
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=program, args=list(_CHROMIUM_OPTIONS))
+        chromium = await playwright.chromium.launch(executable_path=program, args=[*_CHROMIUM_OPTIONS, *options])
         context = await chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
         context.set_default_timeout(60_000)
         expect.set_options(timeout=60_000)
         yield context
         await chromium.close()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[BrowserContext]:
+    async with running_chromium() as context:
+        yield context
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,14 @@
 """Pages of one environment against everything else in the same browser. Nothing is refused that its own page may do."""
 
 import asyncio
+import base64
 from typing import Any
 
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
+from devworkspace.api import names
+from tests.attacks.scene import apply, instance
 from tests.attacks.stage import ATTACKER_PORT, WITNESS_PORT, Stage
 
 pytestmark = pytest.mark.e2e
@@ -146,14 +149,14 @@ async def test_cookies_cannot_be_tossed(browser: BrowserContext, stage: Stage) -
     page = await browser.new_page()
     answer = await page.goto(f"{stage.attacker}/toss")
     assert answer is not None
-    names = (scene.cookies.session, scene.cookies.environment, scene.cookies.nonce)
+    tossed = [*our_names(stage), "dw-session", "dw-env", "code-server-session"]
     await page.evaluate(
         """([names, domain]) => {
           const tails = ['', '; Secure', `; Domain=${domain}`, `; Domain=.${domain}; Secure`];
           for (const name of names) for (const tail of tails) for (const path of ['/', '/signin', '/-/', '/api'])
             document.cookie = `${name}=tossed; Path=${path}${tail}`;
         }""",
-        [names, domain],
+        [tossed, domain],
     )
     assert "theirs=fine" in await page.evaluate("document.cookie"), (
         "positive control: an application has its own cookies"
@@ -168,14 +171,22 @@ async def test_cookies_cannot_be_tossed(browser: BrowserContext, stage: Stage) -
     assert scene.alice.name in await me.text()
     await page.goto(f"{scene.two.port_origin(WITNESS_PORT)}/after-tossing")
     (seen,) = [one for one in stage.seen(scene.two) if one.path == "/after-tossing"][-1:]
-    assert "dw-" not in seen.headers.get("cookie", "")
+    assert "tossed" not in seen.headers.get("cookie", "")
 
 
 async def keys(browser: BrowserContext, stage: Stage) -> dict[str, list[tuple[str, str]]]:
     """The cookies that the browser would send to each of the others."""
     others = {name: origin for name, origin in stage.targets.items() if name != "the editor of the same environment"}
     found = {name: await browser.cookies(f"{origin}/") for name, origin in others.items()}
-    return {name: sorted((one["name"], one["value"]) for one in cookies) for name, cookies in found.items()}
+    return {
+        name: sorted((one["name"], one["value"]) for one in cookies if one["name"] in our_names(stage))
+        for name, cookies in found.items()
+    }
+
+
+def our_names(stage: Stage) -> tuple[str, ...]:
+    cookies = stage.scene.cookies
+    return cookies.session, cookies.environment, cookies.nonce
 
 
 async def test_a_service_worker_stays_where_it_came_from(browser: BrowserContext, stage: Stage) -> None:
@@ -231,3 +242,43 @@ async def test_nothing_of_ours_is_where_scripts_can_read_it(browser: BrowserCont
         )
         for name in ("dw-session", "dw-env", "dw-nonce", "code-server-session"):
             assert name not in stored
+
+
+async def test_what_people_write_is_shown_and_not_run(browser: BrowserContext, stage: Stage) -> None:
+    """Names, descriptions and icons, in the lists and on the pages in front of an environment."""
+    await stage.sign_in(browser)
+    scene = stage.scene
+    hostile = "<img src=x onerror=document.title='pwned'>"
+    page = await browser.new_page()
+    await page.goto(f"{stage.attacker}/")
+    await page.evaluate("html => { document.body.innerHTML = html; }", hostile)
+    await expect(page).to_have_title("pwned")  # the control: where it is not escaped, it runs
+    script = base64.b64encode(b"<svg xmlns='http://www.w3.org/2000/svg' onload='top.document.title=1'/>").decode()
+    name = f"{scene.alice.namespace}-hostile"
+    template = {
+        "apiVersion": f"{names.GROUP}/{names.VERSION}",
+        "kind": names.TEMPLATE_KIND,
+        "metadata": {"name": name},
+        "spec": {
+            "displayName": hostile,
+            "description": hostile,
+            "icon": f"data:image/svg+xml;base64,{script}",
+            "environment": {"image": scene.surroundings.base_image},
+        },
+    }
+    stopped = instance(scene.alice, "hostile", template=name, displayName=hostile, description=hostile, running=False)
+    apply(scene.surroundings, template)
+    apply(scene.surroundings, stopped)
+    try:
+        for path in ("/", "/envs", f"/envs/{scene.alice.namespace}/hostile", "/new"):
+            await page.goto(f"{scene.origin}{path}")
+            await expect(page.get_by_text(hostile).first).to_be_visible()
+            assert await page.title() not in ("pwned", "1"), path
+        await page.goto(scene.one.origin.replace("//one--", "//hostile--"))
+        await expect(page.get_by_role("button").first).to_be_visible()
+        assert await page.title() not in ("pwned", "1")
+    finally:
+        kubectl = scene.surroundings.run_kubectl
+        kubectl("delete", "wsi", "hostile", f"--namespace={scene.alice.namespace}")
+        kubectl("annotate", "wst", name, f"{names.ANNOTATION_FORCE_DELETE}=true")
+        kubectl("delete", "wst", name)
