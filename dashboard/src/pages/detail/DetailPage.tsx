@@ -18,7 +18,9 @@ import { pageTo } from "../../ui/pageTo";
 import { Status } from "../../ui/Status";
 import { Details, Failure, Loading } from "../../ui/states";
 import styles from "./DetailPage.module.css";
+import { Events } from "./Events";
 import { Timeline } from "./Timeline";
+import { Usage } from "./Usage";
 
 /** One environment. A foreign one and one that is not there look the same. */
 export function DetailPage() {
@@ -59,7 +61,7 @@ export function DetailPage() {
   );
 }
 
-const TABS = ["overview", "timeline"] as const;
+const TABS = ["overview", "timeline", "events", "usage"] as const;
 
 function Detail({ environment, gone }: { readonly environment: EnvironmentView; readonly gone: boolean }) {
   const { t } = useTexts();
@@ -110,11 +112,10 @@ function Detail({ environment, gone }: { readonly environment: EnvironmentView; 
             ))}
           </nav>
           <div className={styles.body}>
-            {current === "overview" ? (
-              <Overview environment={environment} gone={gone} />
-            ) : (
-              <Timeline environment={environment} />
-            )}
+            {current === "overview" && <Overview environment={environment} gone={gone} />}
+            {current === "timeline" && <Timeline environment={environment} />}
+            {current === "events" && <Events environment={environment} />}
+            {current === "usage" && <Usage environment={environment} />}
           </div>
         </section>
       </div>

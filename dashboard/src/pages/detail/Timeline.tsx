@@ -1,37 +1,51 @@
-import { IconCircle, IconCircleCheck } from "@tabler/icons-react";
-import type { EnvironmentView } from "../../api/schema";
+import { IconCircle, IconCircleCheck, IconCircleDashed } from "@tabler/icons-react";
+import type { EnvironmentView, StartupView } from "../../api/schema";
 import { stopReasonOf } from "../../environments/stopReason";
 import { useTexts } from "../../i18n";
 import { formatDuration, formatMoment } from "../../model/times";
 import styles from "./DetailPage.module.css";
 
-const STEPS = ["made", "placed", "started", "answers"] as const;
-
-/** How far a start has come, and the moments that are known. */
+/** The stages of the present or last start with their seconds, and the moments that are known. */
 export function Timeline({ environment }: { readonly environment: EnvironmentView }) {
   const { t } = useTexts();
-  const starting = environment.phase === "Pending" || environment.phase === "Provisioning";
   return (
     <>
-      {starting && (
-        <>
-          <h2 className={styles.heading}>{t("detail.steps")}</h2>
-          <ol className={styles.steps}>
-            {STEPS.map((step) => {
-              const done = step !== "answers" && environment.progress[step];
-              const Icon = done ? IconCircleCheck : IconCircle;
-              return (
-                <li key={step} data-step={step} data-done={done}>
-                  <Icon size={16} aria-hidden /> {t(`detail.step.${step}`)}
-                  <span className={styles.unseen}>{t(done ? "detail.step.done" : "detail.step.open")}</span>
-                </li>
-              );
-            })}
-          </ol>
-        </>
-      )}
+      {environment.startup !== null && <Stages startup={environment.startup} />}
       <h2 className={styles.heading}>{t("detail.moments")}</h2>
       <Moments environment={environment} />
+    </>
+  );
+}
+
+const STAGE_ICONS = { waiting: IconCircle, running: IconCircleDashed, done: IconCircleCheck } as const;
+
+function Stages({ startup }: { readonly startup: StartupView }) {
+  const { t, tag } = useTexts();
+  const { usual } = startup;
+  return (
+    <>
+      <h2 className={styles.heading}>{t("detail.steps")}</h2>
+      {usual !== null && (
+        <p className={styles.sentence}>
+          {t("detail.usual", {
+            median: formatDuration(usual.median * 1000, tag),
+            p95: formatDuration(usual.p95 * 1000, tag),
+          })}
+        </p>
+      )}
+      <ol className={styles.steps}>
+        {startup.stages.map((stage) => {
+          const Icon = STAGE_ICONS[stage.state];
+          const took = Date.parse(stage.finishedAt ?? "") - Date.parse(stage.startedAt ?? "");
+          return (
+            <li key={stage.id} data-stage={stage.id} data-state={stage.state} data-ms={took >= 0 ? took : undefined}>
+              <Icon size={16} aria-hidden /> {t(`detail.stage.${stage.id}`)}
+              <span className={styles.unseen}>{t(`detail.step.${stage.state}`)}</span>
+              {took >= 0 && <span className={styles.dim}>{formatDuration(took, tag)}</span>}
+            </li>
+          );
+        })}
+      </ol>
     </>
   );
 }
