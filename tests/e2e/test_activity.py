@@ -8,7 +8,7 @@ from playwright.async_api import BrowserContext, Page
 
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
-from tests.e2e.steps import edit_file, open_editor, run_in_terminal, sign_in
+from tests.e2e.steps import edit_file, open_editor, open_terminal, run_in_terminal, sign_in
 from tests.support.environment import Surroundings
 from tests.support.live import INSTANCES, Live
 
@@ -64,6 +64,7 @@ async def test_typing_counts_an_untouched_tab_does_not_and_a_build_does_again(
     assert await learn(live) >= typed - timedelta(seconds=15)
 
     # A command that waits, then one that works; nobody touches anything from here on.
+    await open_terminal(editor)
     await run_in_terminal(editor, "sleep 260; timeout 120 sh -c 'while :; do :; done'")
     touched = now()
     await asyncio.sleep(REPORTED_SECONDS)
