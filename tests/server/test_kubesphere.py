@@ -252,7 +252,13 @@ class TestTickets:
 
 
 class TestConsoleHost:
-    @pytest.mark.parametrize("path", ["/", "/signin", "/signin/provider", "/-/authorize", "/w/team/demo/"])
+    async def test_the_sign_in_page_says_where_to_go(self, world: World) -> None:
+        async with world.server.browser() as browser:
+            page = await browser.navigate(world.server.origin + "/signin")
+            assert "from KubeSphere&#x27;s console" in page.text
+            assert "<form" not in page.text
+
+    @pytest.mark.parametrize("path", ["/signin", "/signin/provider", "/-/authorize", "/w/team/demo/"])
     async def test_it_serves_nothing_that_needs_a_cookie(self, world: World, path: str) -> None:
         assert (await world.call(world.kubesphere.add("ada"), path)).status == 404
 

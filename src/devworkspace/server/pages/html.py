@@ -80,6 +80,8 @@ def sign_in_page(
         lines.append(_provider_button(provider, query, language=language))
     if local:
         lines += _local_form(language=language, next_address=next_address, user=user, alone=provider is None)
+    elif provider is None:
+        lines.append(f"<p>{escape(text('signin.console', language))}</p>")
     lines.append("</main>")
     title = f"{text('signin.title', language)} · {text('product', language)}"
     return document(title, "\n".join(lines), language=language)

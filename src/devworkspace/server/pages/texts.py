@@ -33,6 +33,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "此表单不是从登录页面提交的。请重新打开登录页面后再试。",
     ),
     "provider.continue": ("Continue with {name}", "使用 {name} 登录"),
+    "signin.console": (
+        "Nobody signs in here. Open your environments from KubeSphere's console.",
+        "此处无法登录。请从 KubeSphere 控制台打开您的环境。",
+    ),
     "provider.local": ("Local account", "本地账号"),
     "provider.absent": (
         "{name} does not answer at the moment. Reload this page to try again.",
