@@ -159,7 +159,10 @@ async def serving(live: Live, directory: Path) -> AsyncIterator[Served]:
             process.terminate()
             code = await asyncio.to_thread(process.wait, 30)
     assert code == 0, log_file.read_text()
-    assert "Traceback" not in log_file.read_text(), "the server failed on a request; its log says why"
+    text = log_file.read_text()
+    assert "Traceback" not in text, (
+        f"the server failed on a request: {text[max(0, text.index('Traceback') - 500) :][:4000]}"
+    )
 
 
 async def _ready(session: aiohttp.ClientSession, url: str, process: "subprocess.Popen[bytes]", log_file: Path) -> None:

@@ -137,6 +137,14 @@ class TestEditing:
         fresh = await ask(all_wired, "PUT", ONE, body={"spec": SPEC}, headers={"If-Match": f'"{version}"'})
         assert fresh.status == 200, "positive control"
 
+    @pytest.mark.parametrize("version", ["", '""', '"0"', "W/", '"-abc"', "latest"])
+    async def test_what_is_no_version_is_not_any_version(self, all_wired: Wired, version: str) -> None:
+        put_template(all_wired)
+        grant(all_wired, "update")
+        answer = await ask(all_wired, "PUT", ONE, body={"spec": SPEC}, headers={"If-Match": version})
+        assert answer.status == 412
+        assert all_wired.api.writes == []
+
     async def test_one_that_is_not_there(self, all_wired: Wired) -> None:
         grant(all_wired, "update")
         assert (await ask(all_wired, "PUT", ONE, body={"spec": SPEC})).status == 404

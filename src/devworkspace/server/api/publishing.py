@@ -118,9 +118,13 @@ class Publisher:
     async def replace(self, call: Call) -> TemplateView:
         name = call.path["name"]
         await self._check(call, name, EDIT_TEMPLATE)
+        seen = seen_version(call)
+        # No object is in such a version; to the API server none, and 0, mean whatever there is.
+        if seen is not None and not seen.strip("0").isdecimal():
+            raise changed()
         try:
             written = await self._publishing.replace(
-                name, _spec(call), actor_of(call), version=seen_version(call), dry_run=call.query.dry_run
+                name, _spec(call), actor_of(call), version=seen, dry_run=call.query.dry_run
             )
         except NotFound:
             raise absent_template() from None
