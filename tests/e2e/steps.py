@@ -79,8 +79,14 @@ async def preview_markdown(editor: Page) -> FrameLocator:
 
 
 async def follow_port(browser: BrowserContext, editor: Page, port: int) -> Page:
-    """The tab that the editor's own list of ports opens, which shows what began to listen; the panel is open."""
+    """The tab that the editor's own list of ports opens; the panel is open.
+
+    What listened before the editor came is not in the list by itself, and what begins to listen may be or not.
+    """
     await editor.get_by_role("tab", name="Ports").click()
+    await editor.get_by_role("button", name="Forward a Port").click()
+    await editor.locator(".ports-view-actionbar-cell input:visible").fill(str(port))
+    await editor.keyboard.press("Enter")
     link = editor.locator(".ports-view-actionbar-cell").get_by_text(re.compile(f"^http.*{port}"))
     async with browser.expect_page() as opened:
         await link.click(modifiers=["Control"])

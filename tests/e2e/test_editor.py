@@ -71,11 +71,11 @@ async def test_a_web_application_has_an_address_of_its_own(
     instance = await live.create(template="python")
     status = (await live.wait_phase("Running")).status
     pod, url = status.pod_name or "", status.url or ""
+    await start_application(live, pod)
     page = await browser.new_page()
     await sign_in(page, surroundings.url, password)
     editor = await open_editor(browser, page, instance.metadata.uid)
     await open_terminal(editor)
-    await start_application(live, pod)
     shown = await follow_port(browser, editor, 3000)
     await expect(shown.get_by_role("heading", name="Preview")).to_be_visible()
     await editor.screenshot(path=pictures / "ports.png")

@@ -32,6 +32,7 @@ async def test_workbench_terminal_preview_and_application(
     status = (await live.wait_phase("Running")).status
     pod, url = status.pod_name or "", f"{path_mode.url}/w/{live.namespace}/demo/"
     assert status.url == url
+    await start_application(live, pod)
     page = await browser.new_page()
     await sign_in(page, path_mode.url, password)
     editor = await open_editor(browser, page, instance.metadata.uid)
@@ -45,7 +46,6 @@ async def test_workbench_terminal_preview_and_application(
     await expect((await preview_markdown(editor)).get_by_role("heading", name="precious")).to_be_visible()
     await editor.screenshot(path=pictures / "path-mode-editor.png")
 
-    await start_application(live, pod)
     shown = await follow_port(browser, editor, 3000)
     await expect(shown.get_by_role("heading", name="Preview")).to_be_visible()
     await editor.screenshot(path=pictures / "path-mode-ports.png")
