@@ -212,7 +212,7 @@ async def test_no_page_has_a_barrier(dashboard: Dashboard, live: Live, scheme: s
     await page.get_by_role("menuitem").last.click()
     await page.get_by_role("radio").last.check()
     found += [f"delete: {barrier}" for barrier in await dashboard.find_barriers()]
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
