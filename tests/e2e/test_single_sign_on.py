@@ -21,6 +21,15 @@ __all__ = ["patience"]
 pytestmark = pytest.mark.e2e
 
 
+SIGN_OUT = """() => {
+  const form = document.createElement('form');
+  form.method = 'post';
+  form.action = '/signout';
+  document.body.append(form);
+  form.submit();
+}"""
+
+
 async def show_editor(request: web.BaseRequest) -> web.StreamResponse:
     return web.Response(text=f"<h1>Editor at {request.raw_path}</h1>", content_type="text/html")
 
@@ -44,15 +53,13 @@ async def test_single_sign_on_leads_into_an_environment(
         await page.get_by_role("button", name="Continue").click()
         await expect(page.get_by_role("heading", name="Editor at /some/file")).to_be_visible()
 
-        await page.goto(f"{origin}/")
-        await expect(page.get_by_text("oidc:ada").first).to_be_visible()
-        async with browser.expect_page() as opened:
-            await page.get_by_role("link", name="Open").click()
-        editor = await opened.value
+        editor = await browser.new_page()
+        await editor.goto(f"{origin}/-/open?env=demo--team")
         await expect(editor.get_by_role("heading", name="Editor at /")).to_be_visible()
 
-        await page.get_by_role("button", name="Account of oidc:ada").click()
-        await page.get_by_role("menuitem", name="Sign out", exact=True).click()
+        # What the dashboard's menu does, which need not be built here.
+        await page.goto(f"{origin}/")
+        await page.evaluate(SIGN_OUT)
         await expect(page.get_by_role("heading", name="You are signed out here")).to_be_visible()
         await page.screenshot(path=pictures / "signed-out-provider.png")
         await editor.reload()
