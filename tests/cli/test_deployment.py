@@ -65,6 +65,7 @@ def test_everything_is_there_in_its_order(project: Project) -> None:
         ("PodDisruptionBudget", "devworkspace-operator"),
         ("NetworkPolicy", "devworkspace-operator"),
         ("ConfigMap", "devworkspace-revocations"),
+        ("Lease", "devworkspace-activity"),
         ("Deployment", "devworkspace-server"),
         ("Service", "devworkspace-server"),
         ("NetworkPolicy", "devworkspace-server"),

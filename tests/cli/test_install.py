@@ -27,7 +27,7 @@ EXPECTED_WRITES = [
     ("apply", {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}),
     ("create", {"Secret"}),
     ("apply", {"Secret"}),
-    ("apply", {"Deployment", "PodDisruptionBudget", "Service", "NetworkPolicy", "ConfigMap"}),
+    ("apply", {"Deployment", "PodDisruptionBudget", "Service", "NetworkPolicy", "ConfigMap", "Lease"}),
     ("apply", {"WorkspaceTemplate"}),
     ("create", {"WorkspaceInstance"}),
 ]
