@@ -91,7 +91,8 @@ async def test_what_nobody_uses_is_stopped_and_what_computes_in_a_terminal_is_no
     await live.create("busy", template=template)
     started = await live.wait_phase("Running", "unused", seconds=180)
     busy = await live.wait_phase("Running", "busy", seconds=180)
-    build = "script -qec 'while :; do :; done' /dev/null"
+    # A quarter of a processor: the other tests need the rest.
+    build = "script -qec 'while :; do i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 0.1; done' /dev/null"
     await live.execute(busy.status.pod_name or "", "sh", "-c", f"setsid nohup {build} >/dev/null 2>&1 &")
 
     stopped = await live.wait_phase("Stopped", "unused", seconds=15 * 60)
