@@ -132,8 +132,8 @@ NEVER = [
 ]
 # The server shows people the output of their own environments.
 NEVER_BY_THE_OPERATOR = [("get", "", "pods/log")]
-# Besides, the server makes nothing that runs and touches nobody's data, but for kept disks that their owner purges; which
-# claims it may delete is up to a policy (tests/cluster/test_api.py).
+# Besides, the server makes nothing that runs and touches nobody's data, but for kept disks that their owner purges;
+# which claims it may delete is up to a policy (tests/cluster/test_api.py).
 NEVER_BY_THE_SERVER = [
     (verb, group, kind)
     for verb in ("create", "patch", "update", "delete", "deletecollection")
