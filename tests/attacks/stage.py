@@ -134,3 +134,10 @@ def start_programs(scene: Scene) -> None:
     for room in (scene.two, scene.bobs):
         scene.write(room, "/tmp/witness.js", _WITNESS % {"port": WITNESS_PORT})
         scene.start(room, "node /tmp/witness.js")
+    for room, port in ((scene.one, ATTACKER_PORT), (scene.two, WITNESS_PORT), (scene.bobs, WITNESS_PORT)):
+        _wait_until_it_listens(scene, room, port)
+
+
+def _wait_until_it_listens(scene: Scene, room: Room, port: int) -> None:
+    knock = f"exec 3<>/dev/tcp/127.0.0.1/{port}"
+    scene.execute(room, "bash", "-c", f"for n in {{1..100}}; do ({knock}) 2>/dev/null && exit; sleep 0.1; done; exit 1")
