@@ -113,6 +113,8 @@ describe_cluster() {
 }
 
 browser() {
+  # axe-core, which looks for barriers, is among the dashboard's packages.
+  ensure_node && install_packages dashboard || return 1
   # The font is for the pictures of the Chinese pages.
   dpkg -s chromium fonts-noto-cjk >/dev/null 2>&1 ||
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium fonts-noto-cjk; } >/dev/null ||
