@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import BrowserContext, Locator, Page, expect
+from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, expect
 
 AXE = Path("dashboard/node_modules/axe-core/axe.min.js")
 AXE_RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
@@ -16,13 +16,18 @@ class Dashboard:
         self.page = page
         self.url = url
         self.complaints: list[str] = []
-        page.on("console", lambda message: self._note(message.type, message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)) if self._is_own(page.url) else None)
 
-    def _note(self, kind: str, text: str) -> None:
+    def _note(self, message: ConsoleMessage) -> None:
         # A refused request is the test's own doing, and shows on the page.
-        if kind in ("error", "warning") and not text.startswith("Failed to load resource"):
-            self.complaints.append(text)
+        refused = message.text.startswith("Failed to load resource")
+        if message.type in ("error", "warning") and not refused and self._is_own(message.location["url"]):
+            self.complaints.append(message.text)
+
+    def _is_own(self, address: str) -> bool:
+        """Of the dashboard and not of an editor that the same tab went to."""
+        return (address or self.page.url).startswith(f"{self.url}/")
 
     async def sign_in(self, password: str, path: str = "/envs") -> None:
         await self.page.goto(self.url + path)
