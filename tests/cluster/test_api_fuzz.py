@@ -38,13 +38,15 @@ RULES = [
     {"apiGroups": [names.GROUP], "resources": ["*"], "verbs": ["*"]},
     {"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["delete"]},
 ]
+# Not update and delete: what is there is for all tests, and the addresses are tried all the same.
+PUBLISHING = ["get", "list", "watch", "create"]
 # Both go on until somebody closes them; tests/server has their tests.
 ENDLESS = "/stream$"
 
 
 @pytest.fixture
 async def served(live: Live, tmp_path: Path) -> AsyncIterator[Served]:
-    """Ada may do everything with environments in the namespace, and with templates."""
+    """Ada may do everything with environments in the namespace, and publish templates."""
     subjects = [{"kind": "ServiceAccount", "name": "ada", "namespace": live.namespace}]
     role = f"{live.namespace}-fuzzer"
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
@@ -58,7 +60,7 @@ async def served(live: Live, tmp_path: Path) -> AsyncIterator[Served]:
         {
             **publisher,
             "kind": "ClusterRole",
-            "rules": [{"apiGroups": [names.GROUP], "resources": [names.TEMPLATE_PLURAL], "verbs": ["*"]}],
+            "rules": [{"apiGroups": [names.GROUP], "resources": [names.TEMPLATE_PLURAL], "verbs": PUBLISHING}],
         },
         {
             **publisher,

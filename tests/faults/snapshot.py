@@ -27,8 +27,9 @@ _TIMES: Final = (
 )
 # The volume controller's own notes; some of them are left out when it is overtaken by the provisioner.
 _NOTES: Final = ("volume.kubernetes.io/", "volume.beta.kubernetes.io/", "pv.kubernetes.io/")
-# Digests over the instance's UID or the template's name among others.
+# Digests over the instance's UID, the template's name, or the key of the run.
 _HASHES: Final = (
+    "devworkspace.kubesphere.io/credential-key",
     "devworkspace.kubesphere.io/inputs-hash",
     "devworkspace.kubesphere.io/template-revision",
     "revision",
