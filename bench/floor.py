@@ -19,10 +19,10 @@ from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.credential import Keyring
 from devworkspace.core.plan import Kind, make_plan
 from devworkspace.core.world import Installation, World
+from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube import clock
 from devworkspace.kube.client import Client
 from devworkspace.kube.resource import PODS, PVCS, SECRETS, SERVICES, Resource
-from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 
 _KINDS: Final[dict[Kind, Resource]] = {
     "PersistentVolumeClaim": PVCS,

@@ -16,9 +16,9 @@ from bench.observer import Observer
 from bench.simulation import Anything, OperatorProcess, Simulation
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
+from devworkspace.kinds import INSTANCES
 from devworkspace.kube.errors import NotFound
 from devworkspace.kube.resource import NAMESPACES
-from devworkspace.operator.kinds import INSTANCES
 
 _REST_SECONDS: Final = 3.0
 _CROWD_NAMESPACES: Final = 10

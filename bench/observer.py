@@ -13,10 +13,10 @@ from devworkspace.api.children import Pod
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.core.podstate import is_ready
+from devworkspace.kinds import INSTANCES
 from devworkspace.kube.client import Client
 from devworkspace.kube.errors import KubeError
 from devworkspace.kube.resource import PODS, Resource
-from devworkspace.operator.kinds import INSTANCES
 
 
 @dataclass

@@ -32,10 +32,10 @@ from devworkspace.cli.kubectl import Kubectl
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import find_project
 from devworkspace.cli.toolchain import find_go
+from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube import config
 from devworkspace.kube.client import Client
 from devworkspace.kube.resource import NAMESPACES, Resource
-from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 
 ACCOUNT: Final = "devworkspace-operator"
 TEMPLATE: Final = "bench"

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from devworkspace.kinds import INSTANCES
 from devworkspace.kube.resource import PVCS
-from devworkspace.operator.kinds import INSTANCES
 from tests.support.live import Live
 
 pytestmark = pytest.mark.cluster

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from devworkspace.api import names
+from devworkspace.kinds import INSTANCE_CRD
 from devworkspace.kube.resource import PODS
-from devworkspace.operator.kinds import INSTANCE_CRD
 from tests.support.live import TEMPLATES, Live
 
 pytestmark = [pytest.mark.cluster, pytest.mark.destructive]

@@ -13,9 +13,9 @@ from typing import Any
 from aiohttp import ClientError, ClientSession, web
 
 from devworkspace.api.meta import Key
+from devworkspace.kinds import TEMPLATES
 from devworkspace.kube.lease import LeaseTiming
 from devworkspace.kube.resource import EVENTS, LEASES
-from devworkspace.operator.kinds import TEMPLATES
 from tests.operator.running import free_port
 from tests.support.builders import MASTER_KEY
 from tests.support.fake_apiserver import FakeApiServer

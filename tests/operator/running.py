@@ -9,10 +9,10 @@ from typing import Any
 
 from devworkspace.api.meta import Key
 from devworkspace.core.address import Gateway
+from devworkspace.kinds import CRDS, INSTANCE_CRD
 from devworkspace.kube.resource import NAMESPACES, PODS
 from devworkspace.operator.app import Operator
 from devworkspace.operator.config import OperatorConfig
-from devworkspace.operator.kinds import CRDS, INSTANCE_CRD
 from tests.support.builders import MASTER_KEY, running_status
 from tests.support.fake_apiserver import INSTANCES, TEMPLATES, FakeApiServer
 from tests.support.fake_faults import Logged

@@ -8,8 +8,8 @@ import pytest
 from devworkspace.api import names, reasons
 from devworkspace.api.meta import Key
 from devworkspace.core.render.policy import POLICY_NAMES
+from devworkspace.kinds import CRDS, INSTANCE_CRD
 from devworkspace.kube.resource import EVENTS, NAMESPACES, PODS, PVCS
-from devworkspace.operator.kinds import CRDS, INSTANCE_CRD
 from tests.operator.running import (
     DEMO,
     let_pod_answer,

@@ -6,8 +6,8 @@ import pytest
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
+from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube import resource as kinds
-from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 from tests.operator.histories.history import History
 from tests.operator.histories.world import FAILURES, KEYS, key_of
 from tests.support.fake_objects import Object

@@ -7,11 +7,11 @@ from msgspec.structs import replace
 
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
+from devworkspace.kinds import INSTANCES
 from devworkspace.kube.client import Client
 from devworkspace.kube.workqueue import WorkQueue
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.health import STALE_AFTER_SECONDS, Health, Sweep
-from devworkspace.operator.kinds import INSTANCES
 from devworkspace.operator.store import Store
 from tests.operator.running import DEMO, put_instance, put_template
 from tests.support.builders import INSTALLATION, make_instance

@@ -18,6 +18,7 @@ from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.credential import NEXT_FILE, PREVIOUS_FILE, Keyring, key_id, make_keyring
 from devworkspace.core.world import Installation
+from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube import clock
 from devworkspace.kube import config as kube_config
 from devworkspace.kube.client import Client
@@ -35,7 +36,6 @@ from devworkspace.operator.config import OperatorConfig
 from devworkspace.operator.events import EventRecorder
 from devworkspace.operator.handlers import make_registry
 from devworkspace.operator.health import Health
-from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 from devworkspace.operator.kopf_runner import check_served, run_kopf
 from devworkspace.operator.login import add_login
 from devworkspace.operator.metrics import Metrics

@@ -18,11 +18,11 @@ from devworkspace.api import names
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
 from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube.client import Client, ListResult
 from devworkspace.kube.errors import KubeError, NotFound
 from devworkspace.kube.resource import Resource
 from devworkspace.operator.cluster import Cluster
-from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 from devworkspace.operator.store import Store, template_named_by
 
 logger = logging.getLogger(__name__)

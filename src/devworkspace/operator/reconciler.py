@@ -21,13 +21,13 @@ from devworkspace.core.resolve import Refusal
 from devworkspace.core.transitions import Transition, find_trouble, runs, transition
 from devworkspace.core.volumestate import resize_refused
 from devworkspace.core.world import World
+from devworkspace.kinds import INSTANCES
 from devworkspace.kube.client import Client
 from devworkspace.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, KubeError, NotFound
 from devworkspace.kube.resource import NETWORK_POLICIES, PODS, PVCS, SECRETS, SERVICES, Resource
 from devworkspace.operator.activity import ActivityWord
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.events import EventRecorder
-from devworkspace.operator.kinds import INSTANCES
 from devworkspace.operator.volumes import Volumes
 
 logger = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ from typing import Final
 from devworkspace.api.meta import Key, ObjectMeta
 from devworkspace.api.template import TemplateStatus, WorkspaceTemplate
 from devworkspace.core.template_status import Tally, tally_uses, template_status, use_of
+from devworkspace.kinds import TEMPLATES
 from devworkspace.kube.client import Client, OnlyMetadata
 from devworkspace.kube.errors import Conflict, KubeError, NotFound
 from devworkspace.operator.cluster import Cluster
-from devworkspace.operator.kinds import TEMPLATES
 from devworkspace.operator.store import Unreadable
 
 logger = logging.getLogger(__name__)

@@ -15,12 +15,12 @@ from devworkspace.core.render.volume import volume_annotations
 from devworkspace.core.resolve import Refusal
 from devworkspace.core.transitions import Transition
 from devworkspace.core.world import World, own_volume
+from devworkspace.kinds import CRDS, INSTANCE_CRD, INSTANCES
 from devworkspace.kube.client import Client
 from devworkspace.kube.errors import Conflict, NotFound
 from devworkspace.kube.resource import NAMESPACES, PODS, PVCS, Resource
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.events import EventRecorder
-from devworkspace.operator.kinds import CRDS, INSTANCE_CRD, INSTANCES
 
 logger = logging.getLogger(__name__)
 

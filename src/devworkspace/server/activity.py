@@ -20,12 +20,12 @@ from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.core.activity import Knowledge, find_last_work, find_write, is_known, learn
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
+from devworkspace.kinds import INSTANCES
 from devworkspace.kube.client import Client, OnlyMetadata
 from devworkspace.kube.clock import micro_timestamp
 from devworkspace.kube.errors import Conflict, KubeError, NotFound
 from devworkspace.kube.resource import LEASES, Resource
 from devworkspace.server.environments import Environment, EnvironmentTable
-from devworkspace.server.lifecycle import INSTANCES
 from devworkspace.server.reports import Reading
 
 log = structlog.get_logger("devworkspace.server")

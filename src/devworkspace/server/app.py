@@ -18,6 +18,7 @@ from devworkspace.api.children import Namespace, PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube import config as kube_config
 from devworkspace.kube.client import Client
 from devworkspace.kube.clock import now
@@ -46,10 +47,9 @@ from devworkspace.server.gateway.handler import Gateway
 from devworkspace.server.grants import Grants, InformedGrants
 from devworkspace.server.keys import Keys
 from devworkspace.server.kubesphere import KubeSphere
-from devworkspace.server.lifecycle import INSTANCES, Lifecycle, Writer
+from devworkspace.server.lifecycle import Lifecycle, Writer
 from devworkspace.server.limits import Limiter
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
-from devworkspace.server.publishing import TEMPLATES
 from devworkspace.server.readiness import Readiness, Watch
 from devworkspace.server.reports import PodReports
 from devworkspace.server.rest.environments import Entrance

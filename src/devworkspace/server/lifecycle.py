@@ -14,12 +14,12 @@ from devworkspace.api import names
 from devworkspace.api.instance import DataPolicy, WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.core.timestamps import format_timestamp
+from devworkspace.kinds import INSTANCES
 from devworkspace.kube.resource import Resource, key_of
 from devworkspace.server.audit import Actor
 from devworkspace.server.changes import Changes
 from devworkspace.server.environments import Environment
 
-INSTANCES: Final = Resource(names.GROUP, names.VERSION, names.INSTANCE_PLURAL, names.INSTANCE_KIND)
 # The watch tells of the new phase within milliseconds; an operator that is away keeps a start unanswered for longer.
 _REMEMBER_SECONDS: Final = 15.0
 

@@ -4,17 +4,14 @@ The caller has decided that the person may. The API server checks each template 
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.kinds import TEMPLATES
 from devworkspace.kube.client import Client
-from devworkspace.kube.resource import Resource
 from devworkspace.server.audit import Actor
 from devworkspace.server.changes import Changes
-
-TEMPLATES: Final = Resource(names.GROUP, names.VERSION, names.TEMPLATE_PLURAL, names.TEMPLATE_KIND, namespaced=False)
 
 
 class Publishing:

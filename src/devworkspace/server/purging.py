@@ -11,11 +11,11 @@ from devworkspace.api import names
 from devworkspace.api.children import PersistentVolumeClaim
 from devworkspace.api.meta import Key, ObjectMeta, Struct
 from devworkspace.core.deletion import PurgeFacts, PurgeObstacle, find_purge_obstacle
+from devworkspace.kinds import INSTANCES
 from devworkspace.kube.client import Client, OnlyMetadata
 from devworkspace.kube.resource import PODS, PVCS
 from devworkspace.server.audit import Actor
 from devworkspace.server.changes import Changes
-from devworkspace.server.lifecycle import INSTANCES
 
 
 class _Claim(Struct, frozen=True):

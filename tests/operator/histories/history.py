@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from devworkspace.api.meta import Key
+from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube import resource as kinds
-from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 from tests.operator.histories.clock import VirtualLoop
 from tests.operator.histories.judge import Judge, finalizers
 from tests.operator.histories.replica import Replica

@@ -12,8 +12,8 @@ import msgspec
 from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.credential import environment_credential
+from devworkspace.kinds import CRDS, INSTANCE_CRD, INSTANCES
 from devworkspace.kube import resource as kinds
-from devworkspace.operator.kinds import CRDS, INSTANCE_CRD, INSTANCES
 from tests.operator.histories.server import MemoryServer, Round, Write
 from tests.support.builders import MASTER_KEY
 from tests.support.fake_objects import Object

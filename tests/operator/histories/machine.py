@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
+from devworkspace.kinds import CRDS, INSTANCE_CRD, INSTANCES, TEMPLATES
 from devworkspace.kube import resource as kinds
-from devworkspace.operator.kinds import CRDS, INSTANCE_CRD, INSTANCES, TEMPLATES
 from tests.operator.histories.history import FOLLOWED, History
 from tests.operator.histories.server import OUTCOMES, Outcome
 from tests.operator.histories.world import CATALOGUE, CHILDREN, FAILURES, KEYS, NAMESPACES, OWNERS, key_of

@@ -8,6 +8,7 @@ from typing import Final, cast
 import kopf
 
 from devworkspace.api.meta import Key
+from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube.resource import Resource
 from devworkspace.kube.workqueue import WorkQueue
 from devworkspace.operator.activity import ActivityWord
@@ -15,7 +16,6 @@ from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.events import EventRecorder
 from devworkspace.operator.handlers import take_instance, take_template
 from devworkspace.operator.health import Health
-from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 from devworkspace.operator.reconciler import Reconciler
 from devworkspace.operator.template_status import TemplateStatusWriter
 from tests.operator.histories.clock import VirtualLoop

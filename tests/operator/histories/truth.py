@@ -6,8 +6,8 @@ from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.render.policy import POLICY_NAMES
 from devworkspace.core.render.secret import SECRET_TYPE
+from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube import resource as kinds
-from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 from tests.operator.histories.judge import Judge, claims, finalizers, is_marked, label
 from tests.operator.histories.world import Surroundings, key_of
 from tests.support.fake_objects import Object

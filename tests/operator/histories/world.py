@@ -14,9 +14,9 @@ from devworkspace.api.meta import Key
 from devworkspace.core.render.common import child_labels, child_name, owner_reference
 from devworkspace.core.render.policy import INGRESS_POLICY
 from devworkspace.core.render.volume import volume_annotations
+from devworkspace.kinds import CRDS, INSTANCE_CRD, INSTANCES, TEMPLATES
 from devworkspace.kube import resource as kinds
 from devworkspace.kube.resource import Resource
-from devworkspace.operator.kinds import CRDS, INSTANCE_CRD, INSTANCES, TEMPLATES
 from tests.operator.histories.judge import claims, finalizers
 from tests.operator.histories.server import MemoryServer
 from tests.support.builders import running_status, waiting_status

@@ -7,11 +7,11 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from devworkspace.api.meta import ObjectMeta, Struct
+from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube.client import Client
 from devworkspace.kube.config import detect
 from devworkspace.kube.errors import KubeError
 from devworkspace.kube.resource import Resource
-from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 
 _PATIENCE_SECONDS: Final = 2.0
 

@@ -9,10 +9,10 @@ import click
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.cli.environments.words import say
+from devworkspace.kinds import INSTANCES
 from devworkspace.kube.client import Client
 from devworkspace.kube.config import detect
 from devworkspace.kube.errors import ApiError, KubeError, NotFound
-from devworkspace.operator.kinds import INSTANCES
 
 T = TypeVar("T")
 

@@ -16,9 +16,9 @@ from devworkspace.cli.environments.connection import Connection, namespace_optio
 from devworkspace.cli.environments.waiting import tell_running, waiting_options
 from devworkspace.cli.environments.words import say
 from devworkspace.core.resolve import Refusal, resolve
+from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube.errors import Forbidden, NotFound
 from devworkspace.kube.resource import NAMESPACES
-from devworkspace.operator.kinds import INSTANCES, TEMPLATES
 
 _WHO_AM_I: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 

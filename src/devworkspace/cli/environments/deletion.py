@@ -13,9 +13,9 @@ from devworkspace.cli.environments.completion import complete_environment
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
 from devworkspace.cli.environments.output import Output, age, output_option, show
 from devworkspace.cli.environments.words import say
+from devworkspace.kinds import INSTANCES
 from devworkspace.kube.errors import NotFound
 from devworkspace.kube.resource import PVCS
-from devworkspace.operator.kinds import INSTANCES
 
 # The operator notes it in a fraction of a second, unless it is away.
 CONSENT_SECONDS: Final = 5.0

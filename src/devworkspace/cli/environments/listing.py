@@ -8,7 +8,7 @@ from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
 from devworkspace.cli.environments.output import Output, age, output_option, show
-from devworkspace.operator.kinds import INSTANCES, TEMPLATES
+from devworkspace.kinds import INSTANCES, TEMPLATES
 
 
 @click.command("list")

@@ -6,12 +6,12 @@ from typing import Any
 import yaml
 from aiohttp import web
 
+from devworkspace.kinds import INSTANCES
 from devworkspace.kube.client import Client
 from devworkspace.server.answers import yaml_headers
 from devworkspace.server.api.lookup import ENVIRONMENT, Lookup
 from devworkspace.server.api.problems import absent
 from devworkspace.server.api.route import Call, Route
-from devworkspace.server.lifecycle import INSTANCES
 
 
 class Manifests:
