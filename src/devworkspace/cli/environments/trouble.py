@@ -11,7 +11,9 @@ from devworkspace.cli.environments.completion import complete_environment
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
 from devworkspace.cli.environments.output import Output, age, output_option, show
 from devworkspace.cli.environments.words import say
+from devworkspace.core.hindrances import last_seen
 from devworkspace.core.render.common import child_name
+from devworkspace.core.timestamps import format_timestamp
 from devworkspace.kube.resource import EVENTS, PODS
 
 
@@ -28,20 +30,14 @@ def events_command(name: str, namespace: str | None, output: Output) -> None:
         listed = await connection.client.list(EVENTS, Event, namespace=connection.namespace)
         return [event for event in listed.items if event.involved_object.name in own]
 
-    found = sorted(run(work, namespace=namespace), key=lambda event: last_seen(event) or "")
+    found = sorted(run(work, namespace=namespace), key=last_seen)
     show(
         [_event_record(event) for event in found], output=output, columns=["age", "type", "reason", "object", "message"]
     )
 
 
-def last_seen(event: Event) -> str | None:
-    """Which of the times is set depends on who sent the Event."""
-    series = event.series.last_observed_time if event.series is not None else None
-    return series or event.last_timestamp or event.event_time or event.first_timestamp
-
-
 def _event_record(event: Event) -> dict[str, Any]:
-    seen = last_seen(event)
+    seen = format_timestamp(last_seen(event))
     return {
         "age": age(seen),
         "time": seen,
