@@ -24,7 +24,8 @@ WAYS = {
     "the editor's page": ("GET", "/", "", 302),
     "the editor's page, opened": ("GET", "/", NAVIGATION, 302),
     "a file of the editor": ("GET", "/_static/src/browser/media/favicon.ico", "", 200),
-    "a port, by path": ("GET", "/proxy/8080/healthz", "", 200),
+    # To the port's own host: what the port serves never comes from the editor's origin.
+    "a port, by path": ("GET", "/proxy/8080/healthz", "", 302),
     "the editor's socket": ("GET", "/stable-0/?reconnectionToken=x&type=Management", UPGRADE, 101),
     "a form": ("POST", "/mint-key", SAME_ORIGIN + "Content-Length: 0\r\n", 200),
     "the state": ("GET", "/-/state", "", 200),

@@ -71,23 +71,21 @@ async def served(live: Live, tmp_path: Path) -> AsyncIterator[Served]:
     ]
     kubectl = live.surroundings.run_kubectl
     kubectl("apply", f"--namespace={live.namespace}", "-f", "-", input_text=yaml.safe_dump_all(bodies))
+    before = await template_uids(live)
     try:
         async with serving(live, tmp_path) as made:
             yield made
-            await remove_templates(made)
+        for uid, key in (await template_uids(live)).items():
+            if uid not in before:
+                await live.client.delete(TEMPLATES, key, uid=uid)
     finally:
         kubectl("delete", "clusterrole,clusterrolebinding", "--ignore-not-found", role, templates)
 
 
-async def remove_templates(served: Served) -> None:
-    """Those that this server has published; the audit log knows them."""
-    text = served.log_file.read_text()
-    for name in set(re.findall(r"create-template.*?template['\"=: ]+([a-z0-9.-]+)", text)):
-        try:
-            found = await served.live.client.get(TEMPLATES, Key("", name), Anything)
-        except Exception:
-            continue
-        await served.live.client.delete(TEMPLATES, found.metadata.key, uid=found.metadata.uid)
+async def template_uids(live: Live) -> dict[str, Key]:
+    return {
+        template.metadata.uid: template.metadata.key for template in (await live.client.list(TEMPLATES, Anything)).items
+    }
 
 
 @pytest.mark.parametrize("aimed", [True, False], ids=["at what is there", "at anything"])
