@@ -50,6 +50,15 @@ run() {
   return "$code"
 }
 
+# Most of the time a test waits for pods or pages. What replaces something that all use, or counts, comes afterwards.
+pytest_beside() {
+  local part=$1 chosen=$2 code=0
+  shift 2
+  pytest_part "$part" --numprocesses=3 --dist=loadgroup -m "$chosen and not alone" "$@" || code=1
+  pytest_part "$part-alone" -m "$chosen and alone" "$@" || code=1
+  return "$code"
+}
+
 pytest_part() {
   local part=$1
   shift
@@ -124,7 +133,7 @@ browser() {
   [[ $cluster == own ]] || chosen="e2e and not destructive"
   # The dashboard for servers that run from here, and axe.
   ensure_node && install_packages dashboard && dashboard/build.sh || return 1
-  pytest_part browser -m "$chosen" tests/e2e
+  pytest_beside browser "$chosen" tests/e2e
 }
 
 # Breaks the operator's requests on a control plane of its own, and a few with real pods on the installation.
@@ -143,7 +152,7 @@ trap remove_cluster EXIT
 
 wants lint && run lint lint
 wants types && run types "$bin/mypy"
-wants unit && run unit pytest_part unit -m "not cluster and not e2e"
+wants unit && run unit pytest_part unit --numprocesses=2 -m "not cluster and not e2e"
 wants dashboard && run dashboard dashboard
 wants program && run program program
 wants images && run images images
@@ -153,7 +162,7 @@ describe_cluster
 if [[ $installed == yes ]]; then
   # On a cluster of other people's nobody deletes definitions.
   [[ $cluster == own ]] && chosen=cluster || chosen="cluster and not destructive"
-  wants cluster && run cluster pytest_part cluster -m "$chosen"
+  wants cluster && run cluster pytest_beside cluster "$chosen"
   wants browser && run browser browser
   wants faults && run faults faults
 elif wants cluster || wants browser || wants faults; then

@@ -8,7 +8,7 @@ import pytest
 from tests.cluster.writes import WriteCount, wait_for_rest
 from tests.support.live import Live
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 COUNT = 20
 MAX_WRITES = 6

@@ -27,7 +27,7 @@ from tests.operator.processes import OperatorProcess, operator_process
 from tests.support.environment import Surroundings
 from tests.support.live import Anything, Live
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 LEASE = Key(names.SYSTEM_NAMESPACE, "devworkspace-operator")
 USUAL = LeaseTiming()

@@ -9,7 +9,7 @@ from devworkspace.kinds import INSTANCE_CRD
 from devworkspace.kube.resource import PODS
 from tests.support.live import TEMPLATES, Live
 
-pytestmark = [pytest.mark.cluster, pytest.mark.destructive]
+pytestmark = [pytest.mark.cluster, pytest.mark.destructive, pytest.mark.alone]
 
 _CRDS = Path(__file__).parents[2] / "crds"
 

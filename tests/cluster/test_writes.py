@@ -13,7 +13,7 @@ from devworkspace.kube.resource import PODS, SECRETS
 from tests.cluster.writes import WriteCount, wait_for_rest
 from tests.support.live import Live
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 SMALL = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
 STATUS = "patch workspaceinstances/status"

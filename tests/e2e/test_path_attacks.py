@@ -10,7 +10,7 @@ from tests.e2e.steps import see_workbench, sign_in, start_application, use_appli
 from tests.support.environment import Surroundings
 from tests.support.live import Live
 
-pytestmark = [pytest.mark.e2e, pytest.mark.destructive]
+pytestmark = [pytest.mark.e2e, pytest.mark.destructive, pytest.mark.alone]
 
 REGISTER = """async (options) => {
   try { return (await navigator.serviceWorker.register('sw.js', options)).scope } catch (error) { return error.name }

@@ -22,7 +22,7 @@ from tests.e2e.steps import (
 from tests.support.environment import Surroundings
 from tests.support.live import Live
 
-pytestmark = [pytest.mark.e2e, pytest.mark.destructive]
+pytestmark = [pytest.mark.e2e, pytest.mark.destructive, pytest.mark.alone]
 
 
 async def test_workbench_terminal_preview_and_application(

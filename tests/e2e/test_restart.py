@@ -10,7 +10,7 @@ from tests.support.environment import Surroundings
 from tests.support.live import Live
 
 # Ends everybody's connections, and a port-forward with them.
-pytestmark = [pytest.mark.e2e, pytest.mark.destructive]
+pytestmark = [pytest.mark.e2e, pytest.mark.destructive, pytest.mark.alone]
 
 
 async def test_a_killed_and_a_replaced_server_cost_an_open_tab_nothing(
