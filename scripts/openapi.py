@@ -46,6 +46,9 @@ def make_document() -> Any:
         audit=nothing,
         limiter=nothing,
         changes=nothing,
+        namespace="",
+        now=nothing,
+        console=nothing,
     )
     about = next(route for route in api.routes if route.path == ADDRESS)
     return asyncio.run(_answer(about, nothing))

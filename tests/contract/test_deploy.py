@@ -394,6 +394,12 @@ class TestFit:
                 "resourceNames": [names.ACTIVITY_LEASE],
                 "verbs": ["patch"],
             },
+            {
+                "apiGroups": ["coordination.k8s.io"],
+                "resources": ["leases"],
+                "resourceNames": [names.OPERATOR_LEASE, names.ACTIVITY_LEASE],
+                "verbs": ["get"],
+            },
         ]
         lease = load("server", "Lease")
         assert lease["metadata"]["name"] == names.ACTIVITY_LEASE

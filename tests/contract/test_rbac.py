@@ -297,6 +297,7 @@ async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) ->
                 csrf = {"Origin": origin, "X-DevWorkspace-CSRF": "1"}
                 environments = f"{origin}/api/v1/namespaces/team/environments"
                 assert (await browser.get(f"{origin}/api/v1/namespaces/team/quota")).status == 200
+                assert (await browser.get(f"{origin}/api/v1/system")).status == 200
                 await publish(browser, origin, csrf)
                 kept = server.get(PVCS, Key("team", "kept")) or {}
                 purge = f"{origin}/api/v1/namespaces/team/volumes/kept?uid={kept['metadata']['uid']}"

@@ -105,6 +105,7 @@ def make_instance(
     deleting: bool = False,
     last_activity: str | None = None,
     annotations: dict[str, str] | None = None,
+    running: bool = True,
 ) -> WorkspaceInstance:
     conditions = (Condition(type="Ready", status="False", reason=reason),) if reason else ()
     return WorkspaceInstance(
@@ -116,7 +117,7 @@ def make_instance(
             deletion_timestamp="2026-11-24T12:00:00Z" if deleting else None,
             annotations=annotations or {},
         ),
-        spec=InstanceSpec(template_ref="python", owner=owner, display_name=display_name),
+        spec=InstanceSpec(template_ref="python", owner=owner, display_name=display_name, running=running),
         status=InstanceStatus(
             phase=phase,
             message=message,

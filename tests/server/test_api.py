@@ -329,6 +329,29 @@ class TestActing:
         assert answer.status == 409
         assert server.api.patches == []
 
+    async def test_a_stop_says_who_and_why_until_the_next_start(
+        self, server: Harness, signed_in: Browser, pod: Pod
+    ) -> None:
+        server.add(pod.port)
+        answer = await send(server, signed_in, "POST", f"{DEMO}/stop?reason=maintenance")
+        assert answer.status == 204
+        ((_, patch),) = server.api.patches
+        noted = patch["metadata"]["annotations"]
+        assert msgspec.json.decode(noted[names.ANNOTATION_STOP_NOTE])["by"] == ADMIN
+        server.add(pod.port, phase="Stopped", running=False, annotations=noted)
+        note = (await read(server, signed_in, DEMO))["stopNote"]
+        assert (note["by"], note["reason"]) == (ADMIN, "maintenance")
+        server.add(pod.port, annotations=noted)
+        assert (await read(server, signed_in, DEMO))["stopNote"] is None
+        assert (await send(server, signed_in, "POST", f"{DEMO}/stop")).status == 204
+        assert server.api.patches[-1][1]["metadata"]["annotations"] == {names.ANNOTATION_STOP_NOTE: None}
+
+    @pytest.mark.parametrize("query", ["?reason=", f"?reason={'x' * 257}", "?why=x"])
+    async def test_a_reason_has_bounds(self, server: Harness, signed_in: Browser, pod: Pod, query: str) -> None:
+        server.add(pod.port)
+        assert (await send(server, signed_in, "POST", f"{DEMO}/stop{query}")).status in (400, 422)
+        assert server.api.patches == []
+
     @pytest.mark.parametrize(("action", "verb"), [("stop", "update"), ("restart", "update"), ("", "delete")])
     async def test_it_takes_the_right_to(
         self, server: Harness, signed_in: Browser, pod: Pod, action: str, verb: str

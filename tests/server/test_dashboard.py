@@ -10,7 +10,17 @@ from yarl import URL
 from devworkspace.server.dashboard.files import read_files
 from tests.server.support import Browser, Harness, browsing, running_server
 
-PAGES = ("/", "/envs", "/envs/team/demo", "/envs/team/demo/timeline", "/new", "/templates")
+PAGES = (
+    "/",
+    "/envs",
+    "/envs/team/demo",
+    "/envs/team/demo/timeline",
+    "/new",
+    "/templates",
+    "/admin",
+    "/me",
+    "/start/team/demo",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -29,6 +39,7 @@ async def test_a_stranger_signs_in_and_comes_back_to_the_page(server: Harness, b
     [
         ("/envs", "./assets/"),
         ("/envs/team/demo", "../../assets/"),
+        ("/start/team/demo", "../../assets/"),
         ("/envs/team/demo/timeline", "../../../assets/"),
     ],
 )
@@ -81,7 +92,9 @@ async def test_what_was_not_built_is_not_there(server: Harness, browser: Browser
     assert answer.status == 404
 
 
-@pytest.mark.parametrize("path", ["/envs/", "/envs/team", "/envs/TEAM/demo", "/envs/team/demo/x/y", "/new/x", "/admin"])
+@pytest.mark.parametrize(
+    "path", ["/envs/", "/envs/team", "/envs/TEAM/demo", "/envs/team/demo/x/y", "/new/x", "/admin/x"]
+)
 async def test_other_paths_are_no_pages(server: Harness, browser: Browser, path: str) -> None:
     await browser.sign_in()
     assert (await browser.navigate(server.origin + path)).status == 404

@@ -51,6 +51,7 @@ KNOWN: Final = (
     kinds.LEASES,
     kinds.RESOURCE_QUOTAS,
     kinds.LIMIT_RANGES,
+    kinds.STORAGE_CLASSES,
     kinds.ROLES,
     kinds.CLUSTER_ROLES,
     kinds.ROLE_BINDINGS,

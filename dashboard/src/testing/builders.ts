@@ -54,6 +54,9 @@ export function makeEnvironment(part: Partial<EnvironmentView> = {}): Environmen
     conditions: [],
     templateRevision: null,
     startup: null,
+    cpuRequest: "500m",
+    memoryRequest: "1Gi",
+    stopNote: null,
     ...part,
   };
 }
@@ -95,6 +98,8 @@ export function makeTemplate(part: Partial<TemplateView> = {}): TemplateView {
     maxRunDuration: null,
     usualStart: null,
     use: null,
+    cpuRequest: "500m",
+    memoryRequest: "1Gi",
     ...part,
   };
 }

@@ -42,7 +42,11 @@ ANNOTATION_PAUSED: Final = f"{GROUP}/paused"
 ANNOTATION_ADOPT_VOLUME: Final = f"{GROUP}/adopt-volume"
 # Up to when the servers have written all that they know of activity: the renewTime of this Lease.
 ACTIVITY_LEASE: Final = "devworkspace-activity"
+# Which operator works.
+OPERATOR_LEASE: Final = "devworkspace-operator"
 ANNOTATION_STOPPED_FOR: Final = f"{GROUP}/stopped-for"
+# Who stopped it and why, in that person's words: core/stopnote.py.
+ANNOTATION_STOP_NOTE: Final = f"{GROUP}/stop-note"
 ANNOTATION_FORCE_DELETE: Final = f"{GROUP}/force-delete"
 
 # Only on environments whose volume goes with them; all others are deleted without any help of the operator.

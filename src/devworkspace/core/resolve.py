@@ -151,7 +151,7 @@ def _excess(wanted: Quantities, ceiling: Quantities | None, *, template: str, fi
 
 def _combine(instance: WorkspaceInstance, template: WorkspaceTemplate) -> Settings:
     spec, overrides = template.spec, instance.spec.overrides
-    requests, limits = _effective_resources(spec.resources, overrides.resources)
+    requests, limits = effective_resources(spec.resources, overrides.resources)
     environment = replace(
         spec.environment,
         image=overrides.image or spec.environment.image,
@@ -169,7 +169,7 @@ def _combine(instance: WorkspaceInstance, template: WorkspaceTemplate) -> Settin
     )
 
 
-def _effective_resources(base: Resources, overrides: Resources) -> tuple[Quantities, Quantities]:
+def effective_resources(base: Resources, overrides: Resources) -> tuple[Quantities, Quantities]:
     """Requests and limits, both sides stated for cpu and memory, no request above its limit.
 
     Where a person or the template gave only one side, the other follows it: Kubernetes refuses requests above limits,

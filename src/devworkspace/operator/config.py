@@ -21,7 +21,7 @@ class OperatorConfig:
     master_key_file: Path
     identity: str
     lease_namespace: str = names.SYSTEM_NAMESPACE
-    lease_name: str = "devworkspace-operator"
+    lease_name: str = names.OPERATOR_LEASE
     lease_timing: LeaseTiming = field(default_factory=LeaseTiming)
     kube_api_qps: float = 500.0
     kube_api_burst: int = 1000

@@ -207,6 +207,8 @@ def make_rooms(
         audit=audit,
         limiter=Limiter(config.api_allowance),
         changes=changes,
+        namespace=config.namespace,
+        now=now,
         is_page_proof=sessions.is_page_proof if public.mode == "path" else None,
         console=Console(kubesphere, codes, clock) if kubesphere is not None else None,
     )

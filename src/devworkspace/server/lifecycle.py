@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from devworkspace.api import names
 from devworkspace.api.instance import DataPolicy, WorkspaceInstance
 from devworkspace.api.meta import Key
+from devworkspace.core.stopnote import StopNote, write_note
 from devworkspace.core.timestamps import format_timestamp
 from devworkspace.kinds import INSTANCES
 from devworkspace.kube.resource import Resource, key_of
@@ -106,9 +107,16 @@ class Lifecycle:
             return False
         return environment.instance.metadata.generation <= asked.generation
 
-    async def stop(self, environment: Environment, by: Actor) -> None:
-        async with self._changes.recorded("stop", by, environment.key):
-            await self._patch(environment, {"spec": {"running": False}})
+    async def stop(self, environment: Environment, by: Actor, *, reason: str | None = None) -> None:
+        """`reason` is told to whoever sees it stopped."""
+        patch: dict[str, Any] = {"spec": {"running": False}}
+        if reason is not None:
+            note = StopNote(by=by.user or "", reason=reason, at=format_timestamp(self._now()))
+            patch["metadata"] = {"annotations": {names.ANNOTATION_STOP_NOTE: write_note(note)}}
+        elif names.ANNOTATION_STOP_NOTE in environment.instance.metadata.annotations:
+            patch["metadata"] = {"annotations": {names.ANNOTATION_STOP_NOTE: None}}
+        async with self._changes.recorded("stop", by, environment.key, because=reason):
+            await self._patch(environment, patch)
 
     async def restart(self, environment: Environment, by: Actor) -> None:
         """A new pod, also of one that has failed; of a stopped environment a start."""

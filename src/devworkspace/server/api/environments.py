@@ -76,6 +76,12 @@ class DryRunQuery(msgspec.Struct, frozen=True, rename="camel"):
     dry_run: bool = False
 
 
+class StopQuery(msgspec.Struct, frozen=True, rename="camel"):
+    """`reason` is shown to whoever sees it stopped, with the name of who stopped it."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+
+
 class DeleteQuery(msgspec.Struct, frozen=True, rename="camel"):
     """`data=Delete` deletes the volume as well; without it the environment's own policy holds."""
 
@@ -171,6 +177,7 @@ class Environments:
                     summary,
                     None,
                     status=204,
+                    query=StopQuery if action == "stop" else None,
                     problems=(404, 409, 412),
                     right="owner, or `update workspaceinstances`",
                 )
@@ -237,7 +244,7 @@ class Environments:
             if action == "start":
                 await self._lifecycle.start(environment, by)
             elif action == "stop":
-                await self._lifecycle.stop(environment, by)
+                await self._lifecycle.stop(environment, by, reason=call.query.reason)
             else:
                 await self._lifecycle.restart(environment, by)
 

@@ -18,7 +18,19 @@ from devworkspace.server.authorizer import (
 )
 
 # Grows only: a page shows a control if its feature is here.
-FEATURES: Final = ("edit", "events", "logs", "quota", "stream", "templates", "usage", "volumes", "yaml")
+FEATURES: Final = (
+    "edit",
+    "events",
+    "logs",
+    "quota",
+    "stop-reason",
+    "stream",
+    "system",
+    "templates",
+    "usage",
+    "volumes",
+    "yaml",
+)
 
 
 class TemplateRights(View, frozen=True):

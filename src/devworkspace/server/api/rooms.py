@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -22,6 +23,7 @@ from devworkspace.server.api.publishing import Publisher
 from devworkspace.server.api.quota import Quota
 from devworkspace.server.api.route import Call, IsPageProof, Route, Router
 from devworkspace.server.api.stream import Journal, Stream
+from devworkspace.server.api.system import System
 from devworkspace.server.api.templates import Templates
 from devworkspace.server.api.tickets import Tickets
 from devworkspace.server.api.usage import Usage
@@ -65,12 +67,14 @@ def make_api(
     audit: Audit,
     limiter: Limiter,
     changes: Changes,
+    namespace: str,
+    now: Callable[[], datetime],
     is_page_proof: IsPageProof | None = None,
     console: Console | None = None,
 ) -> Router:
     """All routes, and the document about them. `cluster` is for what is read or written on request only.
 
-    `console` is there where people come through KubeSphere's.
+    `namespace` is the installation's own. `console` is there where people come through KubeSphere's.
     """
     callers = Callers(session=session, tokens=tokens, kubesphere=console.users if console is not None else None)
     lookup = Lookup(table=table, authorizer=authorizer)
@@ -90,6 +94,7 @@ def make_api(
     routes: tuple[Route, ...] = (
         *Person(authorizer=authorizer, namespaces=catalogue.namespaces).routes,
         *Endings(sessions=sessions, authorizer=authorizer, changes=changes).routes,
+        *System(cluster=cluster, authorizer=authorizer, public=public, namespace=namespace, now=now).routes,
         *Quota(cluster=cluster, authorizer=authorizer, table=table).routes,
         *Templates(catalogue=catalogue, authorizer=authorizer, table=table, usual=usual).routes,
         *publisher.routes,

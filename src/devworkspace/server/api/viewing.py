@@ -6,13 +6,14 @@ from typing import Final, NamedTuple, get_args
 from devworkspace.api import names
 from devworkspace.api.children import PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
-from devworkspace.api.template import DEFAULT_RESOURCES, WorkspaceTemplate
+from devworkspace.api.template import DEFAULT_RESOURCES, Resources, WorkspaceTemplate
 from devworkspace.core.access import Identity
 from devworkspace.core.actions import Action, Rights, find_obstacle
 from devworkspace.core.conditions import find_condition
 from devworkspace.core.quantity import parse_quantity
-from devworkspace.core.resolve import Refusal, resolve
+from devworkspace.core.resolve import Refusal, effective_resources, resolve
 from devworkspace.core.startup import start_stages
+from devworkspace.core.stopnote import find_note
 from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.usual import UsualStarts
 from devworkspace.server.api.views import (
@@ -26,6 +27,7 @@ from devworkspace.server.api.views import (
     ProgressView,
     StageView,
     StartupView,
+    StopNoteView,
     UsualStart,
     VariableView,
 )
@@ -138,6 +140,9 @@ class Viewer:
             ),
             template_revision=status.template.revision if status.template is not None else None,
             startup=_startup(sources, phase=phase),
+            cpu_request=_request("cpu", environment, template),
+            memory_request=_request("memory", environment, template),
+            stop_note=_stop_note(instance),
         )
 
     def _ports(self, environment: Environment) -> tuple[PortView, ...]:
@@ -215,6 +220,23 @@ def _limit(resource: str, environment: Environment, template: WorkspaceTemplate 
     own = environment.instance.spec.overrides.resources.limits
     base = template.spec.resources.limits if template is not None else {}
     return str(own.get(resource) or base.get(resource) or DEFAULT_RESOURCES.limits.get(resource, ""))
+
+
+def _request(resource: str, environment: Environment, template: WorkspaceTemplate | None) -> str:
+    """Of the pod while there is one, else of the next."""
+    if environment.container is not None and resource in environment.container.resources.requests:
+        return environment.container.resources.requests[resource]
+    base = template.spec.resources if template is not None else Resources()
+    try:
+        requests, _ = effective_resources(base, environment.instance.spec.overrides.resources)
+    except ValueError:
+        return ""
+    return str(requests.get(resource, ""))
+
+
+def _stop_note(instance: WorkspaceInstance) -> StopNoteView | None:
+    note = find_note(instance)
+    return StopNoteView(note.by, note.reason, note.at) if note is not None else None
 
 
 def _image(environment: Environment, template: WorkspaceTemplate | None) -> str:

@@ -5,8 +5,9 @@ from typing import Literal
 
 import msgspec
 
-from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.api.template import Resources, WorkspaceTemplate
 from devworkspace.core.actions import Obstacle
+from devworkspace.core.resolve import effective_resources
 from devworkspace.core.startup import StageId, StageState
 from devworkspace.server.environments import ShownPhase
 
@@ -98,13 +99,22 @@ class OwnSettings(View, frozen=True):
     max_run_duration: str | None
 
 
+class StopNoteView(View, frozen=True):
+    """Who stopped it and why, in that person's words."""
+
+    by: str
+    reason: str
+    at: str
+
+
 Pending = Literal["image", "size", "variables", "template"]
 
 
 class EnvironmentView(View, frozen=True):
     """One environment. Times are RFC 3339; `resourceVersion` is the version that `If-Match` takes.
 
-    `cpu`, `memory` and `image` are what it has, or gets at its next start. `pending` names what waits for a restart.
+    `cpu`, `memory` and `image` are what it has, or gets at its next start; the requests are what the cluster keeps free
+    for it. `pending` names what waits for a restart.
     """
 
     uid: str
@@ -147,6 +157,9 @@ class EnvironmentView(View, frozen=True):
     conditions: tuple[ConditionView, ...]
     template_revision: str | None
     startup: StartupView | None
+    cpu_request: str
+    memory_request: str
+    stop_note: StopNoteView | None
 
 
 class TemplateUse(View, frozen=True):
@@ -187,12 +200,15 @@ class TemplateView(View, frozen=True):
     max_run_duration: str | None
     usual_start: UsualStart | None
     use: TemplateUse | None
+    cpu_request: str
+    memory_request: str
 
 
 def make_template_view(
     template: WorkspaceTemplate, *, usable: bool, use: TemplateUse | None, usual: UsualStart | None = None
 ) -> TemplateView:
     spec, most = template.spec, template.spec.overrides.max_resources or {}
+    requests, _ = effective_resources(spec.resources, Resources())
     return TemplateView(
         name=template.metadata.name,
         display_name=spec.display_name,
@@ -218,4 +234,6 @@ def make_template_view(
         max_run_duration=spec.lifecycle.max_run_duration,
         usual_start=usual,
         use=use,
+        cpu_request=str(requests["cpu"]),
+        memory_request=str(requests["memory"]),
     )

@@ -29,7 +29,9 @@ LANGUAGE_SECONDS: Final = 365 * 24 * 3600
 ASSET_PREFIX: Final = f"/{ASSETS}/"
 _SEGMENT: Final = r"[a-z0-9][-a-z0-9.]*"
 # The dashboard's pages; dashboard/src/routes.tsx has the same.
-_PAGES: Final = re.compile(rf"/(|envs(/{_SEGMENT}/{_SEGMENT}(/[a-z]+)?)?|new|templates)")
+_PAGES: Final = re.compile(
+    rf"/(|envs(/{_SEGMENT}/{_SEGMENT}(/[a-z]+)?)?|new|templates|admin|me|start/{_SEGMENT}/{_SEGMENT})"
+)
 
 
 class DashboardRoom:
