@@ -128,6 +128,9 @@ async def start_application(live: Live, pod: str, *, alpha: str = "/elsewhere/")
     program = APPLICATION.replace("ALPHA", repr(alpha))
     await live.execute(pod, "sh", "-c", f"cat > $HOME/app.py <<'END'\n{program}\nEND\n")
     await live.execute(pod, "sh", "-c", "nohup python3 $HOME/app.py >/dev/null 2>&1 &")
+    # A page that comes before the program listens is an error page, and nothing loads it again.
+    knock = "(exec 3<>/dev/tcp/127.0.0.1/3000) 2>/dev/null"
+    await live.execute(pod, "bash", "-c", f"for n in {{1..300}}; do {knock} && exit; sleep 0.1; done; exit 1")
 
 
 async def use_application(page: Page, preview: str) -> None:

@@ -25,7 +25,7 @@ FRAME = """async (address) => {
 }"""
 WINDOW = """async (address) => {
   const opened = window.open(address);
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 600; tries += 1) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     if (opened.closed) return 'out of reach';
     if (opened.document.readyState === 'complete' && opened.location.href !== 'about:blank') return 'in reach';
@@ -114,7 +114,8 @@ async def register_workers(attack: Attack) -> None:
 
 async def hold_our_pages(attack: Attack) -> None:
     """Neither a frame nor a window of ours is in reach of a page in an environment."""
-    assert await attack.run(FRAME, "/signin?lang=en") == "out of reach"
+    for page in ("/signin?lang=en", "/envs", "/envs?embed=1", "/signin?next=/new"):
+        assert await attack.run(FRAME, page) == "out of reach", page
     assert await attack.run(FRAME, "./") == "preview", "positive control"
     assert await attack.run(WINDOW, "/envs") == "out of reach"
     assert await attack.run(WINDOW, "./") == "in reach", "positive control"

@@ -54,6 +54,15 @@ async def test_cookies_of_pods_stay_below_their_path(
         assert found == ([] if received is None else [received.format(place=place)])
 
 
+@pytest.mark.parametrize("path", ["/", "/envs", "/envs?embed=1", "/new", "/signin?lang=en"])
+async def test_no_page_of_ours_is_framed(server: Harness, browser: Browser, path: str) -> None:
+    """All pages in environments are of the same origin here. tests/server/test_dashboard.py has the other mode."""
+    await browser.sign_in()
+    page = await browser.navigate(server.origin + path, allow_redirects=True)
+    assert page.status == 200
+    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+
+
 async def test_what_speaks_for_the_whole_origin_does_not_get_out(server: Harness, browser: Browser) -> None:
     async def speak(request: web.BaseRequest) -> web.StreamResponse:
         if "Upgrade" in request.headers:

@@ -51,6 +51,7 @@ class DashboardRoom:
         self._prove = prove
         self._files = files
         self._session = session
+        self._public = public
         self._answers = Answers(public)
 
     def find(self, path: str) -> Handler | None:
@@ -96,14 +97,20 @@ class DashboardRoom:
             .replace("{nonce}", escape(nonce))
             .replace("{proof}", escape(self._proof(request)))
         )
-        response = self._answers.page(html, policy=_policy(nonce))
+        response = self._answers.page(html, policy=_policy(nonce, framed_by=self._framed_by(request)))
         if not embedded and request.query.get("lang") in ("en", "zh"):
             wanted = request.query["lang"]
             self._answers.set_cookie(response, LANGUAGE_COOKIE, wanted, seconds=LANGUAGE_SECONDS, http_only=False)
         return response
 
+    def _framed_by(self, request: web.BaseRequest) -> str:
+        """A console frames the dashboard that it shows on its own origin. In path mode every page in an environment is
+        of the public host's origin, and would hold the dashboard in its hands."""
+        shared = self._public.mode == "path" and request.host == self._public.netloc
+        return "'none'" if shared else "'self'"
+
     def _proof(self, request: web.BaseRequest) -> str:
-        """Scripts of other pages below this host can fetch and frame this one, and must not find it there.
+        """Scripts of other pages below this host can fetch this one, and must not find it there.
 
         Windows that they open on it are out of their reach by `Cross-Origin-Opener-Policy`.
         """
@@ -125,10 +132,10 @@ class DashboardRoom:
         return self._answers.page(page, status=503)
 
 
-def _policy(nonce: str) -> str:
+def _policy(nonce: str, *, framed_by: str) -> str:
     """Our own script and style. The nonce is for the variables of the theme, which the page itself writes into a style
-    element; `data:` for the pictures inside of the style sheet. A console of the same origin may frame it."""
+    element; `data:` for the pictures inside of the style sheet."""
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+        f"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {framed_by}"
     )
