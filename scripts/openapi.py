@@ -35,6 +35,7 @@ def make_document() -> Any:
     api = make_api(
         public=nothing,
         table=EnvironmentTable(),
+        journal=nothing,
         catalogue=nothing,
         volumes=nothing,
         authorizer=nothing,

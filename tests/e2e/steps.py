@@ -1,12 +1,14 @@
 """What a developer does in the browser, step by step; the same steps whatever the address looks like."""
 
 import asyncio
+import contextlib
 import os
 import re
 from pathlib import Path
 
 import pytest
 from playwright.async_api import BrowserContext, FrameLocator, Page, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.e2e.installation import kill_server, roll_out_server
 from tests.support.environment import Surroundings
@@ -175,3 +177,14 @@ async def survive_restarts(editor: Page, live: Live, pod: str, surroundings: Sur
         await wait_for_file(live, pod, "$HOME/round.txt", f"first {disturb.__name__}")
         await expect(editor.locator(".monaco-dialog-box")).to_have_count(0)
         assert await editor.evaluate("window.untouched") is True, "the page was loaded anew"
+
+
+async def type_into_new_file(editor: Page, text: str) -> None:
+    """Types as soon as there is something to type into: before the editor knows its keys, they are lost."""
+    lines = editor.locator(".editor-instance .view-lines")
+    while await lines.count() == 0:
+        await editor.keyboard.press("Control+Alt+n")
+        with contextlib.suppress(PlaywrightTimeoutError):
+            await lines.wait_for(timeout=300)
+    await editor.keyboard.type(text)
+    await expect(lines).to_contain_text(text)

@@ -11,6 +11,7 @@ from playwright.async_api import BrowserContext, Page, Request, expect
 from devworkspace.api.names import LABEL_RETAINED
 from devworkspace.kube.resource import PVCS
 from tests.e2e.dashboard import Dashboard, open_dashboard
+from tests.e2e.steps import type_into_new_file
 from tests.support.environment import Surroundings
 from tests.support.live import Live
 
@@ -53,17 +54,22 @@ async def eventually(holds: Callable[[], bool], *, seconds: float = 20) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_three_clicks_lead_to_an_editor(dashboard: Dashboard, live: Live) -> None:
+async def test_three_clicks_lead_to_an_editor(
+    dashboard: Dashboard, live: Live, record_property: Callable[[str, object], None]
+) -> None:
     """From a filled list: Create, a template, Create and open. The project was chosen at an earlier time."""
     await live.create(running=False)
     page = dashboard.page
     await page.evaluate("project => localStorage.setItem('dw-project', project)", live.namespace)
     await dashboard.open("/envs")
     created = count_creations(page)
+    began = time.monotonic()
     await page.get_by_role("link", name="Create", exact=True).click()
     await page.get_by_text("Python with pip").click()
     await page.get_by_role("button", name="Create and open").click()
     await expect(page.locator(".monaco-workbench")).to_be_visible()
+    await type_into_new_file(page, "hello")
+    record_property("seconds from the first click to typed text", round(time.monotonic() - began, 1))
     assert len(created) == 1
     assert len(await names_of(live)) == 2
 

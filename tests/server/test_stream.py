@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
@@ -21,26 +22,33 @@ class Event(NamedTuple):
 
 
 class Listener:
+    hello: Event
+
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self.response = response
 
     async def next(self, *, seconds: float = 5.0) -> Event:
-        """The next event; comments are passed over."""
+        """The next event."""
         async with asyncio.timeout(seconds):
-            while True:
-                lines = (await self.response.content.readuntil(b"\n\n")).decode().strip().split("\n")
-                if not lines[0].startswith(":"):
-                    fields = dict(line.split(": ", 1) for line in lines)
-                    return Event(fields["event"], fields["id"], msgspec.json.decode(fields["data"]))
+            lines = (await self.response.content.readuntil(b"\n\n")).decode().strip().split("\n")
+            fields = dict(line.split(": ", 1) for line in lines)
+            return Event(fields["event"], fields.get("id", ""), msgspec.json.decode(fields["data"]))
 
 
 @contextlib.asynccontextmanager
-async def listening(server: Harness, browser: Browser, *, last: str | None = None) -> AsyncIterator[Listener]:
+async def listening(
+    server: Harness, browser: Browser, *, last: str | None = None, since: str | None = None
+) -> AsyncIterator[Listener]:
+    """A listener that has been greeted."""
     headers = {"Last-Event-ID": last} if last is not None else {}
-    async with browser.session.get(server.origin + PATH, headers=headers) as response:
+    query = {"since": since} if since is not None else {}
+    async with browser.session.get(server.origin + PATH, headers=headers, params=query) as response:
         assert (response.status, response.content_type) == (200, "text/event-stream")
-        assert "no-transform" in response.headers["Cache-Control"]
-        yield Listener(response)
+        assert response.headers["Cache-Control"] == "no-cache, no-transform"
+        listener = Listener(response)
+        listener.hello = await listener.next()
+        assert (listener.hello.name, listener.hello.data["name"]) == ("hello", ADMIN)
+        yield listener
 
 
 @pytest.fixture
@@ -51,7 +59,7 @@ async def signed_in(browser: Browser) -> Browser:
 
 async def test_changes_come_as_they_happen(server: Harness, signed_in: Browser, pod: Pod) -> None:
     async with listening(server, signed_in) as listener:
-        assert (await listener.next()).name == "reset"
+        assert listener.hello.data["resumed"] is False
         instance = server.add(pod.port)
         phases = [(await listener.next()).data["phase"] for _ in range(2)]
         assert phases == ["Unreachable", "Running"], "the instance, then its pod"
@@ -70,37 +78,41 @@ async def test_changes_come_as_they_happen(server: Harness, signed_in: Browser, 
 
 async def test_a_broken_connection_resumes_where_it_was(server: Harness, signed_in: Browser, pod: Pod) -> None:
     async with listening(server, signed_in) as listener:
-        last = (await listener.next()).number
+        last = listener.hello.number
     server.add(pod.port, name="one")
     server.add(pod.port, name="two")
     async with listening(server, signed_in, last=last) as listener:
+        assert listener.hello.data["resumed"] is True
         events = [await listener.next() for _ in range(4)]
     assert [event.data["name"] for event in events] == ["one", "one", "two", "two"]
     async with listening(server, signed_in, last=events[2].number) as listener:
         assert (await listener.next()).data["phase"] == "Running"
+    async with listening(server, signed_in, since=events[0].number) as listener:
+        assert (await listener.next()).number == events[1].number, "for who cannot send the header"
+    async with listening(server, signed_in, since=last, last=events[2].number) as listener:
+        assert (await listener.next()).number == events[3].number, "a browser that resumes keeps the address"
 
 
-@pytest.mark.parametrize("last", ["0000-1", "nonsense", ""])
+@pytest.mark.parametrize("last", ["0000-1", "nonsense", "", "-", "0000-9999999999999999999"])
 async def test_an_unknown_place_begins_anew(server: Harness, signed_in: Browser, last: str) -> None:
     async with listening(server, signed_in, last=last) as listener:
-        assert (await listener.next()).name == "reset"
+        assert listener.hello.data["resumed"] is False
 
 
 async def test_who_was_away_for_too_long_begins_anew(
     server: Harness, signed_in: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with listening(server, signed_in) as listener:
-        epoch = (await listener.next()).number.partition("-")[0]
+        epoch = listener.hello.number.partition("-")[0]
     instance = make_instance()
     for number in range(5000):
         server.table.on_instance(instance, make_instance(message=str(number)))
     async with listening(server, signed_in, last=f"{epoch}-1") as listener:
-        assert (await listener.next()).name == "reset"
+        assert listener.hello.data["resumed"] is False
 
 
 async def test_environments_of_others_are_passed_over(server: Harness, signed_in: Browser, pod: Pod) -> None:
     async with listening(server, signed_in) as listener:
-        await listener.next()
         server.add(pod.port, name="foreign", owner="li.wei")
         server.add(pod.port, name="mine")
         assert (await listener.next()).data["name"] == "mine"
@@ -114,11 +126,36 @@ async def test_strangers_get_nothing(server: Harness, browser: Browser) -> None:
     assert (await browser.get(server.origin + PATH)).status == 401
 
 
-async def test_it_ends_with_the_session(server: Harness, signed_in: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def sign_out(server: Harness, browser: Browser) -> None:
+    origin = {"Origin": server.origin, "Sec-Fetch-Site": "same-origin"}
+    assert (await browser.post(f"{server.origin}/signout", headers=origin)).status == 303
+
+
+async def test_it_ends_with_the_session(server: Harness, signed_in: Browser) -> None:
+    async with listening(server, signed_in) as listener:
+        await sign_out(server, signed_in)
+        async with asyncio.timeout(5):
+            assert await listener.response.read() == b"", "at once, and without another word"
+
+
+async def test_silence_is_broken_by_heartbeats(
+    server: Harness, signed_in: Browser, pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("devworkspace.server.api.stream.HEARTBEAT_SECONDS", 0.1)
     async with listening(server, signed_in) as listener:
-        await listener.next()
-        origin = {"Origin": server.origin, "Sec-Fetch-Site": "same-origin"}
-        await signed_in.post(f"{server.origin}/signout", headers=origin)
-        async with asyncio.timeout(5):
-            assert b"event" not in await listener.response.read()
+        assert [(await listener.next()).name for _ in range(2)] == ["heartbeat"] * 2
+        foreign = make_instance("foreign", owner="li.wei")
+        server.table.on_instance(None, foreign)
+
+        async def change_for_ever() -> None:
+            for number in itertools.count():
+                server.table.on_instance(foreign, make_instance("foreign", owner="li.wei", message=str(number)))
+                await asyncio.sleep(0.01)
+
+        busy = asyncio.create_task(change_for_ever())
+        try:
+            beats = [await listener.next() for _ in range(3)]
+        finally:
+            busy.cancel()
+    assert {beat.name for beat in beats} == {"heartbeat"}, "what others do does not silence it"
+    assert beats[-1].number != listener.hello.number, "and need not be gone through again"

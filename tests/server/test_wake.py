@@ -227,7 +227,7 @@ async def test_a_cluster_that_does_not_answer_is_told_and_tried_again(
 
 
 class TestNews:
-    """What the waiting page asks for twice a second."""
+    """What the waiting page asks for again and again."""
 
     async def test_it_follows_the_start_and_goes_in(self, server: Harness, browser: Browser, pod: Pod) -> None:
         url = await stopped(server, browser, pod)

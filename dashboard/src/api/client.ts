@@ -34,13 +34,18 @@ export function reportSessionEnd(): void {
 
 /** Where environments share our origin, the server gives the page a word that their scripts do not have. */
 function pageProof(): string {
-  return document.querySelector<HTMLMetaElement>('meta[name="page-proof"]')?.content || "1";
+  return document.querySelector<HTMLMetaElement>('meta[name="page-proof"]')?.content ?? "";
+}
+
+/** Whether pages of environments have our origin, and with it our storage, channels and locks. */
+export function originIsShared(): boolean {
+  return pageProof() !== "";
 }
 
 const proveOrigin: Middleware = {
   onRequest({ request }) {
     if (request.method !== "GET") {
-      request.headers.set("X-DevWorkspace-CSRF", pageProof());
+      request.headers.set("X-DevWorkspace-CSRF", pageProof() || "1");
     }
     return request;
   },

@@ -1,4 +1,4 @@
-import { QueryClient } from "@tanstack/react-query";
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { HttpResponse, http } from "msw";
 import { expect, test, vi } from "vitest";
 import { makeEnvironment } from "../testing/builders";
@@ -50,4 +50,25 @@ test("many changes are drawn once, and an older version never replaces a newer o
   vi.useRealTimers();
   expect(version(queries.getQueryData(ENVIRONMENTS), "one")).toBe("102");
   expect(queries.getQueryState(ENVIRONMENTS)?.dataUpdateCount, "the first one, and all changes together").toBe(2);
+});
+
+test("a stream that has begun before the list was read costs no second reading", async () => {
+  const queries = new QueryClient();
+  const feed = new Feed(queries);
+  let asked = 0;
+  api.use(
+    http.get("*/api/v1/environments", () => {
+      asked += 1;
+      return HttpResponse.json({ items: [], total: 0, next: null });
+    }),
+  );
+  const reading = new QueryObserver(queries, { queryKey: ENVIRONMENTS, queryFn: ({ signal }) => feed.load(signal) });
+  const stop = reading.subscribe(() => undefined);
+  feed.begin(false);
+  await vi.waitFor(() => expect(reading.getCurrentResult().isSuccess).toBe(true));
+  feed.begin(true);
+  expect(asked).toBe(1);
+  feed.begin(false);
+  await vi.waitFor(() => expect(asked, "a later one may lack something").toBe(2));
+  stop();
 });

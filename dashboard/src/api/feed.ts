@@ -13,6 +13,8 @@ export const ENVIRONMENTS = ["environments"] as const;
 const PAGE = 500;
 // Many changes at once cost one drawing; well below what an eye or the bar of 300 ms notices.
 const GATHER_MS = 40;
+// How long the first reading waits for the stream: what is read after it has begun need not be read twice.
+const GREETING_MS = 500;
 
 /** All environments that the person may open: read once, then kept up by changes. */
 export class Feed {
@@ -21,12 +23,34 @@ export class Feed {
   #timer: ReturnType<typeof setTimeout> | undefined;
   // Changes that came while the list was being read, which may hold older versions.
   #during: Change[] | undefined;
+  #hasRead = false;
+  #greet: () => void = () => undefined;
+  readonly #greeted = new Promise<void>((resolve) => {
+    this.#greet = resolve;
+  });
 
   constructor(queries: QueryClient) {
     this.#queries = queries;
   }
 
+  /** The stream begins, or is known not to; `complete`: it tells all that happened since the last reading. */
+  begin(complete: boolean): void {
+    this.#greet();
+    if (!complete) {
+      this.reset();
+    }
+  }
+
+  /** Changes were lost. */
+  reset(): void {
+    if (this.#hasRead) {
+      void this.#queries.invalidateQueries({ queryKey: ENVIRONMENTS });
+    }
+  }
+
   readonly load = async (signal: AbortSignal): Promise<Environments> => {
+    await Promise.race([this.#greeted, new Promise((resolve) => setTimeout(resolve, GREETING_MS))]);
+    this.#hasRead = true;
     const during: Change[] = [];
     this.#during = during;
     try {

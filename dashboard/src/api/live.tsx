@@ -3,7 +3,15 @@ import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, 
 import { serverPath } from "../base";
 import { client, onSessionEnd, take } from "./client";
 import { ENVIRONMENTS, Feed } from "./feed";
-import { Stream, type StreamState } from "./stream";
+import { SharedStream } from "./sharing";
+import type { News } from "./stream";
+
+interface StreamState {
+  /** Whether changes arrive by themselves. */
+  readonly live: boolean;
+  /** While they do not: until when what is shown is known to be current, in milliseconds since 1970. */
+  readonly heardAt: number;
+}
 
 interface Live {
   readonly feed: Feed;
@@ -18,33 +26,41 @@ const LiveContext = createContext<Live | undefined>(undefined);
 // announces: a right that was given or taken.
 const POLL_MS = 5000;
 const CHECK_MS = 60_000;
-// A tab that slept longer than this may sit on a connection that nobody holds any more.
-const SLEEP_MS = 60_000;
-const TICK_MS = 15_000;
+const UP: StreamState = { live: true, heardAt: 0 };
 
 /** Keeps the list current for everything below it, and knows whether that works and the session still holds. */
 export function LiveProvider({ children }: { readonly children: ReactNode }) {
   const queries = useQueryClient();
   const [feed] = useState(() => new Feed(queries));
-  const [state, setState] = useState<StreamState>({ live: true, heardAt: Date.now() });
+  const [state, setState] = useState(UP);
   const [sessionEnded, setSessionEnded] = useState(false);
-  const stream = useRef<Stream>(undefined);
+  const stream = useRef<SharedStream>(undefined);
 
   useEffect(() => {
-    const opened = new Stream({
-      url: serverPath("/api/v1/environments/stream"),
-      onChange: (change) => feed.apply(change),
-      onReset: () => void queries.invalidateQueries({ queryKey: ENVIRONMENTS }),
-      onState: setState,
-    });
+    let person: string | undefined;
+    const hear = (news: News) => {
+      if (news.kind === "change") {
+        feed.apply(news.change);
+      } else if (news.kind === "reset") {
+        feed.reset();
+      } else if (news.kind === "down") {
+        feed.begin(true);
+        setState({ live: false, heardAt: news.heardAt });
+      } else if (news.kind === "hello") {
+        if (person !== undefined && person !== news.name) {
+          // Somebody else has signed in; nothing of what is here is theirs.
+          location.reload();
+        }
+        person = news.name;
+        feed.begin(news.resumed);
+        setState(UP);
+      }
+    };
+    const opened = new SharedStream({ url: serverPath("/api/v1/environments/stream"), onNews: hear });
     stream.current = opened;
     opened.open();
-    const stopWatching = onWake(() => opened.open());
-    return () => {
-      stopWatching();
-      opened.close();
-    };
-  }, [feed, queries]);
+    return () => opened.close();
+  }, [feed]);
 
   useEffect(() => onSessionEnd(() => setSessionEnded(true)), []);
   useEffect(() => {
@@ -55,13 +71,22 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
       const { response } = await client.GET("/api/v1/me").catch(() => ({ response: undefined }));
       if (response?.ok) {
         setSessionEnded(false);
-        stream.current?.open();
         await queries.invalidateQueries();
       }
     };
-    window.addEventListener("focus", check);
-    return () => window.removeEventListener("focus", check);
-  }, [sessionEnded, queries]);
+    const look = () => {
+      stream.current?.retry();
+      void check();
+    };
+    if (state.live) {
+      // Another tab may have signed in again: its stream speaks to us as well.
+      void check();
+    } else {
+      stream.current?.rest();
+    }
+    window.addEventListener("focus", look);
+    return () => window.removeEventListener("focus", look);
+  }, [sessionEnded, state.live, queries]);
 
   // A refused stream does not say why; a request does, and finds an ended session.
   useEffect(() => {
@@ -76,31 +101,13 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
       state,
       sessionEnded,
       retry: () => {
-        stream.current?.open();
+        stream.current?.retry();
         void queries.invalidateQueries();
       },
     }),
     [feed, state, sessionEnded, queries],
   );
   return <LiveContext value={value}>{children}</LiveContext>;
-}
-
-/** Calls `wake` when the machine or the tab has slept for more than a minute. */
-function onWake(wake: () => void): () => void {
-  let last = Date.now();
-  const look = () => {
-    const slept = Date.now() - last > SLEEP_MS;
-    last = Date.now();
-    if (slept) {
-      wake();
-    }
-  };
-  const timer = setInterval(look, TICK_MS);
-  document.addEventListener("visibilitychange", look);
-  return () => {
-    clearInterval(timer);
-    document.removeEventListener("visibilitychange", look);
-  };
 }
 
 export function useLive(): Live {
@@ -118,6 +125,8 @@ export function useEnvironments() {
     queryKey: ENVIRONMENTS,
     queryFn: ({ signal }) => feed.load(signal),
     structuralSharing: false,
+    // What arrives by itself needs no second reading when a page is opened or a tab looked at.
+    staleTime: state.live ? CHECK_MS : 0,
     refetchInterval: sessionEnded ? false : state.live ? CHECK_MS : POLL_MS,
     refetchIntervalInBackground: false,
   });

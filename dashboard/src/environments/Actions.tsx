@@ -6,6 +6,7 @@ import { useTexts } from "../i18n";
 import { type Offer, obstacleOf, offersOf } from "../model/phases";
 import { ActionIcon, Button, Menu, Tooltip, VisuallyHidden } from "../ui/kit";
 import styles from "./Actions.module.css";
+import { explainObstacle } from "./explain";
 import { useActions } from "./useActions";
 
 interface ActionsProps {
@@ -128,9 +129,5 @@ function Item({ environment, offer, onChoose }: OfferProps) {
 /** Why the server would refuse, or null. */
 function useRefusal(environment: EnvironmentView, offer: Offer): string | null {
   const { t } = useTexts();
-  const obstacle = obstacleOf(environment, offer.action);
-  if (obstacle === null) {
-    return null;
-  }
-  return obstacle === "right" ? t("refused.manage") : t("refused.phase", { phase: t(`phase.${environment.phase}`) });
+  return obstacleOf(environment, offer.action) === null ? null : explainObstacle(environment, offer.action, t);
 }

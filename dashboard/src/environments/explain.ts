@@ -1,5 +1,7 @@
 import { ApiError } from "../api/client";
+import type { EnvironmentView } from "../api/schema";
 import type { Translate } from "../i18n";
+import { type Action, obstacleOf } from "../model/phases";
 
 /** The words for an action that failed: the server's own where it said any. */
 export function explain(error: unknown, t: Translate): string {
@@ -7,4 +9,11 @@ export function explain(error: unknown, t: Translate): string {
     return error.message;
   }
   return t(navigator.onLine ? "state.unreachable" : "state.offline");
+}
+
+/** What is against an action that an environment does not fit. */
+export function explainObstacle(environment: EnvironmentView, action: Action, t: Translate): string {
+  return obstacleOf(environment, action) === "right"
+    ? t("refused.manage")
+    : t("refused.phase", { phase: t(`phase.${environment.phase}`) });
 }

@@ -4,6 +4,8 @@ export class FakeEventSource extends EventTarget {
   static readonly OPEN = 1;
   static readonly CLOSED = 2;
   static readonly opened: FakeEventSource[] = [];
+  /** Whether a stream greets as the server does, as soon as somebody listens. */
+  static greets = true;
 
   readyState: number = FakeEventSource.CONNECTING;
   readonly url: string;
@@ -12,6 +14,9 @@ export class FakeEventSource extends EventTarget {
     super();
     this.url = url;
     FakeEventSource.opened.push(this);
+    if (FakeEventSource.greets) {
+      queueMicrotask(() => this.greet());
+    }
   }
 
   static get latest(): FakeEventSource {
@@ -22,9 +27,13 @@ export class FakeEventSource extends EventTarget {
     return source;
   }
 
-  say(kind: string, data: unknown): void {
+  say(kind: string, data: unknown, id = ""): void {
     this.readyState = FakeEventSource.OPEN;
-    this.dispatchEvent(new MessageEvent(kind, { data: JSON.stringify(data) }));
+    this.dispatchEvent(new MessageEvent(kind, { data: JSON.stringify(data), lastEventId: id }));
+  }
+
+  greet(part: { name?: string; resumed?: boolean } = {}): void {
+    this.say("hello", { name: "admin", resumed: false, heartbeatSeconds: 15, ...part });
   }
 
   /** The connection breaks; `refused`: the server's answer was no stream, so that the browser gives up. */

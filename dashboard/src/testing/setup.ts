@@ -30,6 +30,7 @@ beforeAll(() => api.listen({ onUnhandledFrame: "error" }));
 afterEach(() => {
   cleanup();
   FakeEventSource.opened.length = 0;
+  FakeEventSource.greets = true;
   api.resetHandlers();
 });
 afterAll(() => api.close());

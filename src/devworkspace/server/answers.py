@@ -127,14 +127,18 @@ def stream_headers() -> dict[str, str]:
     return {
         **_COMMON,
         "Content-Type": "text/event-stream",
-        "Cache-Control": "no-store, no-transform",
+        "Cache-Control": "no-cache, no-transform",
         "X-Accel-Buffering": "no",
     }
 
 
 def text_stream_headers() -> dict[str, str]:
     """The head of text that comes bit by bit."""
-    return {**stream_headers(), "Content-Type": "text/plain; charset=utf-8"}
+    return {
+        **stream_headers(),
+        "Cache-Control": "no-store, no-transform",
+        "Content-Type": "text/plain; charset=utf-8",
+    }
 
 
 def yaml_headers() -> dict[str, str]:

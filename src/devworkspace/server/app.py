@@ -32,6 +32,7 @@ from devworkspace.server.answers import Answers
 from devworkspace.server.api.caller import Tokens
 from devworkspace.server.api.catalogue import Catalogue, InformedCatalogue
 from devworkspace.server.api.rooms import Console, make_api
+from devworkspace.server.api.stream import Journal
 from devworkspace.server.api.volumes import VOLUME_INDEXERS, InformedVolumes, Volumes
 from devworkspace.server.audit import Audit
 from devworkspace.server.authorizer import Authorizer, Reviewer
@@ -193,9 +194,13 @@ def make_rooms(
     metrics.keys(lambda: keys.ring.roles)
     keys.on_loss(gateway.sockets.renew)
 
+    journal = Journal(table)
+    # Who has signed out hears no more, at once and not at the next heartbeat.
+    sessions.on_revoke(journal.wake)
     api = make_api(
         public=public,
         table=table,
+        journal=journal,
         catalogue=catalogue,
         volumes=volumes,
         authorizer=authorizer,

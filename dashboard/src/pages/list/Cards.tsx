@@ -34,7 +34,7 @@ export function Cards({ rows, known, selected, onSelect, onDelete }: RowsProps) 
                 aria-label={t("list.select", { name: environment.displayName })}
                 checked={selected.has(uid)}
                 disabled={gone}
-                onChange={(event) => onSelect(toggle(selected, uid, event.currentTarget.checked))}
+                onChange={({ currentTarget: { checked } }) => onSelect((before) => toggle(before, uid, checked))}
               />
             </div>
             {gone ? <p className={styles.gone}>{t("list.deleted")}</p> : <Condition environment={environment} />}

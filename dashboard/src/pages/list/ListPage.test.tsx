@@ -135,7 +135,39 @@ describe("live", () => {
   });
 });
 
+test("a menu stays open while its row would move away", async () => {
+  const others = Array.from({ length: 20 }, (_, number) =>
+    makeEnvironment({ name: `other-${number}`, phase: "Stopped" }),
+  );
+  serveEnvironments(makeEnvironment({ name: "demo", phase: "Failed" }), ...others);
+  const { user } = show("/envs");
+  await user.click(within(await row("demo")).getByRole("button", { name: "More actions for demo" }));
+  const menu = await screen.findByRole("menu");
+  await user.keyboard("{ArrowDown}");
+  await waitFor(() =>
+    expect(menu, "the focus is not in the row").toContainElement(document.activeElement as HTMLElement),
+  );
+  const fixed = makeEnvironment({ name: "demo", phase: "Stopped", displayName: "zzz", resourceVersion: "11" });
+  act(() =>
+    FakeEventSource.latest.say("environment", { ...fixed, createdAt: "2020-01-01T00:00:00Z", startedAt: null }),
+  );
+  expect(await screen.findByRole("link", { name: "zzz" })).toBeVisible();
+  expect(screen.getByRole("menu")).toBe(menu);
+  await user.click(screen.getByRole("button", { name: /update order/ }));
+  await waitFor(() => expect(screen.queryByRole("link", { name: "zzz" }), "on the second page").toBeNull());
+});
+
 describe("many", () => {
+  test("are chosen one by one, or all that match", async () => {
+    serveEnvironments(...Array.from({ length: 21 }, (_, number) => makeEnvironment({ name: `env-${number}` })));
+    const { user } = show("/envs?sort=name");
+    await user.click(await screen.findByRole("checkbox", { name: "Select env-0" }));
+    await user.click(screen.getByRole("checkbox", { name: "Select env-1" }));
+    expect(screen.getByText("2 selected")).toBeVisible();
+    await user.click(screen.getByRole("button", { name: "Select all 21 that match" }));
+    expect(screen.getByText("21 selected")).toBeVisible();
+  });
+
   test("an action takes those that it fits and says how many", async () => {
     serveEnvironments(
       makeEnvironment({ name: "one" }),
@@ -147,18 +179,31 @@ describe("many", () => {
     const { user } = show("/envs");
     await user.click(await screen.findByRole("checkbox", { name: "Select all on this page" }));
     expect(screen.getByText("4 selected")).toBeVisible();
-    await user.click(screen.getByRole("button", { name: "Stop 2" }));
+    await user.click(screen.getByRole("button", { name: "Stop 2 of 4" }));
     expect(await screen.findByText("one: Accepted")).toBeVisible();
+    const results = within(screen.getByRole("region", { name: "What became of them" }));
+    expect(results.getByText("2 of 4 done")).toBeVisible();
+    expect(screen.getByText("three: Not possible while it is: Stopped.")).toBeVisible();
+    expect(screen.getByText("foreign: Only the owner or a project admin can do this.")).toBeVisible();
+    await user.click(screen.getByRole("button", { name: "Close" }));
+    expect(screen.queryByText("one: Accepted")).toBeNull();
     expect(asked.sort()).toEqual(["team/environments/one/stop", "team/environments/two/stop"]);
   });
 
   test("every item says what became of it", async () => {
-    serveEnvironments(makeEnvironment({ name: "one" }));
-    record("post", "/stop", () => problem(503, "The cluster does not answer; try again in a moment."));
+    serveEnvironments(makeEnvironment({ name: "one" }), makeEnvironment({ name: "two" }));
+    api.use(
+      http.post("*/api/v1/namespaces/team/environments/:name/stop", ({ params }) =>
+        params.name === "one" ? problem(503, "The cluster does not answer.") : new HttpResponse(null, { status: 204 }),
+      ),
+    );
     const { user } = show("/envs");
-    await user.click(await screen.findByRole("checkbox", { name: "Select one" }));
-    await user.click(screen.getByRole("button", { name: "Stop 1" }));
-    expect(await screen.findByText("one: The cluster does not answer; try again in a moment.")).toBeVisible();
+    await user.click(await screen.findByRole("checkbox", { name: "Select all on this page" }));
+    await user.click(screen.getByRole("button", { name: "Stop 2" }));
+    expect(await screen.findByText("one: The cluster does not answer.")).toBeVisible();
+    expect(screen.getByText("two: Accepted")).toBeVisible();
+    expect(screen.getByText("1 selected"), "what failed stays selected").toBeVisible();
+    expect(screen.getByRole("checkbox", { name: "Select one" })).toBeChecked();
   });
 });
 
@@ -172,6 +217,20 @@ test("search, filter and order stand in the address", async () => {
   await user.click(screen.getByRole("button", { name: "Name" }));
   expect(router.state.location.search).toBe("?state=stopped&q=do&sort=name");
   expect(screen.getByRole("columnheader", { name: "Name" })).toHaveAttribute("aria-sort", "ascending");
+});
+
+test("a view comes back from its address; what is not known there is dropped with a note", async () => {
+  const many = Array.from({ length: 21 }, (_, number) => makeEnvironment({ name: `env-${number}` }));
+  serveEnvironments(...many, makeEnvironment({ name: "down", phase: "Stopped" }));
+  const { user, router } = show("/envs?state=running&sort=-name&page=2");
+  expect(await row("env-0"), "the last one in this order").toBeVisible();
+  expect(screen.queryByText(/was not known/)).toBeNull();
+  await act(() => router.navigate("/envs?state=flying&page=two&sort=name"));
+  expect(screen.getByText("A filter in the address was not known and is ignored.")).toBeVisible();
+  expect(await row("down")).toBeVisible();
+  await user.click(screen.getByRole("button", { name: "Stopped 1" }));
+  expect(router.state.location.search).toBe("?state=stopped&sort=name");
+  expect(screen.queryByText(/was not known/)).toBeNull();
 });
 
 test("keys lead to the search and to a new environment", async () => {

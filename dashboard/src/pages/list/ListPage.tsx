@@ -11,6 +11,7 @@ import { Button, Skeleton } from "../../ui/kit";
 import { Failure, Loading, Message } from "../../ui/states";
 import { useWide } from "../../ui/useWide";
 import { BulkBar } from "./BulkBar";
+import { BulkResult, type Outcome } from "./BulkResult";
 import { Cards } from "./Cards";
 import { FirstSteps } from "./FirstSteps";
 import styles from "./ListPage.module.css";
@@ -61,6 +62,7 @@ function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentVie
   const place = useRef<HTMLDivElement>(null);
   const inUse = useInUse(place);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const [outcomes, setOutcomes] = useState<readonly Outcome[]>([]);
   const [doomed, setDoomed] = useState<readonly EnvironmentView[]>([]);
 
   const before = useMemo(() => matchBeforeState(known.values(), view, me), [known, view, me]);
@@ -86,10 +88,11 @@ function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentVie
   return (
     <section className={styles.panel} aria-label={t("nav.environments")}>
       {chosen.length > 0 ? (
-        <BulkBar chosen={chosen} onSelect={setSelected} onDelete={setDoomed} />
+        <BulkBar chosen={chosen} matching={sorted} onSelect={setSelected} onDelete={setDoomed} onDone={setOutcomes} />
       ) : (
         <Toolbar known={known} before={before} view={view} onChange={change} wide={wide} />
       )}
+      {outcomes.length > 0 && <BulkResult outcomes={outcomes} onClose={() => setOutcomes([])} />}
       {dropped && <p className={styles.note}>{t("list.dropped")}</p>}
       {calm.waiting > 0 && (
         <Button variant="default" size="xs" radius="xl" className={styles.moved} onClick={calm.update}>

@@ -53,7 +53,7 @@ export function Table({ rows, known, selected, onSelect, onDelete, total, view, 
               environment={environment}
               gone={!known.has(environment.uid)}
               selected={selected.has(environment.uid)}
-              onToggle={(on) => onSelect(toggle(selected, environment.uid, on))}
+              onToggle={(on) => onSelect((before) => toggle(before, environment.uid, on))}
               onDelete={onDelete}
             />
           ))}

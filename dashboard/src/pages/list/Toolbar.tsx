@@ -29,7 +29,11 @@ const SORT_LABELS = {
 
 export function Toolbar({ known, before, view, wide, onChange }: ToolbarProps) {
   const { t } = useTexts();
-  const projects = useMemo(() => [...new Set([...known.values()].map(({ namespace }) => namespace))].sort(), [known]);
+  // One that was asked for is shown as such even where it has nothing any more.
+  const projects = useMemo(() => {
+    const found = new Set([...known.values()].map(({ namespace }) => namespace));
+    return [...(view.project === "" ? found : found.add(view.project))].sort();
+  }, [known, view.project]);
   const owners = useMemo(() => new Set([...known.values()].map(({ owner }) => owner)).size, [known]);
   return (
     <div className={styles.bar}>

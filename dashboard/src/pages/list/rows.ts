@@ -1,3 +1,4 @@
+import type { Dispatch, SetStateAction } from "react";
 import type { EnvironmentView } from "../../api/schema";
 
 export interface RowsProps {
@@ -5,7 +6,8 @@ export interface RowsProps {
   /** What there is now; a row that is not among them has been deleted while somebody looked at it. */
   readonly known: ReadonlyMap<string, EnvironmentView>;
   readonly selected: ReadonlySet<string>;
-  readonly onSelect: (selected: ReadonlySet<string>) => void;
+  /** Rows are not drawn again for another one's selection, so that they do not know it. */
+  readonly onSelect: Dispatch<SetStateAction<ReadonlySet<string>>>;
   readonly onDelete: (environment: EnvironmentView) => void;
 }
 

@@ -56,6 +56,7 @@ def make_api(
     *,
     public: PublicAddress,
     table: EnvironmentTable,
+    journal: Journal,
     catalogue: Catalogue,
     volumes: Volumes,
     authorizer: Authorizer,
@@ -88,7 +89,7 @@ def make_api(
         catalogue=catalogue,
         viewer=viewer,
     )
-    stream = Stream(journal=Journal(table), authorizer=authorizer, make_view=viewer.view, callers=callers)
+    stream = Stream(journal=journal, authorizer=authorizer, make_view=viewer.view, callers=callers)
     publishing = Publishing(cluster, changes=changes)
     publisher = Publisher(publishing=publishing, authorizer=authorizer, catalogue=catalogue, table=table)
     routes: tuple[Route, ...] = (

@@ -1,19 +1,26 @@
 """Changes of environments as they happen, as server-sent events that a broken connection can resume.
 
 Every change has a number. A client that comes back with the last one it saw gets what it missed; one that was away for
-too long, or comes to another process, gets `reset` and reads the list again. Nothing is collected for a client: a slow
-one falls behind the journal and is reset, too.
+too long, or comes to another process, reads the list again. Nothing is collected for a client: one that is too slow
+falls behind the journal, gets `reset`, and reads the list again, too.
+
+The first event is `hello`, which says whether the stream goes on where the last one ended: a list that is read after it
+lacks nothing. A `heartbeat` comes whenever nothing else did for a while: a proxy may hold a connection open long after
+it is dead, and only who knows when to expect something can tell. Comments would not do, browsers keep them to
+themselves.
 """
 
 import asyncio
 import contextlib
+import re
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from devworkspace.core.access import Identity
 from devworkspace.server.answers import stream_headers
@@ -27,6 +34,23 @@ JOURNAL_SIZE: Final = 4096
 # Below the idle timeouts of common proxies; also how often it is asked whether the session still holds.
 HEARTBEAT_SECONDS: Final = 15.0
 LAST_EVENT_ID: Final = "Last-Event-ID"
+# Before everything that a journal holds, so that the list is to be read.
+NOWHERE: Final = -1
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+
+
+class StreamQuery(msgspec.Struct, frozen=True, rename="camel"):
+    """`since` is the id of the last event that was seen, for those who cannot send the header `Last-Event-ID`."""
+
+    since: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class Hello(msgspec.Struct, frozen=True, rename="camel"):
+    """To whom the stream speaks, whether nothing is missing since the event they named, and how long it is silent."""
+
+    name: str
+    resumed: bool
+    heartbeat_seconds: float
 
 
 class Change(NamedTuple):
@@ -56,7 +80,7 @@ class Journal:
         return [change for change in self._changes if change.number > number]
 
     async def wait(self, seconds: float) -> None:
-        """Returns at the next change, or when the time is over."""
+        """Returns at the next change, when somebody is to look up, or when the time is over."""
         future = asyncio.get_running_loop().create_future()
         self._waiting.add(future)
         try:
@@ -66,12 +90,16 @@ class Journal:
         finally:
             self._waiting.discard(future)
 
-    def _note(self, old: Environment | None, new: Environment | None) -> None:
-        self._number += 1
-        self._changes.append(Change(self._number, old, new))
+    def wake(self) -> None:
+        """Ends all waiting: a session may have ended."""
         for future in self._waiting:
             if not future.done():
                 future.set_result(None)
+
+    def _note(self, old: Environment | None, new: Environment | None) -> None:
+        self._number += 1
+        self._changes.append(Change(self._number, old, new))
+        self.wake()
 
 
 class Stream:
@@ -97,8 +125,10 @@ class Stream:
                 "GET",
                 "/api/v1/environments/stream",
                 self.serve,
-                "Their changes: events `environment` (an environment), `gone` (its uid), `reset` (read the list again)",
+                "Their changes: events `hello` (not `resumed`: read the list), `environment` (an environment), `gone` "
+                "(its uid), `reset` (read the list again), `heartbeat`",
                 None,
+                query=StreamQuery,
                 media_type="text/event-stream",
                 right="owner, or `create workspaceinstances/connect`",
             ),
@@ -114,30 +144,38 @@ class Stream:
         return response
 
     async def _events(self, call: Call) -> AsyncIterator[bytes]:
-        number = self._resume(call.request.headers.get(LAST_EVENT_ID))
-        if number is None:
+        clock = asyncio.get_running_loop().time
+        number = self._resume(call)
+        resumed = self._journal.since(number) is not None
+        if not resumed:
             number = self._journal.last
-            yield self._event("reset", number, b"{}")
+        hello = Hello(name=call.identity.name, resumed=resumed, heartbeat_seconds=HEARTBEAT_SECONDS)
+        yield self._event("hello", number, msgspec.json.encode(hello))
+        said = clock()
         while await self._callers.is_known(call.request):
             changes = self._journal.since(number)
             if changes is None:
-                number = self._journal.last
+                number, said = self._journal.last, clock()
                 yield self._event("reset", number, b"{}")
                 continue
             for change in changes:
                 number = change.number
                 if (event := await self._tell(call.identity, change)) is not None:
                     yield event
-            if number == self._journal.last:
-                await self._journal.wait(HEARTBEAT_SECONDS)
-                if number == self._journal.last:
-                    yield b": still here\n\n"
+                    said = clock()
+            # What others do wakes this loop as well, and is no sign of life to this listener.
+            left = said + HEARTBEAT_SECONDS - clock()
+            if left <= 0:
+                yield self._event("heartbeat", number, b"{}")
+                said = clock()
+            elif number == self._journal.last:
+                await self._journal.wait(left)
 
-    def _resume(self, last_event_id: str | None) -> int | None:
-        epoch, _, number = (last_event_id or "").partition("-")
-        if epoch != self._journal.epoch or not number.isdecimal():
-            return None
-        return int(number)
+    def _resume(self, call: Call) -> int:
+        """The number to go on after."""
+        last = call.request.headers.get(LAST_EVENT_ID) or call.query.since or ""
+        epoch, _, number = last.partition("-")
+        return int(number) if epoch == self._journal.epoch and _NUMBER.fullmatch(number) else NOWHERE
 
     async def _tell(self, identity: Identity, change: Change) -> bytes | None:
         environment = change.new if change.new is not None else change.old

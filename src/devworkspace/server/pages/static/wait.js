@@ -2,7 +2,7 @@
 
 // Asks for news and shows them; goes to the editor once it is there. A reload by a script starts nothing: the server
 // tells it from a person's.
-const ASK_MS = 500;
+const ASK_MS = 100;
 const ASK_HIDDEN_MS = 5000;
 
 // What stands before the environment's paths, where it has no host of its own.
