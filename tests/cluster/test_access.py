@@ -1,12 +1,15 @@
 """Nobody reaches an editor but through the gateway. Each attack stands beside a control that succeeds."""
 
+import asyncio
 import json
 
 import aiohttp
 import pytest
 
+from devworkspace.api.children import NetworkPolicy
 from devworkspace.api.instance import InstanceStatus
-from devworkspace.kube.resource import PODS
+from devworkspace.core.render.policy import EGRESS_POLICY, INGRESS_POLICY
+from devworkspace.kube.resource import NETWORK_POLICIES, PODS
 from tests.support.environment import Surroundings
 from tests.support.live import Anything, Live
 
@@ -63,6 +66,17 @@ async def test_another_pod_of_the_namespace_cannot_reach_an_editor(live: Live) -
     assert await status_code(live, "visitor", f"http://{visitor}:9000/") == "200"
     assert await status_code(live, status.pod_name or "", f"http://{visitor}:9000/") == "200"
     assert await status_code(live, "visitor", f"http://{editor}:8080/healthz") == NO_ANSWER
+
+
+async def test_a_policy_edited_by_hand_is_put_back(live: Live) -> None:
+    await running(live)
+    for name, field in ((INGRESS_POLICY, "ingress"), (EGRESS_POLICY, "egress")):
+        before = await live.client.get(NETWORK_POLICIES, live.key(name), NetworkPolicy)
+        edited = await live.client.merge_patch(NETWORK_POLICIES, live.key(name), {"spec": {field: [{}]}}, NetworkPolicy)
+        assert edited.spec != before.spec, "control: the API server takes it"
+        async with asyncio.timeout(20):
+            while (await live.client.get(NETWORK_POLICIES, live.key(name), NetworkPolicy)).spec != before.spec:
+                await asyncio.sleep(0.1)
 
 
 async def test_the_editor_itself_lets_nobody_in_without_the_gateway_s_credential(live: Live) -> None:

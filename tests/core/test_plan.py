@@ -75,6 +75,31 @@ def test_what_was_deleted_by_hand_comes_back_while_the_pod_runs(lost: dict[str, 
     assert groups(make_plan(settled(complete_world(**lost)))) == [[kind]]
 
 
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("devworkspace-environments", "ingress", [{}]),
+        ("devworkspace-environments", "podSelector", {"matchLabels": {"nobody": "has-it"}}),
+        ("devworkspace-environments-egress", "policyTypes", []),
+        ("devworkspace-environments-egress", "egress", [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}]),
+    ],
+)
+def test_a_policy_that_was_edited_by_hand_is_put_right(name: str, field: str, value: Any) -> None:
+    world = settled(complete_world())
+    found = world.policies[name]
+    edited = replace(world, policies={**world.policies, name: replace(found, spec={**found.spec, field: value})})
+    (group,) = make_plan(edited).apply
+    assert [(action.kind, action.body["metadata"]["name"]) for action in group] == [("NetworkPolicy", name)]
+    assert not group[0].expect_new
+
+
+def test_what_an_apply_would_not_take_away_is_not_applied_for() -> None:
+    world = settled(complete_world())
+    found = world.policies["devworkspace-environments"]
+    more = replace(found, spec={**found.spec, "egress": [{}]})
+    assert make_plan(replace(world, policies={**world.policies, found.metadata.name: more})) == Plan()
+
+
 def test_a_pod_that_is_being_stopped_stays_isolated() -> None:
     world = complete_world(instance=make_instance(running=False), policies={}, service=None)
     assert groups(make_plan(world)) == [["NetworkPolicy", "NetworkPolicy"]]

@@ -67,6 +67,21 @@ async def test_the_secret_is_never_read(tmp_path: Path) -> None:
         assert {request.verb for request in server.requests if request.resource == "secrets"} == {"apply"}
 
 
+async def test_policies_edited_by_hand_are_put_right_with_one_write_each(tmp_path: Path) -> None:
+    async with FakeApiServer() as server, running_operator(server, tmp_path):
+        await start_demo(server)
+        await silence(server)
+        keys = [Key("team", name) for name in POLICY_NAMES]
+        wanted = [(server.get(NETWORK_POLICIES, key) or {})["spec"] for key in keys]
+        before = len(server.writes)
+        for key, field in zip(keys, ("ingress", "egress"), strict=True):
+            server.patch(NETWORK_POLICIES, key, {"spec": {field: [{}]}})
+        await eventually(lambda: [(server.get(NETWORK_POLICIES, key) or {})["spec"] for key in keys] == wanted)
+        assert await silence(server) == []
+        healed = [write for write in server.writes[before:] if write.resource == NETWORK_POLICIES.plural]
+        assert sorted((write.verb, write.key) for write in healed) == [("apply", key) for key in sorted(keys)]
+
+
 async def test_stop_start_and_delete_keep_the_volume(tmp_path: Path) -> None:
     async with FakeApiServer() as server, running_operator(server, tmp_path):
         uid = await start_demo(server)

@@ -203,7 +203,7 @@ def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Ref
         first.append(Apply("Secret", render_secret(instance, credential), expect_new=False))
     if runs or world.pod is not None:
         for policy in render_network_policies(instance.metadata.namespace, world.installation):
-            first += _apply_changed("NetworkPolicy", policy, world.policies.get(policy["metadata"]["name"]))
+            first += _apply_policy(policy, world.policies.get(policy["metadata"]["name"]))
     claim = volume.metadata.name if volume is not None else child_name(instance)
     second = (
         (
@@ -241,6 +241,16 @@ def _apply_changed(kind: Kind, body: Body, existing: Child | None) -> list[Apply
     if annotations.get(names.ANNOTATION_INPUTS_HASH) == body["metadata"]["annotations"][names.ANNOTATION_INPUTS_HASH]:
         return []
     return [Apply(kind, body, expect_new=False)]
+
+
+def _apply_policy(body: Body, existing: NetworkPolicy | None) -> list[Apply]:
+    """An apply also if somebody has changed it by hand: it is what keeps others out.
+
+    Only what an apply would change back counts; a field that is none of ours would be there again and again.
+    """
+    if existing is not None and any(existing.spec.get(field) != value for field, value in body["spec"].items()):
+        return [Apply("NetworkPolicy", body, expect_new=False)]
+    return _apply_changed("NetworkPolicy", body, existing)
 
 
 def _deletes(world: World, instance: WorkspaceInstance) -> tuple[Delete, ...]:
