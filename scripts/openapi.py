@@ -50,6 +50,7 @@ def make_document() -> Any:
         namespace="",
         now=nothing,
         console=nothing,
+        endless=nothing,
     )
     about = next(route for route in api.routes if route.path == ADDRESS)
     return asyncio.run(_answer(about, nothing))

@@ -65,6 +65,8 @@ def test_everything_is_there_in_its_order(project: Project) -> None:
         ("PodDisruptionBudget", "devworkspace-operator"),
         ("NetworkPolicy", "devworkspace-operator"),
         ("ConfigMap", "devworkspace-revocations"),
+        ("ConfigMap", "devworkspace-codes"),
+        ("ConfigMap", "devworkspace-renewals"),
         ("Lease", "devworkspace-activity"),
         ("Deployment", "devworkspace-server"),
         ("Service", "devworkspace-server"),
@@ -106,6 +108,8 @@ def test_as_many_of_each_as_were_chosen(project: Project, chosen: dict[str, int]
     deployments = {found["metadata"]["name"]: found for found in only(render(project, **chosen), "Deployment")}
     assert deployments["devworkspace-operator"]["spec"]["replicas"] == operators
     assert deployments["devworkspace-server"]["spec"]["replicas"] == servers
+    arguments = deployments["devworkspace-server"]["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert f"--replicas={servers}" in arguments, "each grants its share of the limits"
 
 
 def test_the_operator_is_told_what_environments_do_not_reach(project: Project) -> None:

@@ -48,14 +48,14 @@ def test_every_setting_has_an_option(tmp_path: Path, seen: list[ServerConfig]) -
         "prefix": "",
         "ca_file": tmp_path / "key",
     }
-    assert {*wanted, "allow_http"} == {field.name for field in dataclasses.fields(OidcConfig)}
+    assert {*wanted, "allow_http", "single_use_refresh"} == {field.name for field in dataclasses.fields(OidcConfig)}
     options = [
         f"--oidc-{name.replace('_', '-')}={' '.join(value) if name == 'scopes' else value}"
         for name, value in wanted.items()
     ]
-    result = start(tmp_path, *options, "--oidc-allow-http")
+    result = start(tmp_path, *options, "--oidc-allow-http", "--oidc-single-use-refresh")
     assert result.exit_code == 0, result.output
-    assert seen[0].oidc == OidcConfig(**wanted, allow_http=True)
+    assert seen[0].oidc == OidcConfig(**wanted, allow_http=True, single_use_refresh=True)
 
 
 def test_kubesphere(tmp_path: Path, seen: list[ServerConfig]) -> None:

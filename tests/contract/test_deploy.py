@@ -21,11 +21,13 @@ from devworkspace.core.world import Installation
 from devworkspace.operator.health import Health
 from devworkspace.operator.metrics import Metrics
 from devworkspace.operator.probes import make_probe_app
+from devworkspace.server import codes
 from devworkspace.server.app import Rooms, make_internal_app
 from devworkspace.server.config import parse_public_url
 from devworkspace.server.keys import read_keyring
 from devworkspace.server.revocations import OBJECT_NAME
 from devworkspace.server.signin.accounts import AdminAccount
+from devworkspace.server.signin.oidc import turns
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 PARTS: Final = ("operator", "server")
@@ -378,15 +380,21 @@ class TestFit:
     def test_the_server_reaches_the_objects_that_replicas_share(
         self, mounted: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        shared, role = load("server", "ConfigMap")["metadata"], role_of("server")
-        assert shared["name"] == OBJECT_NAME
-        assert "data" not in load("server", "ConfigMap"), "applying it again would bring sessions back"
+        shared, role = load("server", "ConfigMap", called=OBJECT_NAME)["metadata"], role_of("server")
+        for name in (OBJECT_NAME, codes.RECORD_NAME, turns.RECORD_NAME):
+            assert "data" not in load("server", "ConfigMap", called=name), "applying it again would bring sessions back"
         assert role["rules"] == [
             {
                 "apiGroups": [""],
                 "resources": ["configmaps"],
                 "resourceNames": [OBJECT_NAME],
                 "verbs": ["get", "list", "watch", "patch"],
+            },
+            {
+                "apiGroups": [""],
+                "resources": ["configmaps"],
+                "resourceNames": [codes.RECORD_NAME, turns.RECORD_NAME],
+                "verbs": ["get", "patch"],
             },
             {
                 "apiGroups": ["coordination.k8s.io"],

@@ -398,11 +398,12 @@ def test_rules_hold_nothing_but_verbs_on_resources() -> None:
 def test_each_right_is_granted_once() -> None:
     for document in (*of_kind("ClusterRole"), *of_kind("Role")):
         granted = [
-            Right(verb, group, resource)
+            (Right(verb, group, resource), name)
             for rule in document["rules"]
             for group in rule["apiGroups"]
             for resource in rule["resources"]
             for verb in rule["verbs"]
+            for name in rule.get("resourceNames", ("any",))
         ]
         assert len(granted) == len(set(granted)), document["metadata"]["name"]
 

@@ -1,6 +1,7 @@
 """What the server asks of the cluster, in memory: RBAC's answers, the instances that it writes, what replicas share."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -159,6 +160,36 @@ class Record:
         assert (resource, key.name) == (CONFIG_MAPS, OBJECT_NAME)
         if self.broken:
             raise Unreachable("the API server does not answer")
+
+
+class Shelf:
+    """The other ConfigMaps that replicas share: a change counts on the newest version only. `broken`: no answer."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, dict[str, str]] = {}
+        self.versions: Counter[str] = Counter()
+        self.broken = False
+
+    async def get(self, resource: Resource, key: Key, type: type[ConfigMap]) -> ConfigMap:
+        assert resource == CONFIG_MAPS
+        if self.broken:
+            raise Unreachable("the API server does not answer")
+        return self._object(key)
+
+    async def merge_patch(
+        self, resource: Resource, key: Key, patch: Mapping[str, Any], type: type[ConfigMap]
+    ) -> ConfigMap:
+        current = await self.get(resource, key, type)
+        if patch["metadata"]["resourceVersion"] != current.metadata.resource_version:
+            raise Conflict(status=409, reason="Conflict", message="another version")
+        merged = {**current.data, **patch["data"]}
+        self.data[key.name] = {name: value for name, value in merged.items() if value is not None}
+        self.versions[key.name] += 1
+        return self._object(key)
+
+    def _object(self, key: Key) -> ConfigMap:
+        metadata = ObjectMeta(name=key.name, namespace=key.namespace, resource_version=str(self.versions[key.name]))
+        return ConfigMap(metadata=metadata, data=dict(self.data.get(key.name, {})))
 
 
 class Tokens:

@@ -16,9 +16,12 @@ import aiohttp
 from aiohttp import web
 
 from devworkspace.api import names
+from devworkspace.api.meta import Key
 from devworkspace.kube.resource import CONFIG_MAPS, LEASES, PODS
+from devworkspace.server import codes
 from devworkspace.server.config import ServerConfig
 from devworkspace.server.revocations import OBJECT_NAME
+from devworkspace.server.signin.oidc import turns
 from tests.server.support import ADMIN, FAST_HASHER, MASTER_KEY, PASSWORD, free_port
 from tests.support.fake_apiserver import INSTANCES, FakeApiServer
 
@@ -55,7 +58,9 @@ def kubeconfig(url: str) -> str:
 def put_record(api: FakeApiServer) -> None:
     """The objects of deploy/server.yaml that replicas share."""
     api.put(LEASES, {"metadata": {"name": names.ACTIVITY_LEASE, "namespace": names.SYSTEM_NAMESPACE}})
-    api.put(CONFIG_MAPS, {"metadata": {"name": OBJECT_NAME, "namespace": names.SYSTEM_NAMESPACE}})
+    for name in (OBJECT_NAME, codes.RECORD_NAME, turns.RECORD_NAME):
+        if api.get(CONFIG_MAPS, Key(names.SYSTEM_NAMESPACE, name)) is None:
+            api.put(CONFIG_MAPS, {"metadata": {"name": name, "namespace": names.SYSTEM_NAMESPACE}})
 
 
 async def answer_as_reporter(request: web.BaseRequest) -> web.StreamResponse:

@@ -40,7 +40,7 @@ from devworkspace.server.keys import Keys
 from devworkspace.server.limits import Allowance
 from devworkspace.server.metrics import Metrics
 from devworkspace.server.revocations import OBJECT_NAME, Revocations
-from tests.server.fakes import Api, Catalogue, Rbac, Record, Reports, Tokens, Volumes
+from tests.server.fakes import Api, Catalogue, Rbac, Record, Reports, Shelf, Tokens, Volumes
 
 MASTER_KEY = b"m" * 32
 PASSWORD = "correct horse battery staple"
@@ -201,8 +201,10 @@ class Harness:
         catalogue: "Catalogue",
         tokens: "Tokens",
         record: "Record",
+        shelf: "Shelf",
         volumes: "Volumes",
     ) -> None:
+        self.shelf = shelf
         self.tokens = tokens
         self.record = record
         self.volumes = volumes
@@ -341,6 +343,7 @@ async def forget(_: object) -> None:
 async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harness]:
     """A listening server with the admin account of `PASSWORD`; `settings` override the configuration.
 
+    Replicas of one installation are given the same `record` and `shelf`.
     `cluster` is an open client for what the server reads or writes on request; without one it may ask nothing.
     """
     key = directory / "master-key"
@@ -351,6 +354,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
     clock = settings.pop("clock", None)
     watches = settings.pop("watches", None)
     record = settings.pop("record", None) or Record()
+    shelf = settings.pop("shelf", None) or Shelf()
     files = settings.pop("files", DASHBOARD)
     cluster: Client | None = settings.pop("cluster", None)
     options: dict[str, Any] = {
@@ -385,6 +389,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         catalogue=catalogue,
         volumes=volumes,
         revocations=revocations,
+        objects=shelf,
         keys=keys,
         metrics=Metrics(),
         watches=watches or (("workspaceinstances", Synced()),),
@@ -401,6 +406,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
             catalogue=catalogue,
             tokens=tokens,
             record=record,
+            shelf=shelf,
             volumes=volumes,
         )
 

@@ -174,6 +174,19 @@ async def test_a_reader_that_stops_reading_holds_up_its_own_log_only(
             await container.let_go.wait()
 
 
+async def test_a_server_that_leaves_breaks_it_off(all_wired: Wired, container: Container) -> None:
+    """Not an end: the container goes on, and the reader asks another replica."""
+    put(all_wired)
+    container.more.put_nowait(b"so far\n")
+    async with follow(all_wired) as response:
+        assert await response.content.readline() == b"so far\n"
+        await all_wired.server.rooms.endless.drain(seconds=1.0)
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.content.read()
+        async with asyncio.timeout(5):
+            await container.let_go.wait()
+
+
 async def test_nobody_has_any_number_of_them_open(all_wired: Wired, container: Container) -> None:
     put(all_wired)
     opened = [await follow(all_wired) for _ in range(MAX_STREAMS_PER_PERSON)]

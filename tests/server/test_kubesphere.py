@@ -232,6 +232,18 @@ class TestTickets:
         world.server.tokens.good["script"] = TokenUser("ada", ())
         assert (await self.ticket(world, "script")).status == 403
 
+    async def test_nobody_can_tell_whether_a_ticket_was_used_while_the_api_server_is_away(self, world: World) -> None:
+        url = (await self.ticket(world, world.kubesphere.add("ada"))).json()["url"]
+        world.server.shelf.broken = True
+        async with world.server.browser() as browser:
+            answer = await browser.navigate(url)
+            assert (answer.status, "The cluster does not answer" in answer.text) == (503, True)
+            assert not browser.cookies(world.server.environment_origin())
+        world.server.shelf.broken = False
+        url = (await self.ticket(world, world.kubesphere.add("ada"))).json()["url"]
+        async with world.server.browser() as browser:
+            assert (await browser.navigate(url)).status == 302, "positive control"
+
     async def test_the_session_ends_with_the_token_and_with_the_right(self, world: World) -> None:
         token = world.kubesphere.add("eve")
         world.kubesphere.allow("eve", "create", "workspaceinstances/connect")
@@ -261,6 +273,21 @@ class TestConsoleHost:
     @pytest.mark.parametrize("path", ["/signin", "/signin/provider", "/-/authorize", "/w/team/demo/"])
     async def test_it_serves_nothing_that_needs_a_cookie(self, world: World, path: str) -> None:
         assert (await world.call(world.kubesphere.add("ada"), path)).status == 404
+
+    @pytest.mark.parametrize(
+        ("path", "aim"),
+        [
+            ("/", "?embed=1"),
+            ("/envs/team/demo?lang=zh&theme=dark", "?embed=1&lang=zh&theme=dark"),
+            ("/envs?embed=0", "?embed=1&embed=0"),
+        ],
+    )
+    async def test_a_page_without_the_mark_of_a_frame_gets_it(self, world: World, path: str, aim: str) -> None:
+        """Relative, because what precedes the path is the console's."""
+        answer = await world.call(world.kubesphere.add("ada"), path)
+        assert (answer.status, answer.headers.get("Location")) == (302, aim)
+        page = await world.call(world.kubesphere.add("ada"), path.partition("?")[0] + aim)
+        assert (page.status, page.content_type) == (200, "text/html")
 
     async def test_the_dashboard_in_a_frame(self, world: World) -> None:
         options: dict[str, Any] = {"headers": {"Host": HOST}}

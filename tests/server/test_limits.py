@@ -36,6 +36,23 @@ def test_a_burst_passes_and_then_the_rate_holds() -> None:
     assert refusal(limiter, "ada") == 2, "a long pause fills the bucket and no more"
 
 
+def test_replicas_share_what_is_allowed() -> None:
+    assert Allowance(rate=20, burst=200).share(4) == Allowance(rate=5, burst=50)
+    assert Allowance(rate=1, burst=3).share(2) == Allowance(rate=0.5, burst=1), "never more in sum"
+    assert Allowance(rate=1, burst=2).share(5).burst == 1, "but nobody is shut out"
+    assert Allowance(rate=0, burst=1).share(3).rate == 0, "no limit stays none"
+
+
+async def test_every_replica_of_a_server_grants_its_share(tmp_path: Path) -> None:
+    async with (
+        running_server(tmp_path, api_allowance=Allowance(rate=0.001, burst=6), replicas=2) as server,
+        server.browser() as browser,
+    ):
+        await browser.sign_in()
+        statuses = [(await browser.get(f"{server.origin}/api/v1/me")).status for _ in range(4)]
+        assert statuses == [200, 200, 200, 429]
+
+
 def test_no_rate_is_no_limit() -> None:
     take(Limiter(Allowance(rate=0, burst=1), monotonic=Clock()), "ada", 1000)
 

@@ -14,6 +14,7 @@ from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.timestamps import parse_timestamp
 from devworkspace.kube.resource import CONFIG_MAPS, PODS, ROLE_BINDINGS, ROLES
+from devworkspace.server import codes
 from devworkspace.server.revocations import OBJECT_NAME
 from tests.server.process import answer_as_reporter, put_environment, put_record, running_process
 from tests.server.support import ADMIN, Browser, Pod, browsing, running_pod
@@ -97,11 +98,14 @@ async def test_from_the_watch_to_the_editor_and_out_by_signal(tmp_path: Path, ap
             ("list", "configmaps"),
             ("watch", "configmaps"),
             ("get", "configmaps"),
+            ("patch", "configmaps"),
             ("list", "persistentvolumeclaims"),
             ("watch", "persistentvolumeclaims"),
             *((verb, kind) for verb in ("list", "watch") for kind in RBAC_KINDS),
         }, "the rights that docs/SERVER.md asks for"
-        assert api.writes == []
+        assert [(write.verb, write.key) for write in api.writes] == [
+            ("patch", Key(names.SYSTEM_NAMESPACE, codes.RECORD_NAME))
+        ] * 2, "each environment that was opened"
         async with aiohttp.ClientSession() as session:
             url = f"http://127.0.0.1:{process.config.internal_port}/metrics"
             async with session.get(url) as response:

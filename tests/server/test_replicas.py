@@ -79,6 +79,23 @@ async def test_sign_out_ends_one_session_and_everywhere_ends_all(replicas: Repli
         assert await is_signed_in(desk)
 
 
+async def test_a_code_that_one_has_taken_is_spent_at_the_other(replicas: Replicas) -> None:
+    """Whoever has copied the link and the browser's cookie comes too late, wherever they go."""
+    own = environment_origin(replicas.origin, "mine", "team")
+    async with replicas.browser(replicas.first) as home, replicas.browser(replicas.second) as thief:
+        assert (await home.sign_in()).status == 303
+        to_sign_in = await home.navigate(own + "/")
+        stolen = {"Cookie": "; ".join(f"{key}={value}" for key, value in home.cookies(own).items())}
+        assert "dw-nonce" in stolen["Cookie"]
+        callback = (await home.navigate(to_sign_in.headers["Location"])).headers["Location"]
+        first = await home.navigate(callback)
+        assert (first.status, "dw-env" in home.cookies(own)) == (302, True), "positive control"
+        for browser in (thief, home):
+            late = await browser.navigate(callback, headers={**NAVIGATION, **stolen})
+            assert late.status == 400
+        assert "dw-env" not in thief.cookies(own)
+
+
 async def test_without_the_api_server_nobody_is_signed_out_in_one_place_only(replicas: Replicas) -> None:
     async with replicas.browser(replicas.first) as home, replicas.browser(replicas.second, like=home) as away:
         assert (await home.sign_in()).status == 303

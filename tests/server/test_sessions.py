@@ -1,5 +1,6 @@
 """Seals, sessions and codes without a network."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -10,10 +11,12 @@ from devworkspace.core.access import Identity
 from devworkspace.kube.errors import Unreachable
 from devworkspace.server import codes, sessions
 from devworkspace.server.codes import Codes
+from devworkspace.server.limits import LimitedError, Limiter
 from devworkspace.server.revocations import OBJECT_NAME, SKEW_SECONDS, Revocations
 from devworkspace.server.seal import Sealer
 from devworkspace.server.sessions import CookieNames, Session, Sessions, Vouch, sealed_until
-from tests.server.fakes import Record
+from devworkspace.server.shared import SharedRecord
+from tests.server.fakes import Record, Shelf
 from tests.server.support import Clock
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -166,10 +169,15 @@ class TestSessions:
         assert CookieNames.for_scheme(secure=False).session == "dw-session"
 
 
+def make_codes(shelf: Shelf, clock: Clock) -> Codes:
+    record = SharedRecord(shelf, Key("system", codes.RECORD_NAME), clock=clock)
+    return Codes([KEY], record=record, limiter=Limiter(codes.OPEN_ALLOWANCE, monotonic=clock), clock=clock)
+
+
 class TestCodes:
-    def test_every_binding_counts(self) -> None:
+    async def test_every_binding_counts(self) -> None:
         clock = Clock()
-        made = Codes([KEY], clock=clock)
+        made = make_codes(Shelf(), clock)
         session = VALUE
         nonce = made.make_nonce("demo--team")
         hashed = made.hash_of_nonce(nonce, environment_id="demo--team")
@@ -178,24 +186,58 @@ class TestCodes:
         assert made.hash_of_nonce("x", environment_id="demo--team") is None
         assert made.hash_of_nonce(None, environment_id="demo--team") is None
         token = made.issue(session, uid="u", nonce_hash=hashed, path="/x")
-        assert made.redeem(token, uid="v", nonce_hash=hashed) is None
-        assert made.redeem(token, uid="", nonce_hash=hashed) is None
-        assert made.redeem(token, uid="u", nonce_hash="0" * 64) is None
-        assert made.redeem(token, uid="u", nonce_hash=None) is None
-        assert made.redeem("x", uid="u", nonce_hash=hashed) is None
-        code = made.redeem(token, uid="u", nonce_hash=hashed)
+        assert await made.redeem(token, uid="v", nonce_hash=hashed) is None
+        assert await made.redeem(token, uid="", nonce_hash=hashed) is None
+        assert await made.redeem(token, uid="u", nonce_hash="0" * 64) is None
+        assert await made.redeem(token, uid="u", nonce_hash=None) is None
+        assert await made.redeem("x", uid="u", nonce_hash=hashed) is None
+        code = await made.redeem(token, uid="u", nonce_hash=hashed)
         assert code is not None
         assert (code.path, code.session) == ("/x", session)
-        assert made.redeem(token, uid="u", nonce_hash=hashed) is None, "once"
+        assert await made.redeem(token, uid="u", nonce_hash=hashed) is None, "once"
         late = made.issue(session, uid="u", nonce_hash=hashed, path="/")
         clock.now += codes.CODE_SECONDS
-        assert made.redeem(late, uid="u", nonce_hash=hashed) is None
+        assert await made.redeem(late, uid="u", nonce_hash=hashed) is None
 
-    def test_memory_is_bounded(self) -> None:
+    async def test_memory_is_bounded(self) -> None:
         clock = Clock()
-        made = Codes([KEY], clock=clock)
+        made = make_codes(Shelf(), clock)
         for _ in range(20):
             token = made.issue(VALUE, uid="u", nonce_hash="h", path="/")
-            assert made.redeem(token, uid="u", nonce_hash="h") is not None
+            assert await made.redeem(token, uid="u", nonce_hash="h") is not None
             clock.now += 10
         assert len(made._redeemed) <= 4
+
+    async def test_a_code_works_at_one_of_all_replicas(self) -> None:
+        clock, shelf = Clock(), Shelf()
+        first, second = make_codes(shelf, clock), make_codes(shelf, clock)
+        for _ in range(10):
+            token = first.issue(VALUE, uid="u", nonce_hash="h", path="/")
+            taken = await asyncio.gather(*(made.redeem(token, uid="u", nonce_hash="h") for made in (first, second)))
+            assert sorted(code is None for code in taken) == [False, True]
+            ticket = second.issue_ticket(VALUE, uid="u")
+            taken = await asyncio.gather(*(made.redeem_ticket(ticket, uid="u") for made in (first, second)))
+            assert sorted(code is None for code in taken) == [False, True]
+
+    async def test_without_the_api_server_a_code_is_for_its_browser_and_a_ticket_for_nobody(self) -> None:
+        shelf = Shelf()
+        made = make_codes(shelf, Clock())
+        token, ticket = made.issue(VALUE, uid="u", nonce_hash="h", path="/"), made.issue_ticket(VALUE, uid="u")
+        shelf.broken = True
+        assert await made.redeem(token, uid="u", nonce_hash="other") is None
+        assert await made.redeem(token, uid="u", nonce_hash="h") is not None
+        assert await made.redeem(token, uid="u", nonce_hash="h") is None, "once"
+        with pytest.raises(Unreachable):
+            await made.redeem_ticket(ticket, uid="u")
+
+    async def test_nobody_opens_any_number_of_them(self) -> None:
+        made = make_codes(Shelf(), Clock())
+
+        async def redeem() -> None:
+            token = made.issue(VALUE, uid="u", nonce_hash="h", path="/")
+            assert await made.redeem(token, uid="u", nonce_hash="h") is not None
+
+        for _ in range(codes.OPEN_ALLOWANCE.burst):
+            await redeem()
+        with pytest.raises(LimitedError):
+            await redeem()

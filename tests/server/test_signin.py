@@ -9,7 +9,7 @@ import pytest
 
 from devworkspace.server.signin import accounts
 from devworkspace.server.signin.accounts import AdminAccount, BusyError
-from devworkspace.server.signin.throttle import MAX_ENTRIES, PER_ACCOUNT, PER_ADDRESS, Throttle, address_key
+from devworkspace.server.signin.throttle import MAX_ENTRIES, PER_ACCOUNT, PER_ADDRESS, Limits, Throttle, address_key
 from tests.server.support import (
     ADMIN,
     FAST_HASHER,
@@ -276,6 +276,25 @@ class TestGuessing:
         assert throttle.wait("a") == 0
         throttle.succeeded("a")
         assert len(throttle) == 0
+
+    @pytest.mark.parametrize("replicas", [2, 5])
+    def test_so_many_replicas_take_as_many_guesses_as_one(self, replicas: int) -> None:
+        def guesses(limits: Limits, seconds: float) -> int:
+            """How many an attacker has looked at who never waits longer than needed."""
+            clock, taken = Clock(), 0
+            throttle, end = Throttle(limits, clock=clock), clock.now + seconds
+            while (wait := throttle.wait("a")) + clock.now <= end:
+                clock.now += wait
+                throttle.failed("a")
+                taken += 1
+            return taken
+
+        day = 24 * 3600.0
+        alone, together = guesses(PER_ADDRESS, day), replicas * guesses(PER_ADDRESS.share(replicas), day)
+        # Where the waits still grow, each replica begins anew.
+        assert alone <= together <= alone + 10 * replicas
+        assert PER_ACCOUNT.share(replicas).longest == PER_ACCOUNT.longest, "nobody is locked out for longer"
+        assert PER_ACCOUNT.share(replicas).free == PER_ACCOUNT.free // replicas
 
     def test_nobody_can_lock_an_account_for_long(self) -> None:
         throttle = Throttle(PER_ACCOUNT, clock=Clock())

@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
 import msgspec
 import pytest
 
-from tests.server.support import ADMIN, Browser, Harness, Pod, make_instance
+from devworkspace.server.api.stream import GOODBYE
+from tests.server.support import ADMIN, Browser, Harness, Pod, make_instance, running_server
 
 PATH = "/api/v1/environments/stream"
 
@@ -124,6 +126,46 @@ async def test_environments_of_others_are_passed_over(server: Harness, signed_in
 
 async def test_strangers_get_nothing(server: Harness, browser: Browser) -> None:
     assert (await browser.get(server.origin + PATH)).status == 401
+
+
+async def test_a_server_that_leaves_ends_it_and_says_when_to_come_back(tmp_path: Path) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        running = running_server(tmp_path, drain_seconds=60.0)
+        server = await running.__aenter__()
+        browser = await stack.enter_async_context(server.browser())
+        await browser.sign_in()
+        listeners = [await stack.enter_async_context(listening(server, browser)) for _ in range(3)]
+        # Without an end of its own a stream would last for all of `drain_seconds`.
+        async with asyncio.timeout(20):
+            await running.__aexit__(None, None, None)
+        for listener in listeners:
+            rest = await listener.response.read()
+            assert rest.endswith(GOODBYE), "a whole answer, not a broken one"
+
+
+async def test_nor_does_one_that_nobody_reads_hold_it_up(tmp_path: Path) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        running = running_server(tmp_path, drain_seconds=60.0)
+        server = await running.__aenter__()
+        browser = await stack.enter_async_context(server.browser())
+        await browser.sign_in()
+        (cookie,) = browser.cookies(server.origin).items()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+        stack.callback(writer.close)
+        head = f"GET {PATH} HTTP/1.1\r\nHost: localhost:{server.port}\r\nCookie: {'='.join(cookie)}\r\n\r\n"
+        writer.write(head.encode())
+        await reader.readuntil(b"event: hello")
+        before, (answer,) = make_instance(), server.rooms.endless.open
+        # Until the buffers of both sides are full.
+        for number in range(100_000):
+            after = make_instance(message=f"{number} " + "x" * 4000)
+            server.table.on_instance(before, after)
+            before = after
+            await asyncio.sleep(0)
+            if answer.unread:
+                break
+        async with asyncio.timeout(20):
+            await running.__aexit__(None, None, None)
 
 
 async def sign_out(server: Harness, browser: Browser) -> None:

@@ -109,6 +109,7 @@ class Deployment:
             "--public-url": self.public_url,
             "--gateway-url": self.public_url,
             "--address-mode": self.address_mode,
+            "--replicas": str(self.server_replicas),
         }
         return f"{name}={chosen[name]}" if name in chosen else argument
 

@@ -45,6 +45,11 @@ _OPTIONS = (
         is_flag=True,
         help="Accept a provider without TLS. Codes and tokens can be read on the way.",
     ),
+    click.option(
+        "--oidc-single-use-refresh",
+        is_flag=True,
+        help="It takes each refresh token once (Dex, Okta, Auth0): replicas share the newest one, encrypted.",
+    ),
 )
 
 

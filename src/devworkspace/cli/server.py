@@ -58,6 +58,13 @@ from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, Allowanc
     help="Networks, separated by commas, whose X-Forwarded-For is believed, as 10.0.0.0/8. Default: nobody's.",
 )
 @click.option(
+    "--replicas",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many servers share the work; each grants its share of the limits.",
+)
+@click.option(
     "--api-rate",
     type=click.FloatRange(min=0),
     default=API_ALLOWANCE.rate,
@@ -97,6 +104,7 @@ def command(
     namespace: str,
     api_audience: str,
     trusted_proxies: str,
+    replicas: int,
     api_rate: float,
     api_burst: int,
     change_rate: float,
@@ -120,6 +128,7 @@ def command(
         namespace=namespace,
         api_audience=api_audience,
         trusted_proxies=tuple(trusted_proxies.split(",")) if trusted_proxies else (),
+        replicas=replicas,
         api_allowance=Allowance(rate=api_rate, burst=api_burst),
         change_allowance=Allowance(rate=change_rate, burst=change_burst),
     )

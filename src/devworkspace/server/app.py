@@ -37,11 +37,12 @@ from devworkspace.server.api.volumes import VOLUME_INDEXERS, InformedVolumes, Vo
 from devworkspace.server.audit import Audit
 from devworkspace.server.authorizer import Authorizer, Reviewer
 from devworkspace.server.changes import Changes
-from devworkspace.server.codes import Codes
+from devworkspace.server.codes import OPEN_ALLOWANCE, RECORD_NAME, Codes
 from devworkspace.server.config import ServerConfig, check_ways_in, parse_public_url
 from devworkspace.server.connections import DoorServer
 from devworkspace.server.dashboard.files import DashboardFiles, read_files
 from devworkspace.server.dashboard.handler import DashboardRoom
+from devworkspace.server.endless import EndlessAnswers
 from devworkspace.server.environments import DoorPod, EnvironmentTable
 from devworkspace.server.frontdoor import FrontDoor, PublicHandler
 from devworkspace.server.gateway.handler import Gateway
@@ -54,18 +55,20 @@ from devworkspace.server.metrics import CONTENT_TYPE, Metrics
 from devworkspace.server.readiness import Readiness, Watch
 from devworkspace.server.reports import PodReports
 from devworkspace.server.rest.environments import Entrance
-from devworkspace.server.revocations import OBJECT_NAME, ConfigMap, Revocations
+from devworkspace.server.revocations import OBJECT_NAME, ConfigMap, ObjectClient, Revocations
 from devworkspace.server.sessions import Sessions, sealed_until
+from devworkspace.server.shared import SharedRecord
 from devworkspace.server.signin.accounts import AdminAccount
 from devworkspace.server.signin.handler import SignIn
+from devworkspace.server.signin.oidc import turns
 from devworkspace.server.signin.oidc.federation import Federation, Shared
 from devworkspace.server.source import Sources, parse_networks
 
 log = structlog.get_logger("devworkspace.server")
 
 MANAGED: Final = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
-# Open sockets are closed over this time when the server goes, so that editors do not all reconnect at once.
-SOCKET_DRAIN_SECONDS: Final = 5.0
+# Open sockets and streams are ended over this time when the server goes, so that they do not all come back at once.
+DRAIN_SECONDS: Final = 5.0
 BACKLOG: Final = 1024
 USER_AGENT: Final = "devworkspace-server"
 # Somebody waits for these answers: rights, tokens, ended sessions.
@@ -96,6 +99,7 @@ class Rooms:
     activity: ActivityRecorder
     metrics: Metrics
     readiness: Readiness
+    endless: EndlessAnswers
     federation: Federation | None = None
     kubesphere: KubeSphere | None = None
 
@@ -113,6 +117,7 @@ def make_rooms(
     catalogue: Catalogue,
     volumes: Volumes,
     revocations: Revocations,
+    objects: ObjectClient,
     keys: Keys,
     metrics: Metrics,
     watches: Iterable[tuple[str, Watch]],
@@ -120,12 +125,18 @@ def make_rooms(
     grants: Grants | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Rooms:
-    """Wires the rooms; `files` is the dashboard's build. Raises ConfigurationError if a setting cannot work."""
+    """Wires the rooms; `files` is the dashboard's build, `objects` reads and writes what replicas share.
+
+    Raises ConfigurationError if a setting cannot work.
+    """
     check_ways_in(config)
     public = parse_public_url(config.public_url, config.address_mode)
     readiness = Readiness(watches, revocations, stale_seconds=config.stale_seconds)
     answers = Answers(public)
-    federation = Federation(config.oidc, clock=clock) if config.oidc is not None else None
+    record = partial(_shared_record, objects, config, clock=clock)
+    federation = None
+    if config.oidc is not None:
+        federation = Federation(config.oidc, keys=keys, record=record(turns.RECORD_NAME), clock=clock)
     sessions = Sessions(
         keys.ring.keys,
         seconds=config.session_seconds,
@@ -133,7 +144,8 @@ def make_rooms(
         clock=clock,
         vouched_until=federation.renewals.until if federation is not None else sealed_until,
     )
-    codes = Codes(keys.ring.keys, clock=clock)
+    openings = Limiter(OPEN_ALLOWANCE.share(config.replicas))
+    codes = Codes(keys.ring.keys, record=record(RECORD_NAME), limiter=openings, clock=clock)
     keys.on_change(lambda ring: sessions.use_keys(ring.keys))
     keys.on_change(lambda ring: codes.use_keys(ring.keys))
     audit = Audit(metrics.count_audit)
@@ -156,6 +168,7 @@ def make_rooms(
         clock=clock,
         count=metrics.count_sign_in,
         audit=audit,
+        replicas=config.replicas,
     )
 
     async def announce_if_current(until: datetime) -> None:
@@ -172,7 +185,7 @@ def make_rooms(
         announce=announce_if_current,
         period=config.activity_seconds,
     )
-    changes = Changes(audit=audit, limiter=Limiter(config.change_allowance))
+    changes = Changes(audit=audit, limiter=Limiter(config.change_allowance.share(config.replicas)))
     lifecycle = Lifecycle(writer, changes=changes, now=now)
     entrance = Entrance(
         public=public, table=table, authorizer=authorizer, session=sign_in.session, lifecycle=lifecycle, audit=audit
@@ -197,6 +210,7 @@ def make_rooms(
     journal = Journal(table)
     # Who has signed out hears no more, at once and not at the next heartbeat.
     sessions.on_revoke(journal.wake)
+    endless = EndlessAnswers()
     api = make_api(
         public=public,
         table=table,
@@ -210,19 +224,23 @@ def make_rooms(
         sessions=sessions,
         tokens=tokens,
         audit=audit,
-        limiter=Limiter(config.api_allowance),
+        limiter=Limiter(config.api_allowance.share(config.replicas)),
         changes=changes,
         namespace=config.namespace,
         now=now,
+        endless=endless,
         is_page_proof=sessions.is_page_proof if public.mode == "path" else None,
         console=Console(kubesphere, codes, clock) if kubesphere is not None else None,
     )
     prove = sessions.prove_page if public.mode == "path" else None
+    console_host = config.kubesphere.host if config.kubesphere is not None else None
     shared = Shared(public, keys, sign_in, metrics.count_sign_in, audit)
     door = FrontDoor(
         public=public,
         api=api.handle,
-        dashboard=DashboardRoom(public=public, files=files, session=sign_in.session, prove=prove).find,
+        dashboard=DashboardRoom(
+            public=public, files=files, session=sign_in.session, prove=prove, console_host=console_host
+        ).find,
         routes={
             **sign_in.routes,
             **(federation.make_room(shared) if federation is not None else {}),
@@ -234,7 +252,7 @@ def make_rooms(
         observe=metrics.count_request,
         readiness=readiness,
         sources=Sources(parse_networks(config.trusted_proxies)),
-        console_host=config.kubesphere.host if config.kubesphere is not None else None,
+        console_host=console_host,
     )
     metrics.gauge("devworkspace_server_open_sockets", "Open editor sockets", lambda: len(gateway.sockets))
     metrics.gauge("devworkspace_server_environments", "Environments in the table", lambda: len(table))
@@ -247,9 +265,16 @@ def make_rooms(
         activity=activity,
         metrics=metrics,
         readiness=readiness,
+        endless=endless,
         federation=federation,
         kubesphere=kubesphere,
     )
+
+
+def _shared_record(
+    objects: ObjectClient, config: ServerConfig, name: str, *, clock: Callable[[], float]
+) -> SharedRecord:
+    return SharedRecord(objects, Key(config.namespace, name), clock=clock)
 
 
 def probe_routes(readiness: Readiness, answers: Answers) -> dict[tuple[str, str], PublicHandler]:
@@ -314,7 +339,9 @@ async def listening(config: ServerConfig, rooms: Rooms) -> AsyncIterator[None]:
         # Until everybody who sends people here has heard of it, new connections are taken; answers say `close`.
         await asyncio.sleep(config.leave_seconds)
         await site.stop()
-        await rooms.gateway.sockets.drain(seconds=SOCKET_DRAIN_SECONDS)
+        await asyncio.gather(
+            rooms.gateway.sockets.drain(seconds=DRAIN_SECONDS), rooms.endless.drain(seconds=DRAIN_SECONDS)
+        )
     finally:
         for task in tasks:
             task.cancel()
@@ -372,6 +399,7 @@ async def run(config: ServerConfig) -> None:
             announce=partial(announce_activity, client, Key(config.namespace, names.ACTIVITY_LEASE)),
             catalogue=InformedCatalogue(templates, namespaces),
             revocations=revocations,
+            objects=questions,
             keys=keys,
             metrics=metrics,
             watches=tuple((informer.resource.plural, informer) for informer in informers),

@@ -23,6 +23,7 @@ class OidcConfig:
     files `client-id` and, unless the client is public, `client-secret`. The user name is taken from `username_claim`;
     empty: `preferred_username`, and `sub` where there is none. `prefix` stands before names and groups, so that they
     are nobody else's. `ca_file` has the certificates that the provider is trusted by; None: those of the system.
+    `single_use_refresh`: each refresh token works once, so that replicas must share the newest one.
     """
 
     issuer: str
@@ -34,6 +35,7 @@ class OidcConfig:
     prefix: str = "oidc:"
     ca_file: Path | None = None
     allow_http: bool = False
+    single_use_refresh: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,8 @@ class ServerConfig:
     Each environment is asked once in `activity_seconds` whether it is used, which must be below 100.
     `api_audience` is what the tokens of programs must be made for; empty means the API server's own tokens.
     Whoever connects from one of `trusted_proxies` (networks) is believed whom it forwards for. Each person may send
-    `api_allowance` requests to the API, and change (create, start, stop, restart, delete) as `change_allowance` says.
+    `api_allowance` requests to the API, and change (create, start, stop, restart, delete) as `change_allowance` says;
+    these and the limits of sign-in are for all of `replicas` together, each of which grants its share.
     """
 
     public_url: str
@@ -90,6 +93,7 @@ class ServerConfig:
     trusted_proxies: tuple[str, ...] = ()
     api_allowance: Allowance = API_ALLOWANCE
     change_allowance: Allowance = CHANGE_ALLOWANCE
+    replicas: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,10 @@ class Allowance(NamedTuple):
     rate: float
     burst: int
 
+    def share(self, replicas: int) -> "Allowance":
+        """What each of so many replicas may grant, so that all together grant this much."""
+        return Allowance(self.rate / replicas, max(1, self.burst // replicas))
+
 
 # A page of the list with its details, many times over; more environments than somebody starts in a morning.
 API_ALLOWANCE: Final = Allowance(rate=20.0, burst=200)
@@ -35,7 +39,7 @@ class _Bucket(NamedTuple):
 
 
 class Limiter:
-    """Counts per person; replicas count for themselves. `monotonic` gives seconds of the process."""
+    """Counts per person and process, see `Allowance.share`. `monotonic` gives seconds of the process."""
 
     def __init__(self, allowance: Allowance, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._allowance = allowance

@@ -1,18 +1,23 @@
 """Signing in with a real provider, the whole way, and what becomes of the session afterwards."""
 
+import asyncio
+import contextlib
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import WSMsgType, web
 
 from devworkspace.api import names
-from devworkspace.server.signin.oidc import provider, renewals
+from devworkspace.server.signin.oidc import provider, renewals, turns
 from devworkspace.server.signin.oidc.people import subject_of
+from tests.server.fakes import Record, Shelf
 from tests.server.oidc.conftest import ADA, running_world
 from tests.server.oidc.world import World
-from tests.server.support import Browser, Harness, running_pod
+from tests.server.support import Browser, Harness, browsing, free_port, running_pod, running_server
 
 LIFETIME = 300
 
@@ -221,6 +226,55 @@ class TestLifetime:
                 world.clock.now += LIFETIME + 5
                 assert await world.me() is not None
 
+    async def test_replicas_share_a_refresh_token_that_works_once(self, tmp_path: Path) -> None:
+        """The control is the same without the option: the provider takes the second use for theft."""
+        for shared in (True, False):
+            folder = tmp_path / f"shared-{shared}"
+            (folder / "second").mkdir(parents=True)
+            shelf, record = Shelf(), Record()
+            async with (
+                running_world(
+                    folder,
+                    provider={"seconds": LIFETIME, "rotate": True},
+                    oidc={"single_use_refresh": shared},
+                    shelf=shelf,
+                    record=record,
+                ) as world,
+                second_replica(world, folder / "second", shelf=shelf, record=record) as there,
+            ):
+                await world.sign_in()
+                assert await world.me(there) is not None
+                for _ in range(3):
+                    world.clock.now += LIFETIME + 5
+                    stayed = await asyncio.gather(world.me(), world.me(there))
+                    assert all(stayed) or not shared
+                assert all(stayed) is shared
+                if shared:
+                    world.provider.set_accounts({})
+                    world.clock.now += LIFETIME + 5
+                    assert not any(await asyncio.gather(world.me(), world.me(there)))
+
+    async def test_a_refresh_token_that_works_once_outlives_the_server(self, tmp_path: Path) -> None:
+        shelf, record, options = Shelf(), Record(), {"seconds": LIFETIME, "rotate": True}
+        async with running_world(
+            tmp_path, provider=options, oidc={"single_use_refresh": True}, shelf=shelf, record=record
+        ) as world:
+            await world.sign_in()
+            world.clock.now += LIFETIME + 5
+            assert await world.me() is not None, "the cookie's token is used up"
+            (text,) = shelf.data[turns.RECORD_NAME].values()
+            assert text.count(" ") == 1, "until when, and what is sealed"
+            (tmp_path / "second").mkdir()
+            async with second_replica(world, tmp_path / "second", shelf=shelf, record=record) as there:
+                for _ in range(2):
+                    assert await world.me(there) is not None
+                    world.clock.now += LIFETIME + 5
+                shelf.broken = True
+                assert await world.me(there) is not None, "borne like an outage of the provider"
+                shelf.broken = False
+                world.clock.now += LIFETIME + 5
+                assert await world.me(there) is not None
+
     async def test_an_outage_of_the_provider_is_borne_for_five_minutes(self, tmp_path: Path) -> None:
         async with running_world(tmp_path, provider={"seconds": LIFETIME}) as world:
             await world.sign_in()
@@ -254,6 +308,20 @@ class TestLifetime:
                 await federation.renewals.renew_due()
             message = await socket.receive(timeout=5)
             assert (message.type, message.data) == (WSMsgType.CLOSE, 1008)
+
+
+@contextlib.asynccontextmanager
+async def second_replica(world: World, folder: Path, **shared: Any) -> AsyncIterator[Browser]:
+    """The world's browser, whose requests go to another server of the same installation."""
+    jar = world.browser.session.cookie_jar
+    assert isinstance(jar, aiohttp.CookieJar)
+    config, port = world.server.config, free_port()
+    options = {"public_url": config.public_url, "oidc": config.oidc, "clock": world.clock, "listen_port": port}
+    async with (
+        running_server(folder, **options, **shared),
+        browsing(world.server.origin, to_port=port, jar=jar) as browser,
+    ):
+        yield browser
 
 
 async def _echo(request: web.BaseRequest) -> web.StreamResponse:

@@ -1,7 +1,8 @@
 """The output of an environment's container, as it was or as it comes.
 
 A chunk is read from the API server when the client has taken the one before; nothing is collected here. A stream that
-follows ends when its reader's session or right does, whether the container says something or not.
+follows ends when its reader's session or right does, whether the container says something or not. A server that leaves
+breaks it off.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from devworkspace.server.api.caller import Callers
 from devworkspace.server.api.lookup import ENVIRONMENT, Lookup
 from devworkspace.server.api.problems import Problem
 from devworkspace.server.api.route import Call, Route
+from devworkspace.server.endless import EndlessAnswers
 from devworkspace.server.environments import Environment
 
 MAX_LINES: Final = 5000
@@ -46,7 +48,8 @@ class LogQuery(msgspec.Struct, frozen=True, rename="camel"):
 class Logs:
     """The address of an environment's log."""
 
-    def __init__(self, *, cluster: Client, lookup: Lookup, callers: Callers) -> None:
+    def __init__(self, *, cluster: Client, lookup: Lookup, callers: Callers, endless: EndlessAnswers) -> None:
+        self._endless = endless
         self._cluster = cluster
         self._lookup = lookup
         self._callers = callers
@@ -97,15 +100,22 @@ class Logs:
     ) -> None:
         """Until the log has ended, or the reader may not read it any more."""
         pump = asyncio.create_task(_pump(response, chunks))
-        try:
-            while not (await asyncio.wait({pump}, timeout=RECHECK_SECONDS))[0]:
-                if not await self._may_go_on(call, environment):
-                    _let_go(call.request)
-                    return
-            await pump
-        finally:
-            pump.cancel()
-            await asyncio.gather(pump, return_exceptions=True)
+        with self._endless.opened(call.request) as answer:
+            try:
+                while not pump.done():
+                    await asyncio.wait(
+                        {pump, answer.over}, timeout=RECHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    if answer.over.done():
+                        answer.break_off()
+                        return
+                    if not pump.done() and not await self._may_go_on(call, environment):
+                        answer.let_go()
+                        return
+                await pump
+            finally:
+                pump.cancel()
+                await asyncio.gather(pump, return_exceptions=True)
 
     async def _may_go_on(self, call: Call, environment: Environment) -> bool:
         return await self._callers.is_known(call.request) and await self._lookup.may_still_read(call, environment)
@@ -114,13 +124,6 @@ class Logs:
 async def _pump(response: web.StreamResponse, chunks: AsyncIterator[bytes]) -> None:
     async for chunk in chunks:
         await response.write(chunk)
-
-
-def _let_go(request: web.BaseRequest) -> None:
-    """A reader that has stopped reading would hold up the end of its answer for ever."""
-    transport = request.transport
-    if transport is not None and transport.get_write_buffer_size() > 0:
-        transport.abort()
 
 
 def _pod_of(environment: Environment) -> Key:

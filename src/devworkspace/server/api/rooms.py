@@ -35,6 +35,7 @@ from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.changes import Changes
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import PublicAddress
+from devworkspace.server.endless import EndlessAnswers
 from devworkspace.server.environments import EnvironmentTable
 from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.limits import Limiter
@@ -70,12 +71,14 @@ def make_api(
     changes: Changes,
     namespace: str,
     now: Callable[[], datetime],
+    endless: EndlessAnswers,
     is_page_proof: IsPageProof | None = None,
     console: Console | None = None,
 ) -> Router:
     """All routes, and the document about them. `cluster` is for what is read or written on request only.
 
-    `namespace` is the installation's own. `console` is there where people come through KubeSphere's.
+    `namespace` is the installation's own. `console` is there where people come through KubeSphere's; `endless` knows what
+    must be ended one day.
     """
     callers = Callers(session=session, tokens=tokens, kubesphere=console.users if console is not None else None)
     lookup = Lookup(table=table, authorizer=authorizer)
@@ -89,7 +92,9 @@ def make_api(
         catalogue=catalogue,
         viewer=viewer,
     )
-    stream = Stream(journal=journal, authorizer=authorizer, make_view=viewer.view, callers=callers)
+    stream = Stream(
+        journal=journal, authorizer=authorizer, make_view=viewer.view, callers=callers, endless=endless
+    )
     publishing = Publishing(cluster, changes=changes)
     publisher = Publisher(publishing=publishing, authorizer=authorizer, catalogue=catalogue, table=table)
     routes: tuple[Route, ...] = (
@@ -102,7 +107,7 @@ def make_api(
         *stream.routes,
         *environments.routes,
         *Events(cluster=cluster, lookup=lookup).routes,
-        *Logs(cluster=cluster, lookup=lookup, callers=callers).routes,
+        *Logs(cluster=cluster, lookup=lookup, callers=callers, endless=endless).routes,
         *Usage(cluster=cluster, lookup=lookup, volumes=volumes).routes,
         *Manifests(cluster=cluster, lookup=lookup).routes,
         *KeptVolumes(volumes=volumes, authorizer=authorizer, purging=Purging(cluster, changes=changes)).routes,

@@ -11,7 +11,6 @@ themselves.
 """
 
 import asyncio
-import contextlib
 import re
 import secrets
 from collections import deque
@@ -28,6 +27,7 @@ from devworkspace.server.api.caller import Callers
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import EnvironmentView
 from devworkspace.server.authorizer import Authorizer
+from devworkspace.server.endless import Endless, EndlessAnswers
 from devworkspace.server.environments import Environment, EnvironmentTable
 
 JOURNAL_SIZE: Final = 4096
@@ -51,6 +51,8 @@ class Hello(msgspec.Struct, frozen=True, rename="camel"):
     name: str
     resumed: bool
     heartbeat_seconds: float
+# A server that leaves says when to come back: in milliseconds, sooner than browsers would by themselves.
+GOODBYE: Final = b"retry: 1000\n\n"
 
 
 class Change(NamedTuple):
@@ -79,14 +81,12 @@ class Journal:
             return None
         return [change for change in self._changes if change.number > number]
 
-    async def wait(self, seconds: float) -> None:
-        """Returns at the next change, when somebody is to look up, or when the time is over."""
+    async def wait(self, seconds: float, *, over: "asyncio.Future[None]") -> None:
+        """Returns at the next change, when somebody is to look up, when the time is over, or when `over` is done."""
         future = asyncio.get_running_loop().create_future()
         self._waiting.add(future)
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await future
+            await asyncio.wait({future, over}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._waiting.discard(future)
 
@@ -112,7 +112,9 @@ class Stream:
         authorizer: Authorizer,
         make_view: Callable[[Identity, Environment], Awaitable[EnvironmentView]],
         callers: Callers,
+        endless: EndlessAnswers,
     ) -> None:
+        self._endless = endless
         self._journal = journal
         self._authorizer = authorizer
         self._make_view = make_view
@@ -139,11 +141,14 @@ class Stream:
         await response.prepare(call.request)
         if call.request.method == "HEAD":
             return response
-        async for event in self._events(call):
-            await response.write(event)
+        with self._endless.opened(call.request) as answer:
+            async for event in self._events(call, answer):
+                await response.write(event)
+            if answer.over.done():
+                await response.write(GOODBYE)
         return response
 
-    async def _events(self, call: Call) -> AsyncIterator[bytes]:
+    async def _events(self, call: Call, answer: Endless) -> AsyncIterator[bytes]:
         clock = asyncio.get_running_loop().time
         number = self._resume(call)
         resumed = self._journal.since(number) is not None
@@ -152,13 +157,15 @@ class Stream:
         hello = Hello(name=call.identity.name, resumed=resumed, heartbeat_seconds=HEARTBEAT_SECONDS)
         yield self._event("hello", number, msgspec.json.encode(hello))
         said = clock()
-        while await self._callers.is_known(call.request):
+        while not answer.over.done() and await self._callers.is_known(call.request):
             changes = self._journal.since(number)
             if changes is None:
                 number, said = self._journal.last, clock()
                 yield self._event("reset", number, b"{}")
                 continue
             for change in changes:
+                if answer.over.done():
+                    return
                 number = change.number
                 if (event := await self._tell(call.identity, change)) is not None:
                     yield event
@@ -169,7 +176,7 @@ class Stream:
                 yield self._event("heartbeat", number, b"{}")
                 said = clock()
             elif number == self._journal.last:
-                await self._journal.wait(left)
+                await self._journal.wait(left, over=answer.over)
 
     def _resume(self, call: Call) -> int:
         """The number to go on after."""

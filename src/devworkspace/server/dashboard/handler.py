@@ -37,7 +37,8 @@ _PAGES: Final = re.compile(
 class DashboardRoom:
     """`session` tells who asks; without `files` every page says how to build them.
 
-    `prove` is there in path mode, where it must be told apart which page of this origin changes something.
+    `prove` is there in path mode, where it must be told apart which page of this origin changes something. Pages that
+    KubeSphere's console asks for come by `console_host`.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class DashboardRoom:
         files: DashboardFiles | None,
         session: Callable[[web.BaseRequest], Session | None],
         prove: Callable[[Session], str] | None = None,
+        console_host: str | None = None,
     ) -> None:
+        self._console_host = console_host
         self._prove = prove
         self._files = files
         self._session = session
@@ -83,6 +86,10 @@ class DashboardRoom:
         sends itself away could not come back.
         """
         embedded = request.query.get("embed") == "1"
+        if not embedded and request.headers.get("Host", "").lower() == self._console_host:
+            # A link or bookmark without it. What precedes the path is the console's, so that only the query is named.
+            query = request.raw_path.partition("?")[2]
+            return self._answers.redirect(f"?embed=1&{query}" if query else "?embed=1")
         if not embedded and self._session(request) is None:
             return self._answers.redirect("/signin?next=" + quote(request.raw_path, safe=""))
         if self._files is None:

@@ -1,7 +1,7 @@
 """An environment's host: decide, then stream or say why not."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import urlencode
 
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from devworkspace.core.access import Verdict, asks_to_start, decide
 from devworkspace.core.address import port_label
 from devworkspace.core.credential import COOKIE_NAME
+from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import AWAY, AWAY_RETRY_SECONDS, Answers, language_of
 from devworkspace.server.audit import Actor, Audit
 from devworkspace.server.authorizer import MANAGE, Authorizer
@@ -40,6 +41,7 @@ from devworkspace.server.heads import (
 )
 from devworkspace.server.keys import Keys
 from devworkspace.server.lifecycle import Lifecycle
+from devworkspace.server.limits import LimitedError
 from devworkspace.server.pages.assets import find_asset
 from devworkspace.server.pages.html import away_page, message_page, missing_page
 from devworkspace.server.pages.texts import text
@@ -290,26 +292,27 @@ class Gateway:
         return response
 
     def _not_found(self, request: web.BaseRequest) -> web.Response:
-        if not is_navigation(request.method, request.headers):
-            if self._authorizer.is_away():
-                return self._answers.problem(503, AWAY, retry_after=AWAY_RETRY_SECONDS)
-            return self._answers.problem(404, _NO_ENVIRONMENT)
-        language = language_of(request)
         if self._authorizer.is_away():
-            return self._answers.page(
-                away_page(link=self._public.origin + "/", language=language), status=503, retry_after=AWAY_RETRY_SECONDS
-            )
-        page = missing_page("missing.environment", link=self._public.origin + "/", language=language)
+            return self._away(request)
+        if not is_navigation(request.method, request.headers):
+            return self._answers.problem(404, _NO_ENVIRONMENT)
+        page = missing_page("missing.environment", link=self._public.origin + "/", language=language_of(request))
         return self._answers.page(page, status=404)
+
+    def _away(self, request: web.BaseRequest) -> web.Response:
+        if not is_navigation(request.method, request.headers):
+            return self._answers.problem(503, AWAY, retry_after=AWAY_RETRY_SECONDS)
+        page = away_page(link=self._public.origin + "/", language=language_of(request))
+        return self._answers.page(page, status=503, retry_after=AWAY_RETRY_SECONDS)
 
     async def _reserved(self, request: web.BaseRequest, path: str, site: Site) -> web.Response:
         asset = find_asset(path)
         if asset is not None and request.method == "GET":
             return asset
         if path == CALLBACK_PATH and request.method == "GET":
-            return self._callback(request, site)
+            return await self._callback(request, site)
         if path == TICKET_PATH and request.method == "GET":
-            return self._admit(request, site)
+            return await self._admit(request, site)
         if (request.method, path) in _DOORSTEP:
             return await self._at_doorstep(request, path, site)
         return self._answers.problem(404, "There is no such page.")
@@ -329,23 +332,30 @@ class Gateway:
             request, path, origin=origin, base=site.base, session=session, environment=environment
         )
 
-    def _callback(self, request: web.BaseRequest, site: Site) -> web.Response:
+    async def _callback(self, request: web.BaseRequest, site: Site) -> web.Response:
         """Turns a one-time code into the session cookie of this environment."""
         environment = self._table.find_at(site.environment_id or "", site.port)
         cookie = only_cookie(request.headers.getall("Cookie", ()), self._cookies.nonce)
         nonce_hash = self._codes.hash_of_nonce(cookie, environment_id=site.label)
         uid = environment.uid if environment is not None else ""
-        return self._let_in(
+        return await self._let_in(
             request, site, self._codes.redeem(request.query.get("code", ""), uid=uid, nonce_hash=nonce_hash)
         )
 
-    def _admit(self, request: web.BaseRequest, site: Site) -> web.Response:
+    async def _admit(self, request: web.BaseRequest, site: Site) -> web.Response:
         """The same for a ticket, which a page in KubeSphere's console has got."""
         environment = self._table.find_at(site.environment_id or "", site.port)
         uid = environment.uid if environment is not None else ""
-        return self._let_in(request, site, self._codes.redeem_ticket(request.query.get("ticket", ""), uid=uid))
+        return await self._let_in(request, site, self._codes.redeem_ticket(request.query.get("ticket", ""), uid=uid))
 
-    def _let_in(self, request: web.BaseRequest, site: Site, code: Code | None) -> web.Response:
+    async def _let_in(self, request: web.BaseRequest, site: Site, redeeming: Awaitable[Code | None]) -> web.Response:
+        try:
+            code = await redeeming
+        except LimitedError as error:
+            return self._answers.problem(429, str(error), retry_after=error.seconds)
+        except KubeError as error:
+            log.warning("nobody can tell whether a ticket was used before", error=str(error))
+            return self._away(request)
         if code is None or not self._sessions.is_valid(code.session):
             return self._spent(request, site)
         response = self._answers.redirect(site.base + code.path)

@@ -1,7 +1,6 @@
 """The open sockets, and the regular question whether each of them may stay open."""
 
 import asyncio
-import random
 from collections.abc import Callable
 from typing import Final
 
@@ -13,12 +12,12 @@ from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.environments import Environment
 from devworkspace.server.gateway.websocket import GOING_AWAY, POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, Relay
 from devworkspace.server.sessions import Session, Sessions
+from devworkspace.server.spreading import end_spread
 
 log = structlog.get_logger("devworkspace.server")
 
 # How long an earlier yes of RBAC counts while the API server cannot be asked.
 STALE_GRANT_SECONDS: Final = 300.0
-DRAIN_STEP_SECONDS: Final = 0.05
 RENEW_SECONDS: Final = 5.0
 _CLOSING: Final = {
     SocketVerdict.REVOKED: (POLICY_VIOLATION, "access has ended"),
@@ -132,13 +131,10 @@ class Sockets:
         self._renewing = asyncio.create_task(self.drain(seconds=RENEW_SECONDS))
 
     async def drain(self, *, seconds: float) -> None:
-        """Closes all sockets in random order and uneven steps, over about `seconds` at most.
+        """Closes all sockets, spread over about `seconds` at most.
 
         Editors come back at once, so that a thousand in the same moment would be a burst for whoever takes them.
         """
-        sockets = list(self._open)
-        random.shuffle(sockets)
-        for socket in sockets:
-            socket.relay.close(SERVICE_RESTART, "the server restarts")
-            step = min(DRAIN_STEP_SECONDS, seconds / len(sockets))
-            await asyncio.sleep(step * random.uniform(0.5, 1.5))  # noqa: S311 - spreads load only
+        await end_spread(
+            self._open, lambda socket: socket.relay.close(SERVICE_RESTART, "the server restarts"), seconds=seconds
+        )

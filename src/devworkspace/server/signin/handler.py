@@ -43,7 +43,8 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class SignIn:
     """The room of the public host that knows passwords and sessions.
 
-    `account` None: there is no local account. `provider` tells of the identity provider, if one is configured.
+    `account` None: there is no local account. `provider` tells of the identity provider, if one is configured. Guesses
+    are counted so that all of `replicas` together take no more than one alone.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class SignIn:
         clock: Callable[[], float],
         count: Callable[[str], None],
         audit: Audit,
+        replicas: int = 1,
     ) -> None:
         self._audit = audit
         self._public = public
@@ -70,8 +72,8 @@ class SignIn:
         self._find = find
         self._answers = Answers(public)
         self._cookies = CookieNames.for_scheme(secure=public.secure, mode=public.mode)
-        self._by_address = Throttle(PER_ADDRESS, clock=clock)
-        self._by_account = Throttle(PER_ACCOUNT, clock=clock)
+        self._by_address = Throttle(PER_ADDRESS.share(replicas), clock=clock)
+        self._by_account = Throttle(PER_ACCOUNT.share(replicas), clock=clock)
         self._count = count
 
     @property

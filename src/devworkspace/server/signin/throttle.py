@@ -13,15 +13,24 @@ FORGET_SECONDS: Final = 900.0
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """`free` failures cost nothing, each further one doubles the wait, up to `longest` seconds."""
+    """`free` failures cost nothing, each further one doubles the wait, up to `longest` seconds.
+
+    `gentle`: the waits stay as short with more replicas.
+    """
 
     free: int
     longest: float
+    gentle: bool = False
+
+    def share(self, replicas: int) -> "Limits":
+        """For each of so many replicas, so that all together take as many guesses."""
+        longest = self.longest if self.gentle else self.longest * replicas
+        return Limits(free=max(1, self.free // replicas), longest=longest, gentle=self.gentle)
 
 
 # Somebody who guesses from many addresses must not be able to lock the owner of an account out: its waits stay short.
 PER_ADDRESS: Final = Limits(free=5, longest=300.0)
-PER_ACCOUNT: Final = Limits(free=10, longest=5.0)
+PER_ACCOUNT: Final = Limits(free=10, longest=5.0, gentle=True)
 
 
 class _Record(msgspec.Struct):
@@ -49,7 +58,7 @@ class Throttle:
     def failed(self, key: str) -> None:
         now = self._clock()
         record = self._records.pop(key, None)
-        if record is None or now - record.last > FORGET_SECONDS:
+        if record is None or now - record.last > max(FORGET_SECONDS, 3 * self._limits.longest):
             record = _Record(failures=0, last=now, until=now)
         record.failures += 1
         record.last = now

@@ -11,10 +11,12 @@ from devworkspace.server.heads import only_cookie
 from devworkspace.server.keys import Keys
 from devworkspace.server.pages.html import ProviderButton
 from devworkspace.server.sessions import CookieNames, Sessions
+from devworkspace.server.shared import SharedRecord
 from devworkspace.server.signin.oidc.handler import BEGIN_PATH, CALLBACK_PATH, Entrance, Handler, ProviderSignIn
 from devworkspace.server.signin.oidc.login import Logins
 from devworkspace.server.signin.oidc.provider import Provider, ProviderAwayError
 from devworkspace.server.signin.oidc.renewals import Renewals
+from devworkspace.server.signin.oidc.turns import Turns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +31,16 @@ class Shared:
 
 
 class Federation:
-    """`clock` gives Unix time. Raises ConfigurationError if a setting cannot work."""
+    """`clock` gives Unix time; `record` has what replicas must know of each other where the provider exchanges refresh
+    tokens. Raises ConfigurationError if a setting cannot work.
+    """
 
-    def __init__(self, config: OidcConfig, *, clock: Callable[[], float]) -> None:
+    def __init__(self, config: OidcConfig, *, keys: Keys, record: SharedRecord, clock: Callable[[], float]) -> None:
         self.provider = Provider(config, clock=clock)
-        self.renewals = Renewals(self.provider, clock=clock)
+        turns = Turns(keys.ring.keys, record=record, clock=clock) if config.single_use_refresh else None
+        if turns is not None:
+            keys.on_change(lambda ring: turns.use_keys(ring.keys))
+        self.renewals = Renewals(self.provider, clock=clock, turns=turns)
         self._clock = clock
 
     async def button(self) -> ProviderButton:
@@ -67,6 +74,7 @@ class Federation:
         await self.renewals.run_forever()
 
     async def close(self) -> None:
+        await self.renewals.finish()
         await self.provider.close()
 
 

@@ -6,7 +6,7 @@ next request comes. A no ends the session at once, and so do another account, na
 without a question, has the new ones. A provider that is away keeps an earlier yes for five minutes more.
 
 What was renewed is remembered in this process. The cookies keep the first refresh token, so that every replica, and the
-same one after a restart, can ask by itself; docs/SIGNIN.md says what that means for providers that exchange it.
+same one after a restart, can ask by itself. Where the provider exchanges refresh tokens, `Turns` has the newest one.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from devworkspace.server.sessions import Session
 from devworkspace.server.signin.oidc.people import ClaimsError
 from devworkspace.server.signin.oidc.provider import Provider, ProviderAwayError, ProviderRefusedError
 from devworkspace.server.signin.oidc.tokens import TokenError
+from devworkspace.server.signin.oidc.turns import Newest, Turns
 
 log = structlog.get_logger("devworkspace.server")
 
@@ -29,6 +30,7 @@ MARGIN_SECONDS: Final = 90.0
 STEP_SECONDS: Final = 15.0
 GRACE_SECONDS: Final = 300.0
 MAX_WORDS: Final = 20_000
+FINISH_SECONDS: Final = 5.0
 
 
 class _Known(NamedTuple):
@@ -40,11 +42,12 @@ class _Known(NamedTuple):
 
 
 class Renewals:
-    """What the provider said about sessions since they were sealed."""
+    """What the provider said about sessions since they were sealed; with `turns`, to whichever replica."""
 
-    def __init__(self, provider: Provider, *, clock: Callable[[], float]) -> None:
+    def __init__(self, provider: Provider, *, clock: Callable[[], float], turns: Turns | None = None) -> None:
         self._provider = provider
         self._clock = clock
+        self._turns = turns
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._due: dict[str, Session] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
@@ -74,6 +77,11 @@ class Renewals:
             await asyncio.sleep(STEP_SECONDS)
             await self.renew_due()
 
+    async def finish(self) -> None:
+        """Lets those under way end: an answer that nobody notes may have used a refresh token up."""
+        if self._asking:
+            await asyncio.wait(self._asking.values(), timeout=FINISH_SECONDS)
+
     async def renew_due(self) -> None:
         due, self._due = self._due, {}
         await asyncio.gather(*(self._ask_once(session) for session in due.values()))
@@ -96,7 +104,7 @@ class Renewals:
         if not known.refresh:
             return
         try:
-            word = await self._provider.renew(known.refresh)
+            renewed = await self._renew(session, known)
         except ProviderAwayError as error:
             log.warning("identity provider away, session not renewed", user=session.name, error=str(error))
             limit = known.said + GRACE_SECONDS
@@ -106,11 +114,31 @@ class Renewals:
         except (ProviderRefusedError, TokenError, ClaimsError) as error:
             self._end(session, str(error))
             return
+        self._keep(session, renewed)
+
+    async def _renew(self, session: Session, known: _Known) -> _Known:
+        if self._turns is None:
+            return await self._ask_provider(session, known.refresh)
+        turn = await self._turns.take(session, refresh=known.refresh, said=known.said)
+        if isinstance(turn, Newest):
+            return _Known(turn.until, turn.until, turn.refresh)
+        try:
+            renewed = await self._ask_provider(session, turn.refresh)
+        except ProviderAwayError:
+            await turn.not_used()
+            raise
+        except (ProviderRefusedError, TokenError, ClaimsError):
+            await turn.ended()
+            raise
+        await turn.renewed(refresh=renewed.refresh, until=renewed.until)
+        return renewed
+
+    async def _ask_provider(self, session: Session, refresh: str) -> _Known:
+        word = await self._provider.renew(refresh)
         same = (word.identity.name, word.identity.subject) == (session.name, session.subject)
         if not same or set(word.identity.groups) != set(session.groups):
-            self._end(session, "name or groups have changed")
-            return
-        self._keep(session, _Known(word.until, word.until, word.refresh))
+            raise ClaimsError("name or groups have changed")
+        return _Known(word.until, word.until, word.refresh)
 
     def _end(self, session: Session, reason: str) -> None:
         log.info("session ended by the identity provider", user=session.name, reason=reason)
