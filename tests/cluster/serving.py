@@ -22,6 +22,7 @@ import aiohttp
 import yaml
 
 from devworkspace.api import names
+from devworkspace.server import codes
 from devworkspace.server.revocations import OBJECT_NAME
 from tests.server.support import ADMIN, FAST_HASHER, free_port
 from tests.support.live import Live
@@ -29,6 +30,7 @@ from tests.support.live import Live
 DEPLOY = Path(__file__).parents[2] / "deploy"
 ACCOUNT = "devworkspace-server"
 AUDIENCE = "devworkspace"
+SHARED = (OBJECT_NAME, codes.RECORD_NAME)
 _OF_THE_CLUSTER = (
     "ClusterRole",
     "ClusterRoleBinding",
@@ -98,7 +100,7 @@ def manifests(namespace: str) -> Iterator[dict[str, Any]]:
                     r'("kind": "ServiceAccount", "name": )"[^"]*"', lambda match: f'{match[1]}"{ACCOUNT}"', renamed
                 )
                 yield json.loads(renamed)
-            elif name in (ACCOUNT, OBJECT_NAME) and kind in ("ServiceAccount", "Role", "RoleBinding", "ConfigMap"):
+            elif name in (ACCOUNT, *SHARED) and kind in ("ServiceAccount", "Role", "RoleBinding", "ConfigMap"):
                 yield body
 
 

@@ -342,19 +342,16 @@ async def forget(_: object) -> None:
 @contextlib.asynccontextmanager
 async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harness]:
     """A listening server with the admin account of `PASSWORD`; `settings` override the configuration.
-
-    Replicas of one installation are given the same `record` and `shelf`.
-    `cluster` is an open client for what the server reads or writes on request; without one it may ask nothing.
+    `cluster` is an open client for what the server reads or writes on request; without one it may ask nothing. Replicas
+    are given the same `record` and `shelf`.
     """
     key = directory / "master-key"
     key.write_bytes(MASTER_KEY)
     (directory / "username").write_text(ADMIN)
     (directory / "password-hash").write_text(FAST_HASHER.hash(PASSWORD))
     port = free_port()
-    clock = settings.pop("clock", None)
-    watches = settings.pop("watches", None)
-    record = settings.pop("record", None) or Record()
-    shelf = settings.pop("shelf", None) or Shelf()
+    clock, watches = settings.pop("clock", None) or time.time, settings.pop("watches", None)
+    record, shelf = settings.pop("record", None) or Record(), settings.pop("shelf", None) or Shelf()
     files = settings.pop("files", DASHBOARD)
     cluster: Client | None = settings.pop("cluster", None)
     options: dict[str, Any] = {
@@ -372,10 +369,8 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
     }
     config = ServerConfig(**options)
     keys = Keys(config.master_key_file)
-    table, rbac, api, catalogue = EnvironmentTable(), Rbac(), Api(), Catalogue()
-    tokens, volumes = Tokens(), Volumes()
-    extra = {"clock": clock} if clock is not None else {}
-    revocations = Revocations(record, Key("system", OBJECT_NAME), clock=clock or time.time)
+    table, rbac, api, catalogue, tokens, volumes = EnvironmentTable(), Rbac(), Api(), Catalogue(), Tokens(), Volumes()
+    revocations = Revocations(record, Key("system", OBJECT_NAME), clock=clock)
     record.follow(revocations)
     rooms = make_rooms(
         config,
@@ -394,7 +389,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         metrics=Metrics(),
         watches=watches or (("workspaceinstances", Synced()),),
         files=files,
-        **extra,
+        clock=clock,
     )
     async with listening(config, rooms):
         yield Harness(

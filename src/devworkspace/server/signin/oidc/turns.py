@@ -1,8 +1,8 @@
 """Refresh tokens that work once: replicas take turns, and each finds what the one before it has got.
 
 A provider that exchanges refresh tokens takes a second use of one for theft and ends the sign-in. So the newest token
-of a session stands, sealed, in an object that all replicas share (`SharedRecord`). Who wants to renew first writes that it
-does; of two that try exactly one succeeds, and the other one waits for its outcome. What stands there outlives every
+of a session stands, sealed, in an object that all replicas share (`SharedRecord`). Who wants to renew first writes that
+it does; of two that try exactly one succeeds, and the other one waits for its outcome. What stands there outlives every
 process.
 """
 
