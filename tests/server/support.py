@@ -204,9 +204,8 @@ class Harness:
         shelf: "Shelf",
         volumes: "Volumes",
     ) -> None:
-        self.shelf = shelf
         self.tokens = tokens
-        self.record = record
+        self.record, self.shelf = record, shelf
         self.volumes = volumes
         self.config = config
         self.rooms = rooms

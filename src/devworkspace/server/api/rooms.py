@@ -77,8 +77,8 @@ def make_api(
 ) -> Router:
     """All routes, and the document about them. `cluster` is for what is read or written on request only.
 
-    `namespace` is the installation's own. `console` is there where people come through KubeSphere's; `endless` knows what
-    must be ended one day.
+    `namespace` is the installation's own. `console` is there where people come through KubeSphere's; `endless` knows
+    what must be ended one day.
     """
     callers = Callers(session=session, tokens=tokens, kubesphere=console.users if console is not None else None)
     lookup = Lookup(table=table, authorizer=authorizer)
