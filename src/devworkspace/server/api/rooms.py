@@ -92,9 +92,7 @@ def make_api(
         catalogue=catalogue,
         viewer=viewer,
     )
-    stream = Stream(
-        journal=journal, authorizer=authorizer, make_view=viewer.view, callers=callers, endless=endless
-    )
+    stream = Stream(journal=journal, authorizer=authorizer, make_view=viewer.view, callers=callers, endless=endless)
     publishing = Publishing(cluster, changes=changes)
     publisher = Publisher(publishing=publishing, authorizer=authorizer, catalogue=catalogue, table=table)
     routes: tuple[Route, ...] = (

@@ -51,6 +51,8 @@ class Hello(msgspec.Struct, frozen=True, rename="camel"):
     name: str
     resumed: bool
     heartbeat_seconds: float
+
+
 # A server that leaves says when to come back: in milliseconds, sooner than browsers would by themselves.
 GOODBYE: Final = b"retry: 1000\n\n"
 
