@@ -20,7 +20,10 @@ function makeQueries(): QueryClient {
         retry: (failures, error) =>
           failures < RETRIES && error instanceof ApiError && (error.status === 0 || error.status >= 500),
         staleTime: 5000,
+        networkMode: "always",
       },
+      // Without a network an action is refused at once; one that waited would surprise somebody later.
+      mutations: { networkMode: "always" },
     },
   });
 }

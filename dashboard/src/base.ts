@@ -9,5 +9,12 @@ export function serverPath(path: string): string {
 
 const query = new URLSearchParams(location.search);
 
+const FRAME_KEYS = ["embed", "lang", "theme", "ws"];
+
 /** Whether another product shows the dashboard in a frame; then it writes no cookie and has no header of its own. */
 export const embedded: boolean = query.get("embed") === "1";
+
+/** What the frame was opened with; without it, a page that is loaded again would be another one. */
+export const frameQuery: string = new URLSearchParams(
+  [...query].filter(([key]) => FRAME_KEYS.includes(key)),
+).toString();

@@ -4,8 +4,10 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { startLanguages } from "./i18n";
+import { startPreferences } from "./ui/preferences";
 
 startLanguages();
+startPreferences();
 const root = document.getElementById("root");
 if (root === null) {
   throw new Error("the page has no #root");

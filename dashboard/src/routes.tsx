@@ -24,6 +24,18 @@ export const routes: RouteObject[] = [
         path: "templates",
         lazy: async () => ({ Component: (await import("./pages/templates/TemplatesPage")).TemplatesPage }),
       },
+      {
+        path: "admin",
+        lazy: async () => ({ Component: (await import("./pages/admin/AdminPage")).AdminPage }),
+      },
+      {
+        path: "me",
+        lazy: async () => ({ Component: (await import("./pages/me/MePage")).MePage }),
+      },
+      {
+        path: "start/:namespace/:name",
+        lazy: async () => ({ Component: (await import("./pages/start/StartPage")).StartPage }),
+      },
       { path: "*", element: <NoSuchPage /> },
     ],
   },

@@ -21,6 +21,9 @@ PAGES: Final = {
     "create": "/new?template=python",
     "templates": "/templates",
     "missing": "/envs/none/none",
+    "prefilled": "/new?template=python&name=Payments&dotfiles=x",
+    "admin": "/admin",
+    "settings": "/me",
 }
 TABS: Final = ("overview", "timeline", "events", "usage")
 LANGUAGES: Final = ("en", "zh")
@@ -42,7 +45,7 @@ async def take(page: Page, address: str, file: Path) -> None:
     await page.screenshot(path=file, full_page=True)
 
 
-async def take_all(*, url: str, password: str, out: Path) -> int:
+async def take_all(*, url: str, password: str, out: Path, widths: tuple[int, ...] = WIDTHS) -> int:
     """Writes the pictures into `out`; returns how many."""
     out.mkdir(parents=True, exist_ok=True)
     count = 0
@@ -56,7 +59,7 @@ async def take_all(*, url: str, password: str, out: Path) -> int:
             pages |= {f"detail-{tab}": f"{detail}/{tab}" for tab in TABS}
         for scheme in SCHEMES:
             await page.emulate_media(color_scheme=scheme)
-            for width in WIDTHS:
+            for width in widths:
                 await page.set_viewport_size({"width": width, "height": 900})
                 for language in LANGUAGES:
                     for name, path in pages.items():
@@ -72,9 +75,10 @@ def main() -> None:
     parser.add_argument("--url", default="http://localhost:8080")
     parser.add_argument("--password-file", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(".local/test-results/pictures/dashboard"))
+    parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS, help="such as 320 and 3840")
     options = parser.parse_args()
     password = options.password_file.read_text(encoding="utf-8").strip()
-    count = asyncio.run(take_all(url=options.url, password=password, out=options.out))
+    count = asyncio.run(take_all(url=options.url, password=password, out=options.out, widths=tuple(options.widths)))
     print(f"{count} pictures in {options.out}")
 
 

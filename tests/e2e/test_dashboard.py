@@ -17,8 +17,19 @@ from tests.support.live import Live
 
 pytestmark = pytest.mark.e2e
 
-PAGES = ("/envs", "/envs?form=cards", "/envs?q=zzzz", "/new", "/new?template=python", "/templates", "/envs/none/none")
-WIDTHS = (360, 768, 1280)
+PAGES = (
+    "/envs",
+    "/envs?form=cards",
+    "/envs?q=zzzz",
+    "/new",
+    "/new?template=python",
+    "/templates",
+    "/envs/none/none",
+    "/admin",
+    "/admin?show=idle",
+    "/me",
+)
+WIDTHS = (320, 360, 768, 1280, 3840)
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from aiohttp import web
 from tests.server.support import free_port
 
 HOST = "devworkspace-server.devworkspace-system.svc"
+# Where a ReverseProxy of the console leads to us.
+PREFIX = "/proxy/devworkspace"
 _HOP = {"host", "connection", "content-length", "transfer-encoding", "cookie", "referer", "upgrade"}
 _RESOURCE = re.compile(
     r"/apis/devworkspace\.kubesphere\.io/v1alpha1(?:/namespaces/(?P<namespace>[^/]+))?"
@@ -99,7 +101,7 @@ class KubeSphereStandIn:
         user = self.users.get(token, "system:anonymous")
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
         headers |= {"Host": HOST, "Authorization": f"Bearer {token}", "X-Remote-User": user}
-        target = self._upstream + request.raw_path.removeprefix("/proxy/devworkspace")
+        target = self._upstream + request.raw_path.removeprefix(PREFIX)
         async with (
             aiohttp.ClientSession(auto_decompress=False) as session,
             session.request(
@@ -107,7 +109,17 @@ class KubeSphereStandIn:
             ) as answer,
         ):
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
-            return web.Response(status=answer.status, body=await answer.read(), headers=kept)
+            passed = web.StreamResponse(status=answer.status, headers=kept)
+            await passed.prepare(request)
+            # Events are passed on as they come.
+            async for chunk in answer.content.iter_any():
+                await passed.write(chunk)
+            return passed
+
+    async def page(self, _: web.Request) -> web.Response:
+        """A page of the console, with us in its frame."""
+        frame = f'<iframe src="{PREFIX}/envs?embed=1&amp;lang=zh" style="width:100%;height:90vh;border:0"></iframe>'
+        return web.Response(text=f"<!doctype html><title>Console</title>{frame}", content_type="text/html")
 
     def _user(self, request: web.Request) -> str | None:
         return self.users.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
@@ -125,7 +137,8 @@ async def running_kubesphere(*, upstream: int) -> AsyncIterator[KubeSphereStandI
     app = web.Application()
     app.router.add_get("/oauth/userinfo", made.userinfo)
     app.router.add_route("*", "/apis/{tail:.*}", made.api)
-    app.router.add_route("*", "/proxy/devworkspace/{tail:.*}", made.proxy)
+    app.router.add_route("*", PREFIX + "/{tail:.*}", made.proxy)
+    app.router.add_get("/console", made.page)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", made.port).start()

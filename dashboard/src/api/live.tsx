@@ -26,6 +26,8 @@ const LiveContext = createContext<Live | undefined>(undefined);
 // announces: a right that was given or taken.
 const POLL_MS = 5000;
 const CHECK_MS = 60_000;
+// How soon the page notices that another tab has signed in, whether or not somebody looks at this one.
+const SESSION_MS = 2000;
 const UP: StreamState = { live: true, heardAt: 0 };
 
 /** Keeps the list current for everything below it, and knows whether that works and the session still holds. */
@@ -70,6 +72,9 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
     const check = async () => {
       const { response } = await client.GET("/api/v1/me").catch(() => ({ response: undefined }));
       if (response?.ok) {
+        if (!state.live) {
+          stream.current?.retry();
+        }
         setSessionEnded(false);
         await queries.invalidateQueries();
       }
@@ -85,7 +90,11 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
       stream.current?.rest();
     }
     window.addEventListener("focus", look);
-    return () => window.removeEventListener("focus", look);
+    const timer = setInterval(check, SESSION_MS);
+    return () => {
+      window.removeEventListener("focus", look);
+      clearInterval(timer);
+    };
   }, [sessionEnded, state.live, queries]);
 
   // A refused stream does not say why; a request does, and finds an ended session.

@@ -1,5 +1,5 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { client, take } from "./client";
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { ApiError, client, take } from "./client";
 import { ENVIRONMENTS } from "./feed";
 import { useLive } from "./live";
 import type { EnvironmentRequest, EnvironmentView } from "./schema";
@@ -27,6 +27,8 @@ export function useNamespaces() {
 export function useTemplates(namespace?: string) {
   return useQuery({
     queryKey: ["templates", namespace ?? ""],
+    // What was chosen in one project stays on the screen until another one's catalogue is there.
+    placeholderData: keepPreviousData,
     queryFn: async ({ signal }) => {
       const query = namespace === undefined ? {} : { namespace };
       return (await take(client.GET("/api/v1/templates", { params: { query }, signal }))).items;
@@ -69,12 +71,23 @@ export function create(
   );
 }
 
-/** Something that changes environments; while the stream is away, the list is read again afterwards. */
+/** A right that was taken away, or an environment that has gone: nothing announces it to those who lose it. */
+function isLoss(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 403 || error.status === 404);
+}
+
+/** Something that changes environments. The list is read again where the stream does not tell what became of it. */
 export function useChange<Input, Output>(change: (input: Input) => Promise<Output>) {
   const queries = useQueryClient();
   const { state } = useLive();
   return useMutation({
     mutationFn: change,
-    onSettled: () => (state.live ? undefined : queries.invalidateQueries({ queryKey: ENVIRONMENTS })),
+    onSettled: async (_, error) => {
+      if (isLoss(error)) {
+        await queries.invalidateQueries();
+      } else if (!state.live) {
+        await queries.invalidateQueries({ queryKey: ENVIRONMENTS });
+      }
+    },
   });
 }

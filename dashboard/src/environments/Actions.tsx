@@ -1,11 +1,11 @@
 import { IconDots } from "@tabler/icons-react";
 import { useId } from "react";
 import type { EnvironmentView } from "../api/schema";
-import { serverPath } from "../base";
 import { useTexts } from "../i18n";
 import { type Offer, obstacleOf, offersOf } from "../model/phases";
 import { ActionIcon, Button, Menu, Tooltip, VisuallyHidden } from "../ui/kit";
 import styles from "./Actions.module.css";
+import { editorAddress } from "./editorAddress";
 import { explainObstacle } from "./explain";
 import { useActions } from "./useActions";
 
@@ -83,7 +83,7 @@ function Primary({ environment, offer, pending, onChoose }: OfferProps & { reado
     return (
       <Button
         component="a"
-        href={serverPath(environment.openPath)}
+        href={editorAddress(environment)}
         target="_blank"
         rel="noopener"
         variant={strong}
@@ -114,7 +114,7 @@ function Item({ environment, offer, onChoose }: OfferProps) {
   }
   if (offer.action === "open") {
     return (
-      <Menu.Item component="a" href={serverPath(environment.openPath)} target="_blank" rel="noopener">
+      <Menu.Item component="a" href={editorAddress(environment)} target="_blank" rel="noopener">
         {t(offer.label)} <VisuallyHidden>{t("new-tab")}</VisuallyHidden>
       </Menu.Item>
     );

@@ -30,6 +30,21 @@ export function startLanguages(): void {
   });
 }
 
+/** What was chosen in this browser, or `browser`: as the browser wishes. */
+export function chosenLanguage(): Language | "browser" {
+  const kept = /(?:^|; )dw-lang=(en|zh)(?:;|$)/.exec(document.cookie)?.[1];
+  return kept === "en" || kept === "zh" ? kept : "browser";
+}
+
+/** Forgets the choice; from now on the browser decides. */
+export function followBrowser(): void {
+  setLanguage(navigator.languages.find((tag) => /^(en|zh)\b/i.test(tag))?.startsWith("zh") ? "zh" : "en");
+  if (!embedded) {
+    // biome-ignore lint/suspicious/noDocumentCookie: the server reads it; Firefox has no cookie store
+    document.cookie = `dw-lang=; path=${base}; max-age=0; samesite=lax`;
+  }
+}
+
 /** Changes the language of what is on the screen; nothing is loaded again, nothing typed is lost. */
 export function setLanguage(language: Language): void {
   document.documentElement.lang = TAGS[language];

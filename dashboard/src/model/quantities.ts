@@ -17,3 +17,20 @@ export function parseQuantity(text: string): number | undefined {
   const factor = FACTORS[match?.[2] ?? "?"];
   return match === null || factor === undefined ? undefined : Number(match[1]) * factor;
 }
+
+export function formatCores(cores: number, tag: string): string {
+  return new Intl.NumberFormat(tag, { maximumFractionDigits: 2 }).format(cores);
+}
+
+const UNITS: readonly [size: number, name: string][] = [
+  [2 ** 40, "TiB"],
+  [2 ** 30, "GiB"],
+  [2 ** 20, "MiB"],
+  [2 ** 10, "KiB"],
+];
+
+/** "1.5 GiB": in the unit that quantities of Kubernetes are mostly written in. */
+export function formatBytes(bytes: number, tag: string): string {
+  const [size, name] = UNITS.find(([limit]) => bytes >= limit) ?? [1, "B"];
+  return `${new Intl.NumberFormat(tag, { maximumFractionDigits: 1 }).format(bytes / size)} ${name}`;
+}

@@ -14,6 +14,11 @@ export function sizesWithin(template: TemplateView): readonly (typeof SIZES)[num
   return SIZES.filter(({ cpu, memory }) => isWithin(cpu, template.maxCpu) && isWithin(memory, template.maxMemory));
 }
 
+/** Whether a choice of size is one of the template's. */
+export function isOffered(size: Size, template: TemplateView): boolean {
+  return size === "default" || size === "own" || sizesWithin(template).some(({ id }) => id === size);
+}
+
 function isWithin(wanted: string, most: string | null): boolean {
   const limit = most === null ? undefined : parseQuantity(most);
   return limit === undefined || (parseQuantity(wanted) ?? Number.POSITIVE_INFINITY) <= limit;

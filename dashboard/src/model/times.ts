@@ -14,16 +14,29 @@ export function formatAgo(time: string, options: { tag: string; now: number }): 
   return new Intl.RelativeTimeFormat(options.tag, { numeric: "auto" }).format(Math.round(seconds / length), unit);
 }
 
-/** `2026-11-25 14:03`, in the person's own zone: the form that the console uses in both languages. */
+// Swedish dates are the ISO form, which the console uses in both languages.
+const FORM = "sv-SE";
+let moments = makeFormat({ dateStyle: "short", timeStyle: "short" });
+let clocks = makeFormat({ timeStyle: "medium" });
+
+function makeFormat(options: Intl.DateTimeFormatOptions, timeZone?: string): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat(FORM, timeZone === undefined ? options : { ...options, timeZone });
+}
+
+/** Sets the zone that moments are told in from now on; undefined: the machine's own. */
+export function setTimeZone(zone: string | undefined): void {
+  moments = makeFormat({ dateStyle: "short", timeStyle: "short" }, zone);
+  clocks = makeFormat({ timeStyle: "medium" }, zone);
+}
+
+/** `2026-11-25 14:03`, in the person's zone. */
 export function formatMoment(time: string): string {
   const date = new Date(time);
-  const two = (value: number) => String(value).padStart(2, "0");
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+  return Number.isNaN(date.getTime()) ? "" : moments.format(date);
 }
 
 export function formatClock(time: number): string {
-  return new Date(time).toTimeString().slice(0, 8);
+  return clocks.format(time);
 }
 
 /** Below 10 s one decimal, below a minute whole seconds, else `m:ss`. */

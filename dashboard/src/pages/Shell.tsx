@@ -1,28 +1,26 @@
 import { useMantineColorScheme } from "@mantine/core";
-import {
-  IconCode,
-  IconKeyboard,
-  IconLanguage,
-  IconMoon,
-  IconSun,
-  IconSunMoon,
-  IconUserCircle,
-} from "@tabler/icons-react";
+import { IconCode, IconKeyboard, IconLanguage, IconMoon, IconSun, IconSunMoon } from "@tabler/icons-react";
 import { useEffect, useRef, useState } from "react";
 import { Outlet, useLocation, useNavigate } from "react-router";
 import { useMe } from "../api/queries";
-import { embedded, serverPath } from "../base";
+import { embedded } from "../base";
 import { setLanguage, useTexts } from "../i18n";
 import { Dialog } from "../ui/Dialog";
 import { ActionIcon, Menu, Tooltip } from "../ui/kit";
 import { PageLink } from "../ui/PageLink";
 import { pageTo } from "../ui/pageTo";
-import { LiveStrip, SessionDialog } from "./interruptions";
+import { areShortcutsOn } from "../ui/preferences";
+import { Account } from "./Account";
+import { LiveStrip, SessionEnd } from "./interruptions";
 import styles from "./Shell.module.css";
 
 const PAGES = [
   { path: "/envs", label: "nav.environments" },
   { path: "/templates", label: "nav.templates" },
+  // Only for those who may; the API does not show it to others either.
+  { path: "/admin", label: "nav.admin" },
+  // Elsewhere it is in the person's menu.
+  { path: "/me", label: "me.title" },
 ] as const;
 
 /** What stands around every page. */
@@ -31,6 +29,9 @@ export function Shell() {
   const { pathname } = useLocation();
   const main = useRef<HTMLElement>(null);
   const [help, setHelp] = useState(false);
+  const me = useMe();
+  const isOffered = ({ path }: (typeof PAGES)[number]) =>
+    (path !== "/admin" || me.data?.seesAll === true) && (path !== "/me" || embedded);
   useFocusOnNavigation(main, pathname);
   useShortcuts(() => setHelp(true));
   return (
@@ -46,7 +47,7 @@ export function Shell() {
           </PageLink>
         )}
         <nav aria-label={t("nav.label")} className={styles.nav}>
-          {PAGES.map(({ path, label }) => (
+          {PAGES.filter(isOffered).map(({ path, label }) => (
             <PageLink key={path} to={path} className={styles.page} current={pathname.startsWith(path)}>
               {t(label)}
             </PageLink>
@@ -62,11 +63,12 @@ export function Shell() {
         )}
       </header>
       <LiveStrip />
+      <SessionEnd />
       <main id="main" className={styles.main} ref={main} tabIndex={-1}>
         <Outlet />
       </main>
-      <SessionDialog />
       <Dialog opened={help} onClose={() => setHelp(false)} title={t("help.title")}>
+        {!areShortcutsOn() && <p>{t("help.off")}</p>}
         <dl className={styles.keys}>
           <dt>{"/"}</dt>
           <dd>{t("help.search")}</dd>
@@ -162,33 +164,6 @@ function ThemeButton() {
   );
 }
 
-function Account() {
-  const { t } = useTexts();
-  const me = useMe();
-  const here = useRef<HTMLFormElement>(null);
-  const everywhere = useRef<HTMLFormElement>(null);
-  const name = me.data?.name ?? "";
-  return (
-    <>
-      <form ref={here} method="post" action={serverPath("/signout")} hidden />
-      <form ref={everywhere} method="post" action={serverPath("/signout-everywhere")} hidden />
-      <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false}>
-        <Menu.Target>
-          <button type="button" className={styles.account} aria-label={t("shell.account", { name })}>
-            <IconUserCircle size={18} aria-hidden />
-            <span className={styles.accountName}>{name}</span>
-          </button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Label>{t("shell.signout-hint")}</Menu.Label>
-          <Menu.Item onClick={() => here.current?.submit()}>{t("shell.signout")}</Menu.Item>
-          <Menu.Item onClick={() => everywhere.current?.submit()}>{t("shell.signout-everywhere")}</Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
-    </>
-  );
-}
-
 /** After a change of the page, reading goes on at its heading; not at the first one, which the browser announces. */
 function useFocusOnNavigation(main: React.RefObject<HTMLElement | null>, pathname: string): void {
   const before = useRef(pathname);
@@ -208,7 +183,7 @@ function useShortcuts(onHelp: () => void): void {
     const press = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       const typing = target.closest("input, textarea, select, [contenteditable], [role=dialog], [role=menu]");
-      if (typing !== null || event.ctrlKey || event.metaKey || event.altKey) {
+      if (!areShortcutsOn() || typing !== null || event.ctrlKey || event.metaKey || event.altKey) {
         return;
       }
       if (event.key === "/") {

@@ -12,7 +12,9 @@ import { theme } from "../ui/theme";
 /** The whole dashboard at an address, as in the browser but for the history. */
 export function show(path: string) {
   const router = createMemoryRouter(routes, { initialEntries: [path] });
-  const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  const queries = new QueryClient({
+    defaultOptions: { queries: { retry: false, networkMode: "always" }, mutations: { networkMode: "always" } },
+  });
   render(
     <MantineProvider theme={theme} env="test">
       <QueryClientProvider client={queries}>
@@ -24,5 +26,5 @@ export function show(path: string) {
       </QueryClientProvider>
     </MantineProvider>,
   );
-  return { router, user: userEvent.setup() };
+  return { router, queries, user: userEvent.setup() };
 }

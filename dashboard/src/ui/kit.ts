@@ -13,5 +13,6 @@ export {
   Skeleton,
   TextInput,
   Tooltip,
+  useMantineColorScheme,
   VisuallyHidden,
 } from "@mantine/core";

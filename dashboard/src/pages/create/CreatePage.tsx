@@ -3,7 +3,8 @@ import { useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { ApiError } from "../../api/client";
 import type { EnvironmentView } from "../../api/schema";
-import { embedded, serverPath } from "../../base";
+import { embedded } from "../../base";
+import { editorAddress } from "../../environments/editorAddress";
 import { explain } from "../../environments/explain";
 import { useTexts } from "../../i18n";
 import { Banner } from "../../ui/Banner";
@@ -23,16 +24,19 @@ import { TemplateField } from "./TemplateField";
 import { type Check, spread, useCheck } from "./useCheck";
 import { useCreate } from "./useCreate";
 import { PROJECT_KEY, useForm } from "./useForm";
+import { useQuota } from "./useQuota";
 
 /** One page on which a click on a template is enough. */
 export function CreatePage() {
   const { t } = useTexts();
   const state = useForm();
-  const check = useCheck(state.form, state.taken);
+  const quota = useQuota(state.form, state.template);
+  const unknown = state.form.template !== "" && state.templates.isSuccess && state.template === undefined;
+  const check = useCheck(state.form, { taken: state.taken, quota, offered: !unknown });
   const { problems, submit, pending, general } = useSubmit(state, check);
   const form = useRef<HTMLFormElement>(null);
 
-  if (state.namespaces.isError) {
+  if (state.namespaces.isError && state.namespaces.data === undefined) {
     return <Failure error={state.namespaces.error} onRetry={() => state.namespaces.refetch()} />;
   }
   const homeless = state.namespaces.data?.length === 0;
@@ -58,7 +62,10 @@ export function CreatePage() {
           onKeyDown={(event) => {
             if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
               event.preventDefault();
-              submit(form.current, "open");
+              // A form that a link has filled in waits for a person.
+              if (state.touched || !state.fromLink) {
+                submit(form.current, "open");
+              }
             } else if (event.key === "Enter" && event.target instanceof HTMLInputElement) {
               // Nothing is created by a key that people press to finish a field.
               event.preventDefault();
@@ -74,7 +81,7 @@ export function CreatePage() {
             )}
             <TemplateField state={state} problem={problems.template} />
             <NameFields state={state} problems={problems} />
-            <SizeField state={state} problems={problems} />
+            <SizeField state={state} quota={quota} problems={problems} />
             <Advanced state={state} problems={problems} />
           </div>
           <Summary
@@ -102,11 +109,12 @@ function useSubmit(state: ReturnType<typeof useForm>, check: Check) {
     create.error instanceof ApiError && create.variables === state.form ? spread(create.error) : undefined;
   const all = { ...refused?.problems, ...check.problems };
   // Nobody is told off for a field that they have not come to yet.
-  const problems = tried ? all : Object.fromEntries(Object.entries(all).filter(([field]) => field !== "template"));
+  const told = tried || state.form.template !== "";
+  const problems = told ? all : Object.fromEntries(Object.entries(all).filter(([field]) => field !== "template"));
 
   const finish = (made: EnvironmentView, way: "open" | "stay", tab: Window | null) => {
     remember(PROJECT_KEY, made.namespace);
-    const editor = serverPath(made.openPath);
+    const editor = editorAddress(made);
     if (way === "open" && !embedded) {
       location.assign(editor);
       return;
@@ -145,5 +153,6 @@ function useSubmit(state: ReturnType<typeof useForm>, check: Check) {
 function focusField(form: HTMLFormElement | null, field: string): void {
   const place = form?.querySelector(`[data-field="${field}"]`);
   place?.closest("details")?.setAttribute("open", "");
-  place?.querySelector<HTMLElement>("input, select, button, textarea")?.focus();
+  const control = place?.querySelector<HTMLElement>("input, select, button, textarea");
+  (control ?? (place instanceof HTMLElement ? place : undefined))?.focus();
 }

@@ -19,7 +19,7 @@ export function TemplateField({ state, problem }: TemplateFieldProps) {
   const { t } = useTexts();
   const [text, setText] = useState("");
   const { templates, form, choose } = state;
-  if (templates.isError) {
+  if (templates.isError && templates.data === undefined) {
     return <Failure error={templates.error} onRetry={() => templates.refetch()} />;
   }
   const offered = (templates.data ?? []).filter(({ state }) => state !== "Hidden");

@@ -1,6 +1,6 @@
 import type { EnvironmentRequest, FieldError, TemplateView, Variable } from "../../api/schema";
 import { findAddressProblem } from "../../model/addresses";
-import { SIZES, type Size } from "../../model/sizes";
+import { isOffered, SIZES, type Size } from "../../model/sizes";
 
 /** What the page asks for. Empty texts mean that the template decides. */
 export interface Form {
@@ -40,6 +40,7 @@ export const FIELDS = [
   "address",
   "cpu",
   "memory",
+  "quota",
   "storage",
   "image",
   "adopt",
@@ -118,6 +119,7 @@ export interface Prefill {
 }
 
 const OURS = new Set(["embed", "lang", "theme", "ws"]);
+const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /** What a link fills in. It names what to create from and how large; what runs inside is never taken from a link. */
 export function readPrefill(query: URLSearchParams): Prefill {
@@ -127,7 +129,7 @@ export function readPrefill(query: URLSearchParams): Prefill {
     const size = SIZES.find(({ id }) => id === value);
     if (key === "template") {
       form.template = value;
-    } else if (key === "ns") {
+    } else if (key === "ns" && NAMESPACE.test(value)) {
       form.namespace = value;
     } else if (key === "name") {
       form.displayName = value.slice(0, 64);
@@ -138,6 +140,22 @@ export function readPrefill(query: URLSearchParams): Prefill {
     }
   }
   return { form, ignored };
+}
+
+/** What a link asks for and this person does not get: a project that is not theirs, a size that is too large. */
+export function refusedOfLink(
+  prefill: Prefill,
+  known: { readonly namespaces: readonly string[] | undefined; readonly template: TemplateView | undefined },
+): readonly string[] {
+  const { namespace, size, template } = prefill.form;
+  const refused: string[] = [];
+  if (namespace !== undefined && known.namespaces !== undefined && !known.namespaces.includes(namespace)) {
+    refused.push("ns");
+  }
+  if (size !== undefined && known.template?.name === template && known.template && !isOffered(size, known.template)) {
+    refused.push("size");
+  }
+  return refused;
 }
 
 /** An address made of a name that people read; empty where the name has no Latin letters. */
@@ -156,6 +174,7 @@ export function withTemplate(form: Form, template: TemplateView, address: string
     ...form,
     template: template.name,
     address,
+    size: isOffered(form.size, template) ? form.size : "default",
     image: template.images.includes(form.image) ? form.image : "",
     variables: template.ownVariables ? form.variables : [],
   };

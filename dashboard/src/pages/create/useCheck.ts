@@ -5,6 +5,7 @@ import { create } from "../../api/queries";
 import { useTexts } from "../../i18n";
 import { ADDRESS_LENGTH } from "../../model/addresses";
 import { type Field, type Form, findLocalProblems, makeRequest, placeOf } from "./form";
+import type { Quota } from "./useQuota";
 
 const PAUSE_MS = 400;
 
@@ -16,8 +17,15 @@ export interface Check {
   readonly state: "idle" | "checking" | "accepted" | "refused" | "unknown";
 }
 
+/** What is known without asking the cluster about this very form. `offered` says whether there is such a template. */
+interface Surroundings {
+  readonly taken: ReadonlySet<string>;
+  readonly quota: Quota;
+  readonly offered: boolean;
+}
+
 /** What is wrong with the form: its shape at once, the rest as the cluster says it, a moment after the last change. */
-export function useCheck(form: Form, taken: ReadonlySet<string>): Check {
+export function useCheck(form: Form, { taken, quota, offered }: Surroundings): Check {
   const { t } = useTexts();
   const local = useMemo(() => findLocalProblems(form), [form]);
   const settled = useSettled(form);
@@ -35,6 +43,12 @@ export function useCheck(form: Form, taken: ReadonlySet<string>): Check {
   }
   if (taken.has(form.address)) {
     problems.address = t("create.name-taken", { namespace: form.namespace });
+  }
+  if (!quota.fits) {
+    problems.quota = t("quota.problem", { namespace: form.namespace });
+  }
+  if (!offered) {
+    problems.template = t("create.template-unknown", { name: form.template });
   }
   if (settled !== form || !ready) {
     return { problems, general: undefined, state: Object.keys(local).length > 0 ? "idle" : "checking" };

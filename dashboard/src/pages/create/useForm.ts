@@ -5,7 +5,7 @@ import { useNamespaces, useTemplates } from "../../api/queries";
 import type { TemplateView } from "../../api/schema";
 import { suggestAddress } from "../../model/addresses";
 import { recall } from "../../ui/memory";
-import { addressFrom, EMPTY_FORM, type Form, readPrefill, withTemplate } from "./form";
+import { addressFrom, EMPTY_FORM, type Form, readPrefill, refusedOfLink, withTemplate } from "./form";
 
 export const PROJECT_KEY = "dw-project";
 
@@ -26,7 +26,8 @@ export function useForm() {
     const kept = recall(PROJECT_KEY);
     const [first] = kept !== null && names.includes(kept) ? [kept] : names;
     if (first !== undefined) {
-      setForm((known) => (known.namespace === "" ? { ...known, namespace: first } : known));
+      // One that a link names, or that was left since, need not be among them.
+      setForm((known) => (names.includes(known.namespace) ? known : { ...known, namespace: first }));
     }
   }, [namespaces.data]);
 
@@ -39,9 +40,19 @@ export function useForm() {
   // A template from a link gets its address once the catalogue knows it.
   useEffect(() => {
     if (template !== undefined) {
-      setForm((known) => (known.address === "" ? { ...known, address: suggest(known, template, taken) } : known));
+      setForm((known) =>
+        known.address === "" ? withTemplate(known, template, suggest(known, template, taken)) : known,
+      );
     }
   }, [template, taken]);
+
+  // From then on it is the person's form, whoever filled it in.
+  const [touched, setTouched] = useState(false);
+  const edit = (how: (known: Form) => Form) => {
+    setTouched(true);
+    setForm(how);
+  };
+  const names = namespaces.data?.map(({ name }) => name);
 
   return {
     form,
@@ -49,24 +60,25 @@ export function useForm() {
     templates,
     namespaces,
     taken,
-    ignored: prefill.ignored,
+    touched,
+    ignored: [...prefill.ignored, ...refusedOfLink(prefill, { namespaces: names, template })],
     // Our own links say so in the history's state, which no other site can write.
-    fromLink: query.has("template") && location.state?.own !== true,
-    change: (part: Partial<Form>) => setForm((known) => ({ ...known, ...part })),
+    fromLink: (Object.keys(prefill.form).length > 0 || prefill.ignored.length > 0) && location.state?.own !== true,
+    change: (part: Partial<Form>) => edit((known) => ({ ...known, ...part })),
     choose: (chosen: TemplateView) =>
-      setForm((known) => withTemplate(known, chosen, ownAddress ? known.address : suggest(known, chosen, taken))),
+      edit((known) => withTemplate(known, chosen, ownAddress ? known.address : suggest(known, chosen, taken))),
     rename: (displayName: string) =>
-      setForm((known) => {
+      edit((known) => {
         const address = addressFrom(displayName);
         return { ...known, displayName, address: ownAddress || address === "" ? known.address : address };
       }),
     setAddress: (address: string) => {
       setOwnAddress(true);
-      setForm((known) => ({ ...known, address: address.toLowerCase() }));
+      edit((known) => ({ ...known, address: address.toLowerCase() }));
     },
     reroll: () => {
       setOwnAddress(true);
-      setForm((known) => ({ ...known, address: suggestAddress(known.template, taken, Math.random) }));
+      edit((known) => ({ ...known, address: suggestAddress(known.template, taken, Math.random) }));
     },
   };
 }

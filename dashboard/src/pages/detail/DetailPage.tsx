@@ -3,11 +3,11 @@ import { useRef, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import { useEnvironments } from "../../api/live";
 import type { EnvironmentView } from "../../api/schema";
-import { serverPath } from "../../base";
 import { Actions } from "../../environments/Actions";
 import { Ago } from "../../environments/Ago";
 import { reasonTitle } from "../../environments/Condition";
 import { DeleteDialog } from "../../environments/DeleteDialog";
+import { editorAddress } from "../../environments/editorAddress";
 import { useTexts } from "../../i18n";
 import { isTroubled } from "../../model/phases";
 import { Banner } from "../../ui/Banner";
@@ -215,7 +215,7 @@ function Overview({ environment, gone }: { readonly environment: EnvironmentView
             {gone ? (
               environment.url
             ) : (
-              <a href={serverPath(environment.openPath)} target="_blank" rel="noopener" className={styles.address}>
+              <a href={editorAddress(environment)} target="_blank" rel="noopener" className={styles.address}>
                 {environment.url} <IconExternalLink size={14} aria-hidden />{" "}
                 <span className={styles.unseen}>{t("new-tab")}</span>
               </a>

@@ -1,0 +1,178 @@
+import { act, screen, waitFor, within } from "@testing-library/react";
+import { http } from "msw";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { serveMe, serveSystem } from "../../testing/admin";
+import { makeEnvironment } from "../../testing/builders";
+import { FakeEventSource } from "../../testing/events";
+import { api, problem, record, serveEnvironments } from "../../testing/server";
+import { show } from "../../testing/show";
+
+const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
+const busy = makeEnvironment({ name: "busy", owner: "li.wei", readyAt: ago(200), lastActivity: ago(1) });
+const idle = makeEnvironment({ name: "idle", owner: "wang.fang", readyAt: ago(200), lastActivity: ago(100) });
+const failed = makeEnvironment({ name: "broken", phase: "Failed", reason: "OutOfMemory", namespace: "web" });
+
+beforeEach(() => {
+  serveMe();
+  serveSystem({ id: "operator", state: "ok", detail: "operator-1", seen: "2026-11-25T12:00:00Z" });
+  serveEnvironments(busy, idle, failed);
+});
+
+async function open(path = "/admin") {
+  const shown = show(path);
+  await screen.findByRole("heading", { name: "Administration" }, { timeout: 10_000 });
+  return shown;
+}
+
+const table = () => screen.findByRole("table");
+const names = async () =>
+  within(await table())
+    .getAllByRole("rowheader")
+    .map((cell) => cell.textContent);
+
+describe("the overview", () => {
+  test("has numbers, and those of a part of the table lead to it", async () => {
+    const { user, router } = await open();
+    const numbers = await screen.findByRole("region", { name: "Numbers" });
+    expect(within(numbers).getByText("1.5")).toBeVisible();
+    expect(within(numbers).getByText("at most 6")).toBeVisible();
+    await user.click(within(numbers).getByRole("button", { name: /1 Idle for more than 1 h/ }));
+    expect(await names()).toEqual(["idle"]);
+    expect(router.state.location.search).toBe("?show=idle");
+    await user.click(within(numbers).getByRole("button", { name: "Out of memory: 1" }));
+    expect(await names()).toEqual(["broken"]);
+    expect(router.state.location.search).toBe("?show=failed&cause=OutOfMemory");
+  });
+
+  test("says of each whose it is, and since when nobody works in it", async () => {
+    await open();
+    const row = within(await table())
+      .getByRole("rowheader", { name: "idle" })
+      .closest("tr") as HTMLElement;
+    expect(within(row).getByText("wang.fang")).toBeVisible();
+    expect(within(row).getByText("2 hours ago")).toBeVisible();
+    expect(within(row).queryByRole("link", { name: /Open/ })).toBeNull();
+  });
+
+  test("searches and sorts, and keeps both in the address", async () => {
+    const { user, router } = await open();
+    await user.click(within(await table()).getByRole("button", { name: "Owner" }));
+    expect(await names()).toEqual(["broken", "busy", "idle"]);
+    await user.type(screen.getByRole("searchbox"), "li.wei");
+    expect(await names()).toEqual(["busy"]);
+    expect(router.state.location.search).toBe("?sort=owner&q=li.wei");
+  });
+
+  test("follows what changes", async () => {
+    await open();
+    await table();
+    act(() => FakeEventSource.latest.say("gone", { uid: "uid-busy" }));
+    await waitFor(async () => expect(await names()).toEqual(["broken", "idle"]));
+  });
+
+  test("of nothing is zeros and a sentence", async () => {
+    serveEnvironments();
+    await open();
+    expect(await screen.findByText("Nobody has created one so far.")).toBeVisible();
+    expect(screen.getByRole("button", { name: "Export 0 as CSV" })).toBeDisabled();
+  });
+
+  test("gives a file with what the table shows", async () => {
+    const blobs: Blob[] = [];
+    URL.createObjectURL = (blob) => {
+      blobs.push(blob as Blob);
+      return "blob:x";
+    };
+    URL.revokeObjectURL = () => undefined;
+    vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(() => undefined);
+    const { user } = await open("/admin?show=failed");
+    await user.click(await screen.findByRole("button", { name: "Export 1 as CSV" }));
+    expect(blobs[0]?.type).toBe("text/csv");
+    expect(blobs[0]?.size).toBeGreaterThan(100);
+  });
+});
+
+describe("a stop", () => {
+  test("needs a reason, and leaves out those in which somebody works", async () => {
+    const asked = record("post", "/stop");
+    const { user } = await open();
+    await user.click(within(await table()).getByRole("checkbox", { name: "Select all on this page" }));
+    await user.click(screen.getByRole("button", { name: "Stop 3 selected…" }));
+    const dialog = await screen.findByRole("dialog", { name: "Stop 2 environments?" });
+    expect(within(dialog).getByRole("checkbox", { name: "busy of li.wei" })).not.toBeChecked();
+    const confirm = within(dialog).getByRole("button", { name: "Stop 2" });
+    expect(confirm).toBeDisabled();
+    await user.type(within(dialog).getByRole("textbox", { name: /Reason/ }), "maintenance");
+    await user.click(confirm);
+    expect(await screen.findByText("2 environments are being stopped.")).toBeVisible();
+    expect(asked.sort()).toEqual([
+      "team/environments/idle/stop?reason=maintenance",
+      "web/environments/broken/stop?reason=maintenance",
+    ]);
+    expect(screen.queryByRole("dialog")).toBeNull();
+  });
+
+  test("that is refused stays in the dialog, with the server's words and the reason", async () => {
+    record("post", "/stop", () => problem(503, "The cluster does not answer; try again in a moment."));
+    const { user } = await open();
+    await user.click(within(await table()).getByRole("checkbox", { name: "Select idle" }));
+    await user.click(screen.getByRole("button", { name: "Stop 1 selected…" }));
+    const dialog = await screen.findByRole("dialog");
+    await user.type(within(dialog).getByRole("textbox", { name: /Reason/ }), "maintenance");
+    await user.click(within(dialog).getByRole("button", { name: "Stop 1" }));
+    expect(await within(dialog).findByRole("alert")).toHaveTextContent("idle: The cluster does not answer");
+    expect(within(dialog).getByRole("textbox", { name: /Reason/ })).toHaveValue("maintenance");
+  });
+
+  test("is told to the owner with name and reason", async () => {
+    const stopNote = { by: "admin", reason: "maintenance", at: ago(1) };
+    serveEnvironments(makeEnvironment({ name: "mine", phase: "Stopped", stopReason: "User", stopNote }));
+    show("/envs");
+    expect(await screen.findByText("Stopped by admin: maintenance")).toBeVisible();
+  });
+});
+
+describe("the system", () => {
+  test("is a line for each part, and a problem says what to do", async () => {
+    serveSystem(
+      { id: "operator", state: "problem", detail: "", seen: null },
+      { id: "storage", state: "ok", detail: "fast", seen: null },
+      { id: "metrics", state: "unknown", detail: "", seen: null },
+    );
+    await open();
+    const system = await screen.findByRole("region", { name: "System" });
+    expect(await within(system).findByText(/look at the operator's Deployment/)).toBeVisible();
+    expect(within(system).getByText("fast is the default.")).toBeVisible();
+    expect(within(system).getByText(/could not be asked/)).toBeVisible();
+    expect(within(system).getByText("Changes arrive by themselves.")).toBeVisible();
+  });
+
+  test("that cannot be read says so, and the rest of the page stays", async () => {
+    api.use(http.get("*/api/v1/system", () => problem(403, "not for you")));
+    await open();
+    expect(await screen.findByRole("alert")).toHaveTextContent("403 not for you");
+    expect(await names()).toHaveLength(3);
+  });
+});
+
+describe("who may not", () => {
+  test("has no link to it and is told so at its address", async () => {
+    serveMe({ seesAll: false });
+    await open();
+    expect(await screen.findByText("Not for your account")).toBeVisible();
+    expect(within(screen.getByRole("navigation", { name: "Main" })).queryByText("Administration")).toBeNull();
+    expect(screen.queryByRole("table")).toBeNull();
+  });
+
+  test("who may has one", async () => {
+    show("/envs");
+    const nav = screen.getByRole("navigation", { name: "Main" });
+    expect(await within(nav).findByRole("link", { name: "Administration" })).toHaveAttribute("href", "/admin");
+  });
+});
+
+test("an unreadable list is told with a way to try again", async () => {
+  api.use(http.get("*/api/v1/environments", () => problem(500, "broken")));
+  await open();
+  expect(await screen.findByRole("alert")).toHaveTextContent("500 broken");
+});

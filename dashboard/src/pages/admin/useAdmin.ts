@@ -1,0 +1,38 @@
+import { useQuery } from "@tanstack/react-query";
+import { useCallback, useMemo } from "react";
+import { useSearchParams } from "react-router";
+import { client, take } from "../../api/client";
+import type { EnvironmentView } from "../../api/schema";
+import { type AdminView, readAdminView, writeAdminView } from "../../model/overview";
+
+const SYSTEM_MS = 15_000;
+
+/** Whether the parts of the installation work. */
+export function useSystem() {
+  return useQuery({
+    queryKey: ["system"],
+    queryFn: ({ signal }) => take(client.GET("/api/v1/system", { signal })),
+    refetchInterval: SYSTEM_MS,
+  });
+}
+
+/** The table's view in the address. A change of anything but the page goes back to the first page. */
+export function useAdminView() {
+  const [query, setQuery] = useSearchParams();
+  const view = useMemo(() => readAdminView(query), [query]);
+  const change = useCallback(
+    (part: Partial<AdminView>) =>
+      setQuery((known) => writeAdminView({ ...readAdminView(known), page: 1, ...part }, known), { replace: true }),
+    [setQuery],
+  );
+  return { view, change };
+}
+
+/** Stops somebody's environment, who reads why. */
+export function stopFor({ namespace, name }: EnvironmentView, reason: string): Promise<unknown> {
+  return take(
+    client.POST("/api/v1/namespaces/{namespace}/environments/{name}/stop", {
+      params: { path: { namespace, name }, query: { reason } },
+    }),
+  );
+}

@@ -1,0 +1,134 @@
+import { useMemo } from "react";
+import { useEnvironments } from "../../api/live";
+import type { EnvironmentView } from "../../api/schema";
+import { Ago } from "../../environments/Ago";
+import { useActions } from "../../environments/useActions";
+import { type Texts, useTexts } from "../../i18n";
+import { canDo } from "../../model/phases";
+import { formatBytes, formatCores } from "../../model/quantities";
+import type { Measure, QuotaLine } from "../../model/quota";
+import { Button } from "../../ui/kit";
+import { Status } from "../../ui/Status";
+import styles from "./QuotaPanel.module.css";
+import type { Quota } from "./useQuota";
+
+const MOST_OFFERED = 5;
+
+interface QuotaPanelProps {
+  readonly namespace: string;
+  readonly quota: Quota;
+}
+
+/** What the project allows, and what this environment takes of it; where it does not fit, what could be stopped. */
+export function QuotaPanel({ namespace, quota }: QuotaPanelProps) {
+  const texts = useTexts();
+  const { t } = texts;
+  if (quota.state === "loading" || quota.state === "none") {
+    return null;
+  }
+  if (quota.state === "unknown") {
+    return <p className={styles.quiet}>{t("quota.unknown", { namespace })}</p>;
+  }
+  const short = quota.lines.filter(({ fits }) => !fits);
+  return (
+    <section className={styles.panel} aria-label={t("quota.title", { namespace })} data-field="quota" tabIndex={-1}>
+      <h3 className={styles.title}>{t("quota.title", { namespace })}</h3>
+      <dl className={styles.lines}>
+        {quota.lines.map((line) => (
+          <Line key={line.label} line={line} texts={texts} />
+        ))}
+      </dl>
+      <div role="status">
+        {quota.broken.map(({ label, measure, kind, bound, needs }) => (
+          <p key={`${label}-${kind}`} className={styles.short}>
+            {t(kind === "most" ? "quota.most" : "quota.least", {
+              resource: t(`quota.resource.${label}`),
+              bound: format(bound, measure, texts),
+              needs: format(needs, measure, texts),
+            })}
+          </p>
+        ))}
+        {short.length > 0 && (
+          <p className={styles.short}>
+            {t("quota.short", {
+              resources: short.map(({ label }) => t(`quota.resource.${label}`)).join(t("quota.and")),
+            })}
+          </p>
+        )}
+      </div>
+      {short.some(({ freedByStop }) => freedByStop) && <Stoppable namespace={namespace} />}
+      {short.some(({ freedByStop }) => !freedByStop) && <p className={styles.quiet}>{t("quota.delete-hint")}</p>}
+    </section>
+  );
+}
+
+function Line({ line, texts }: { readonly line: QuotaLine; readonly texts: Texts }) {
+  const { t } = texts;
+  const label = t(`quota.resource.${line.label}`);
+  const [used, needs, hard] = [line.used, line.needs, line.hard].map((value) => format(value, line.measure, texts));
+  const share = (value: number) => `${Math.min(100, line.hard === 0 ? 100 : (100 * value) / line.hard)}%`;
+  return (
+    <div className={styles.line} data-quota={line.label} data-fits={line.fits}>
+      <dt>{label}</dt>
+      <dd>
+        {t("quota.line", { used: used ?? "", needs: needs ?? "", hard: hard ?? "" })}
+        <span className={styles.bar} aria-hidden>
+          <span className={styles.used} style={{ width: share(line.used) }} />
+          <span className={styles.needs} style={{ width: share(line.needs) }} />
+        </span>
+      </dd>
+    </div>
+  );
+}
+
+/** Running environments of the project that this person may stop, longest unused first. */
+function Stoppable({ namespace }: { readonly namespace: string }) {
+  const { t } = useTexts();
+  const { run, pending } = useActions();
+  const environments = useEnvironments();
+  const found = useMemo(
+    () =>
+      [...(environments.data?.values() ?? [])]
+        .filter((environment) => environment.namespace === namespace && canDo(environment, "stop"))
+        .sort((one, other) => lastUsed(one) - lastUsed(other)),
+    [environments.data, namespace],
+  );
+  if (found.length === 0) {
+    return <p className={styles.quiet}>{t("quota.nothing-to-stop")}</p>;
+  }
+  return (
+    <div>
+      <p className={styles.quiet}>{t("quota.stop-one")}</p>
+      <ul className={styles.others}>
+        {found.slice(0, MOST_OFFERED).map((environment) => (
+          <li key={environment.uid} className={styles.other} data-uid={environment.uid}>
+            <span className={styles.name}>{environment.displayName}</span>
+            <Status phase={environment.phase} />
+            <span className={styles.size}>
+              {t("create.size-short", { cpu: environment.cpu, memory: environment.memory })}
+            </span>
+            <span className={styles.size}>
+              <Ago time={environment.lastActivity} />
+            </span>
+            <Button
+              variant="default"
+              size="xs"
+              loading={pending?.environment.uid === environment.uid}
+              onClick={() => run({ environment, action: "stop" })}
+            >
+              {t("quota.stop", { name: environment.displayName })}
+            </Button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function lastUsed(environment: EnvironmentView): number {
+  return Date.parse(environment.lastActivity ?? environment.readyAt ?? environment.createdAt) || 0;
+}
+
+function format(value: number, measure: Measure, { tag }: Texts): string {
+  return measure === "bytes" ? formatBytes(value, tag) : formatCores(value, tag);
+}
