@@ -187,6 +187,29 @@ test_nothing_of_the_host() {
         grep -q '^Suites: bookworm-security$' "$root/etc/apt/sources.list.d/debian.sources"
 }
 
+# What unlocks registries for this machine: no layer may hold it.
+values_of_this_machine() {
+    local settings certificate
+    settings=$(cat "${NPM_CONFIG_USERCONFIG:-$HOME/.npmrc}" /etc/npmrc /usr/etc/npmrc 2> /dev/null || true)
+    settings+=$'\n'${NPM_CONFIG_REGISTRY:-}$'\n'$(python3 -m pip config list 2> /dev/null || true)
+    sed -nE 's/.*(_authToken|_password|_auth) *= *"?([^" ]+).*/\2/p; s#.*://([^/@ ]+:[^/@ ]+)@.*#\1#p' <<< "$settings"
+    for certificate in /usr/local/share/ca-certificates/*.crt; do
+        [ ! -f "$certificate" ] || sed -n 3p "$certificate"
+    done
+}
+
+# Each layer by itself, so that what a later one deletes is found, too.
+test_layers() { # archive ...
+    echo "layers"
+    local found status=0
+    python3 "$here/layers.py" --plant "$work/planted.tar"
+    found=$(python3 "$here/layers.py" "$work/planted.tar" < /dev/null) || status=$?
+    check "control: in an image with nine secrets, deleted by its last layer, they are found" \
+        test "$status ${found##*: }" = "1 9 found"
+    check "no secret in any layer, nor in settings and history" \
+        python3 "$here/layers.py" "$@" < <(values_of_this_machine)
+}
+
 # --- main --------------------------------------------------------------------------------------------------------
 
 engine=buildah
@@ -205,14 +228,17 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
+archives=()
 for name in "${names[@]}"; do
     archive=$("$here/build.sh" --engine "$engine" --print "$name")
     echo "$name ($archive)"
     [ -f "$archive" ] || { not_ok "the image is built (images/build.sh $name)"; continue; }
+    archives+=("$archive")
     "open_$engine" "$name"
     if [ "$name" = devworkspace ]; then test_devworkspace; else test_environment "$name"; fi
     test_nothing_of_the_host
     "close_$engine"
 done
+[ ${#archives[@]} = 0 ] || test_layers "${archives[@]}"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -6,6 +6,7 @@ import pytest
 
 from tests.attacks.scene import Scene, Wire, staged, wire_of
 from tests.attacks.stage import Stage, start_programs
+from tests.attacks.witness import Witness
 from tests.cluster.conftest import client, live, surroundings
 from tests.support.environment import Surroundings
 
@@ -39,3 +40,8 @@ def stage(scene: Scene) -> Stage:
     """Attacker and witnesses, running."""
     start_programs(scene)
     return Stage(scene)
+
+
+@pytest.fixture(scope="session")
+def witness(stage: Stage) -> Witness:
+    return Witness(stage)

@@ -40,7 +40,9 @@ _WITNESS = r"""
 const fs = require('fs'), crypto = require('crypto'), http = require('http');
 const note = r => fs.appendFileSync('/tmp/witness.log', JSON.stringify([r.method, r.url, r.headers]) + '\n');
 const server = http.createServer((request, response) => {
-  note(request); request.resume();
+  note(request);
+  if (request.url === '/unread') return;
+  request.resume();
   if (request.url === '/redirect')
     return response.writeHead(302, {Location: 'http://169.254.169.254/'}).end();
   if (request.url === '/endless') {

@@ -1,8 +1,9 @@
 """The whole OpenAPI document against a real server on a real cluster: no failure of ours, and no answer that the
 document does not describe.
 
-Bounded by examples and seconds; the seed is in the output of a failure and in the report of the run
-(`DEVWORKSPACE_FUZZ_SEED` runs it again).
+Bounded by examples and seconds. The same requests each time, so that a change is to blame where it fails; who hunts
+sets `DEVWORKSPACE_FUZZ_SEED` to another number, or to `random`. The seed is in the output of a failure and in the
+report of the run.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from tests.support.live import TEMPLATES, Anything, Live
 
 pytestmark = pytest.mark.cluster
 
+SEED = "1"
 EXAMPLES = 20
 SECONDS = 60
 CHECKS = (
@@ -97,7 +99,9 @@ async def test_no_answer_is_outside_of_the_document(
     assert (await served.ask(token, "POST", served.environments, body)).status == 201
     if aimed:
         await served.until(token, f"{served.environments}/demo", {"phase": "Running"})
-    seed = os.environ.get("DEVWORKSPACE_FUZZ_SEED") or str(secrets.randbelow(2**32))
+    seed = os.environ.get("DEVWORKSPACE_FUZZ_SEED", SEED)
+    if seed == "random":
+        seed = str(secrets.randbelow(2**32))
     record_property("seed", seed)
     code, output = await fuzz(served, token, directory=tmp_path, seed=seed, aimed=aimed)
     assert code == 0, f"seed {seed}\n{output}"

@@ -456,6 +456,20 @@ class TestFit:
             assert f"['{label}'] == '{value}'" in rule["expression"]
             assert f"'{label}' in " in rule["expression"]
 
+    def test_the_policy_about_owners_guards_the_name_and_the_account(self) -> None:
+        """What it lets pass is tried in tests/attacks/test_owners.py."""
+        spec = load("policies", "ValidatingAdmissionPolicy", called="devworkspace-owners")["spec"]
+        (constraint,) = spec["matchConstraints"]["resourceRules"]
+        assert constraint["operations"] == ["CREATE", "UPDATE"]
+        assert constraint["resources"] == [names.INSTANCE_PLURAL]
+        assert "matchConditions" not in spec, "it is about everybody"
+        variables = {variable["name"]: variable["expression"] for variable in spec["variables"]}
+        assert names.GROUP in variables["mayTell"]
+        for name in ("account", "accountBefore"):
+            assert variables[name].count(f"'{names.ANNOTATION_OWNER_SUBJECT}'") == 2
+        assert len(spec["validations"]) == 2
+        assert all("variables.mayTell" in rule["expression"] for rule in spec["validations"])
+
     def test_every_policy_fails_closed_and_is_bound(self) -> None:
         documents = list(yaml.safe_load_all(_text("policies")))
         policies = [item for item in documents if item["kind"] == "ValidatingAdmissionPolicy"]

@@ -51,6 +51,11 @@ class Right(NamedTuple):
     resource: str
 
 
+CREATE_INSTANCE: Final = Right("create", names.GROUP, names.INSTANCE_PLURAL)
+# The policy devworkspace-owners asks whether whoever creates an environment may say whose it is.
+NAME_OWNER: Final = Right("create", names.GROUP, f"{names.INSTANCE_PLURAL}/owner")
+
+
 @functools.cache
 def documents() -> tuple[dict[str, Any], ...]:
     return tuple(yaml.safe_load_all(MANIFEST.read_text(encoding="utf-8")))
@@ -91,6 +96,8 @@ class RecordingApiServer(FakeApiServer):
             self.needed_at_home.add(right)
         else:
             self.needed.add(right)
+            if right == CREATE_INSTANCE:
+                self.needed.add(NAME_OWNER)
             if right.verb == "patch" and request.content_type == "application/apply-patch+yaml":
                 self._note_creation(request, right)
         return await super()._serve(request)

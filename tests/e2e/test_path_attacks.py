@@ -28,7 +28,11 @@ WINDOW = """async (address) => {
   for (let tries = 0; tries < 600; tries += 1) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     if (opened.closed) return 'out of reach';
-    if (opened.document.readyState === 'complete' && opened.location.href !== 'about:blank') return 'in reach';
+    try {
+      if (opened.document.readyState === 'complete' && opened.location.href !== 'about:blank') return 'in reach';
+    } catch {
+      return 'out of reach';
+    }
   }
   return 'nothing came';
 }"""

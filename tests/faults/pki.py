@@ -1,5 +1,7 @@
 """A throw-away authority: the operator trusts the proxy only because its kubeconfig says so."""
 
+import base64
+import hashlib
 import ipaddress
 import ssl
 import tempfile
@@ -15,14 +17,21 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Authority:
-    """`certificate` is what a client must trust (PEM); `context` what the server on 127.0.0.1 speaks TLS with."""
+    """`certificate` is what a client must trust (PEM); `context` what the server on 127.0.0.1 speaks TLS with.
+
+    `pin` is the hash of the server's key by which Chromium can be told to trust this server alone.
+    """
 
     certificate: bytes
     context: ssl.SSLContext
+    pin: str
 
 
-def make_authority() -> Authority:
-    """A new authority and one server certificate; the keys never leave this process but for the moment of loading."""
+def make_authority(*hosts: str) -> Authority:
+    """A new authority and one server certificate, for these host names besides the address.
+
+    The keys never leave this process but for the moment of loading.
+    """
     now = datetime.now(UTC)
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fault harness")])
@@ -45,8 +54,16 @@ def make_authority() -> Authority:
         return builder.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
     authority = sign(ca_name, ca_key, (x509.BasicConstraints(ca=True, path_length=0), True))
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    return Authority(authority, _server_context(sign(server_name, server_key, (address, False)), server_key))
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    places = x509.SubjectAlternativeName([address, *(x509.DNSName(host) for host in hosts)])
+    context = _server_context(sign(server_name, server_key, (places, False)), server_key)
+    return Authority(authority, context, _pin_of(server_key))
+
+
+def _pin_of(key: ec.EllipticCurvePrivateKey) -> str:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    public = key.public_key().public_bytes(serialization.Encoding.DER, form)
+    return base64.b64encode(hashlib.sha256(public).digest()).decode()
 
 
 def _server_context(certificate: bytes, key: ec.EllipticCurvePrivateKey) -> ssl.SSLContext:

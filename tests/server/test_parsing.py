@@ -82,6 +82,7 @@ CASES = {
     ),
     "other expectation": POST.replace(b"Content-Length: 5", b"Content-Length: 5\r\nExpect: a-miracle"),
     "upgrade to h2c": GOOD.replace(b"Connection: close", b"Connection: Upgrade\r\nUpgrade: h2c"),
+    "preface of http 2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "line too long": GOOD.replace(b"/x", b"/" + b"x" * 9000),
     "header too long": GOOD.replace(b"Connection: close", b"X-A: " + b"a" * 17000),
     "too many headers": GOOD.replace(b"Connection: close", b"\r\n".join(b"X-%d: a" % n for n in range(120))),
