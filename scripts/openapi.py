@@ -38,6 +38,8 @@ def make_document() -> Any:
         journal=nothing,
         catalogue=nothing,
         volumes=nothing,
+        usual=nothing,
+        viewer=nothing,
         authorizer=nothing,
         lifecycle=nothing,
         cluster=nothing,

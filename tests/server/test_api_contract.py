@@ -42,7 +42,26 @@ def put_disk(wired: Wired, uid: str, *, made_at: str, capacity: str | None = "10
     )
 
 
+class TestPorts:
+    async def test_without_a_pod_they_are_those_of_the_next(self, all_wired: Wired) -> None:
+        put_template(all_wired, ports=[{"name": "web", "containerPort": 3000}])
+        put(all_wired, pod=False, phase="Stopped", podName=None)
+        found = await shown(all_wired)
+        origin = all_wired.server.origin.removeprefix("http://")
+        assert found["ports"] == [{"name": "web", "port": 3000, "url": f"http://3000--demo--team.{origin}/"}]
+
+    async def test_any_other_port_has_an_address_to_fill_in(self, all_wired: Wired) -> None:
+        put(all_wired)
+        origin = all_wired.server.origin.removeprefix("http://")
+        assert (await shown(all_wired))["portAddress"] == f"http://{{port}}--demo--team.{origin}/"
+
+
 class TestStartup:
+    async def test_a_new_start_does_not_begin_with_the_times_of_the_one_before(self, all_wired: Wired) -> None:
+        times = {"startedAt": "2026-11-24T12:00:00Z", "stoppedAt": "2026-11-24T13:00:00Z"}
+        put(all_wired, pod=False, phase="Pending", podName=None, **times)
+        assert (await shown(all_wired))["startup"] is None
+
     async def test_each_step_has_its_times(self, all_wired: Wired) -> None:
         instance = put(all_wired, **STARTED)
         put_disk(all_wired, instance.metadata.uid, made_at="2026-11-20T08:00:00Z")

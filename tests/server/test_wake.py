@@ -1,6 +1,8 @@
 """Opening a stopped environment starts it: for a person who means it and may, and for nothing else."""
 
 import asyncio
+import re
+import time
 from typing import Any
 
 import msgspec
@@ -32,6 +34,12 @@ async def stopped(server: Harness, browser: Browser, pod: Pod, *, owner: str = A
     await browser.enter()
     server.table.on_instance(instance, make_instance(phase="Stopped", owner=owner))
     return server.environment_origin() + "/"
+
+
+def begun(instance: WorkspaceInstance) -> WorkspaceInstance:
+    """With the moment from which its start counts."""
+    status = msgspec.structs.replace(instance.status, started_at="2026-11-25T10:00:00Z")
+    return msgspec.structs.replace(instance, status=status)
 
 
 def with_headers(**changes: str | None) -> dict[str, str]:
@@ -237,16 +245,24 @@ class TestNews:
             return (await browser.get(server.environment_origin() + "/-/state")).json()
 
         assert (await news())["open"] is False
-        before, starting = make_instance(phase="Stopped"), make_instance(phase="Provisioning")
+        before, starting = make_instance(phase="Stopped"), begun(make_instance(phase="Provisioning"))
         server.table.on_instance(before, starting)
         made = make_pod(starting, pod.port)
-        placed = msgspec.structs.replace(
-            made, status=DoorPodStatus(conditions=(DoorCondition("PodScheduled", "True"),))
-        )
+        metadata = msgspec.structs.replace(made.metadata, creation_timestamp="2026-11-25T10:00:01Z")
+        conditions = (DoorCondition("PodScheduled", "True", "2026-11-25T10:00:02Z"),)
+        placed = msgspec.structs.replace(made, metadata=metadata, status=DoorPodStatus(conditions=conditions))
         server.table.on_pod(made, placed)
-        main = (await news())["main"]
-        assert main.count('class="done"') == 2
-        assert main.count('class="open"') == 2
+        told = await news()
+        main = told["main"]
+        assert abs(told["now"] / 1000 - time.time()) < 60
+        assert re.findall(r'data-stage="(\w+)" data-state="(\w+)"', main) == [
+            ("queued", "done"),
+            ("disk", "waiting"),
+            ("scheduling", "done"),
+            ("image", "running"),
+            ("container", "waiting"),
+            ("editor", "waiting"),
+        ]
         server.table.on_pod(placed, made)
         running: WorkspaceInstance = make_instance(phase="Running")
         server.table.on_instance(starting, running)

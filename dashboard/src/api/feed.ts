@@ -102,7 +102,8 @@ export function applyChanges(known: Environments, changes: readonly Change[]): E
   return result;
 }
 
-function isOlder(one: EnvironmentView, other: EnvironmentView | undefined): boolean {
+/** Whether `one` is known in an older version than `other`. */
+export function isOlder(one: EnvironmentView, other: EnvironmentView | undefined): boolean {
   return other !== undefined && version(one) < version(other);
 }
 

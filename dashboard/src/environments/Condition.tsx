@@ -21,10 +21,10 @@ export function Condition({ environment }: { readonly environment: EnvironmentVi
   );
 }
 
-/** The reason's title in the person's language; empty for a reason without one. */
-export function reasonTitle(environment: EnvironmentView, texts: Texts): string {
-  const key = `reason.${environment.reason}`;
-  return isTroubled(environment) && isKnown(key) ? texts.t(key) : "";
+/** A failure's title in the person's language; empty where nothing is wrong, and for a reason that is new here. */
+export function reasonTitle(reason: string, texts: Texts): string {
+  const key = `reason.${reason}`;
+  return isKnown(`what.${reason}`) && isKnown(key) ? texts.t(key) : "";
 }
 
 function secondLine(environment: EnvironmentView, texts: Texts): string {
@@ -36,5 +36,5 @@ function secondLine(environment: EnvironmentView, texts: Texts): string {
     const took = Date.parse(environment.readyAt ?? "") - Date.parse(environment.startedAt ?? "");
     return took >= 0 ? texts.t("list.started-in", { duration: formatDuration(took, texts.tag) }) : "";
   }
-  return reasonTitle(environment, texts) || environment.message;
+  return (isTroubled(environment) && reasonTitle(environment.reason, texts)) || environment.message;
 }

@@ -30,6 +30,14 @@ const COMPOSED = [
   "detail.step.",
   "detail.stage.",
   "detail.about.",
+  "detail.next.",
+  "detail.waits.",
+  "what.",
+  "logs.since.",
+  "logs.state.",
+  "settings.field.",
+  "settings.hint.",
+  "settings.problem.",
 ];
 
 function sources(folder: string): string {

@@ -21,6 +21,7 @@ export function makeEnvironment(part: Partial<EnvironmentView> = {}): Environmen
     url: `http://${name}--team.localhost/`,
     openPath: `/-/open?env=${name}--team`,
     ports: [],
+    portAddress: `http://{port}--${name}--team.localhost/`,
     node: "node-1",
     volume: `${name}-home`,
     storage: "10Gi",
@@ -34,7 +35,7 @@ export function makeEnvironment(part: Partial<EnvironmentView> = {}): Environmen
     restarts: 0,
     templateOutdated: false,
     progress: { made: true, placed: true, started: true },
-    allowed: { open: YES, start: YES, stop: YES, restart: YES, delete: YES },
+    allowed: { open: YES, start: YES, stop: YES, restart: YES, delete: YES, edit: YES, logs: YES },
     resourceVersion: "10",
     cpu: "2",
     memory: "2Gi",
@@ -68,7 +69,7 @@ export function makeForeign(phase: Phase): EnvironmentView {
     name: "foreign",
     owner: "li.wei",
     phase,
-    allowed: { open: YES, start: no, stop: no, restart: no, delete: no },
+    allowed: { open: YES, start: no, stop: no, restart: no, delete: no, edit: no, logs: YES },
   });
 }
 

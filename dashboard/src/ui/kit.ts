@@ -11,6 +11,7 @@ export {
   Paper,
   Radio,
   Skeleton,
+  Textarea,
   TextInput,
   Tooltip,
   useMantineColorScheme,

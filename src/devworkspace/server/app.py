@@ -33,6 +33,8 @@ from devworkspace.server.api.caller import Tokens
 from devworkspace.server.api.catalogue import Catalogue, InformedCatalogue
 from devworkspace.server.api.rooms import Console, make_api
 from devworkspace.server.api.stream import Journal
+from devworkspace.server.api.usual import UsualStarts
+from devworkspace.server.api.viewing import Viewer
 from devworkspace.server.api.volumes import VOLUME_INDEXERS, InformedVolumes, Volumes
 from devworkspace.server.audit import Audit
 from devworkspace.server.authorizer import Authorizer, Reviewer
@@ -190,6 +192,8 @@ def make_rooms(
     entrance = Entrance(
         public=public, table=table, authorizer=authorizer, session=sign_in.session, lifecycle=lifecycle, audit=audit
     )
+    usual = UsualStarts(table)
+    viewer = Viewer(public=public, authorizer=authorizer, catalogue=catalogue, volumes=volumes, usual=usual)
     gateway = Gateway(
         public=public,
         keys=keys,
@@ -201,6 +205,7 @@ def make_rooms(
         is_blind=readiness.is_blind,
         on_upstream_error=metrics.count_upstream,
         note_opened=activity.note_opened,
+        startup=viewer.startup,
         audit=audit,
     )
 
@@ -217,6 +222,8 @@ def make_rooms(
         journal=journal,
         catalogue=catalogue,
         volumes=volumes,
+        usual=usual,
+        viewer=viewer,
         authorizer=authorizer,
         lifecycle=lifecycle,
         cluster=cluster,

@@ -121,8 +121,8 @@ class PublicAddress:
         """The origin of an environment, or of one of its ports, by the label of its host."""
         return f"{self.scheme}://{self.environment_host(label)}"
 
-    def environment_url(self, key: Key, port: int | None = None) -> str:
-        """The address of an environment, or of one of its ports."""
+    def environment_url(self, key: Key, port: int | str | None = None) -> str:
+        """The address of an environment, or of one of its ports; `port` may be a placeholder."""
         return environment_url(key, Gateway(self.origin, self.mode), port=port)
 
 

@@ -1,6 +1,6 @@
-import { IconPlus, IconTrash } from "@tabler/icons-react";
+import { Variables } from "../../environments/Variables";
 import { useTexts } from "../../i18n";
-import { ActionIcon, Button, NativeSelect, TextInput } from "../../ui/kit";
+import { NativeSelect, TextInput } from "../../ui/kit";
 import styles from "./CreatePage.module.css";
 import type { Field } from "./form";
 import type { FormState } from "./useForm";
@@ -67,65 +67,15 @@ export function Advanced({ state, problems }: AdvancedProps) {
           )}
         </div>
         {template.ownVariables ? (
-          <Variables state={state} problem={problems.variables} />
+          <Variables
+            variables={form.variables}
+            problem={problems.variables}
+            onChange={(variables) => change({ variables })}
+          />
         ) : (
           <p className={styles.hint}>{t("create.variables-refused")}</p>
         )}
       </div>
     </details>
-  );
-}
-
-function Variables({ state, problem }: { readonly state: FormState; readonly problem: string | undefined }) {
-  const { t } = useTexts();
-  const { variables } = state.form;
-  const change = (index: number, part: { name?: string; value?: string }) =>
-    state.change({ variables: variables.map((known, place) => (place === index ? { ...known, ...part } : known)) });
-  return (
-    <fieldset className={styles.fieldset} data-field="variables">
-      <legend className={styles.legend}>{t("create.variables")}</legend>
-      <div>
-        {variables.map((variable, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: rows have no other identity, and only their end changes
-          <div key={index} className={styles.variable}>
-            <TextInput
-              aria-label={t("create.variable-name", { number: index + 1 })}
-              placeholder="NAME"
-              spellCheck={false}
-              value={variable.name}
-              onChange={(event) => change(index, { name: event.currentTarget.value })}
-            />
-            <TextInput
-              aria-label={t("create.variable-value", { number: index + 1 })}
-              spellCheck={false}
-              value={variable.value ?? ""}
-              onChange={(event) => change(index, { value: event.currentTarget.value })}
-            />
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              size={34}
-              aria-label={t("create.variable-remove", { number: index + 1 })}
-              onClick={() => state.change({ variables: variables.filter((_, place) => place !== index) })}
-            >
-              <IconTrash size={16} aria-hidden />
-            </ActionIcon>
-          </div>
-        ))}
-        <Button
-          variant="default"
-          size="xs"
-          leftSection={<IconPlus size={14} aria-hidden />}
-          onClick={() => state.change({ variables: [...variables, { name: "", value: "" }] })}
-        >
-          {t("create.variable-add")}
-        </Button>
-        {problem !== undefined && (
-          <p className={styles.problem} role="alert">
-            {problem}
-          </p>
-        )}
-      </div>
-    </fieldset>
   );
 }

@@ -1,26 +1,30 @@
-import { IconCode, IconExternalLink } from "@tabler/icons-react";
+import { IconCode } from "@tabler/icons-react";
 import { useRef, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import { useEnvironments } from "../../api/live";
 import type { EnvironmentView } from "../../api/schema";
 import { Actions } from "../../environments/Actions";
-import { Ago } from "../../environments/Ago";
-import { reasonTitle } from "../../environments/Condition";
 import { DeleteDialog } from "../../environments/DeleteDialog";
-import { editorAddress } from "../../environments/editorAddress";
 import { useTexts } from "../../i18n";
-import { isTroubled } from "../../model/phases";
 import { Banner } from "../../ui/Banner";
 import { Callout } from "../../ui/Callout";
 import { Skeleton } from "../../ui/kit";
 import { PageLink } from "../../ui/PageLink";
 import { pageTo } from "../../ui/pageTo";
 import { Status } from "../../ui/Status";
-import { Details, Failure, Loading } from "../../ui/states";
+import { Failure, Loading } from "../../ui/states";
 import styles from "./DetailPage.module.css";
 import { Events } from "./Events";
+import { Facts } from "./Facts";
+import { Logs } from "./logs/Logs";
+import { Manifest } from "./Manifest";
+import { Overview } from "./Overview";
+import { Ports } from "./Ports";
+import { Settings } from "./settings/Settings";
 import { Timeline } from "./Timeline";
+import { Troubles } from "./Trouble";
 import { Usage } from "./Usage";
+import { Waiting } from "./Waiting";
 
 /** One environment. A foreign one and one that is not there look the same. */
 export function DetailPage() {
@@ -61,9 +65,15 @@ export function DetailPage() {
   );
 }
 
-const TABS = ["overview", "timeline", "events", "usage"] as const;
+const TABS = ["overview", "timeline", "events", "logs", "ports", "usage", "settings", "yaml"] as const;
+type Tab = (typeof TABS)[number];
 
-function Detail({ environment, gone }: { readonly environment: EnvironmentView; readonly gone: boolean }) {
+interface PartProps {
+  readonly environment: EnvironmentView;
+  readonly gone: boolean;
+}
+
+function Detail({ environment, gone }: PartProps) {
   const { t } = useTexts();
   const navigate = useNavigate();
   const { tab } = useParams();
@@ -90,12 +100,8 @@ function Detail({ environment, gone }: { readonly environment: EnvironmentView; 
           {t("detail.deleted-hint")}
         </Callout>
       )}
-      {!gone && isTroubled(environment) && <Trouble environment={environment} />}
-      {!gone && environment.templateOutdated && (
-        <Callout tone="warning" title={t("phase.NeedsRestart")}>
-          {t("detail.outdated")}
-        </Callout>
-      )}
+      {!gone && <Troubles environment={environment} />}
+      {!gone && <Waiting environment={environment} />}
       <div className={styles.columns}>
         <Facts environment={environment} />
         <section className={styles.content} aria-label={t("detail.tabs")}>
@@ -112,10 +118,7 @@ function Detail({ environment, gone }: { readonly environment: EnvironmentView; 
             ))}
           </nav>
           <div className={styles.body}>
-            {current === "overview" && <Overview environment={environment} gone={gone} />}
-            {current === "timeline" && <Timeline environment={environment} />}
-            {current === "events" && <Events environment={environment} />}
-            {current === "usage" && <Usage environment={environment} />}
+            <Body tab={current} environment={environment} gone={gone} />
           </div>
         </section>
       </div>
@@ -132,119 +135,27 @@ function Detail({ environment, gone }: { readonly environment: EnvironmentView; 
   );
 }
 
-function Trouble({ environment }: { readonly environment: EnvironmentView }) {
-  const texts = useTexts();
-  const { t } = texts;
-  const waiting = environment.phase === "Pending";
-  const title = reasonTitle(environment, texts) || t(`phase.${environment.phase}`);
-  return (
-    <Callout title={title} tone={waiting ? "warning" : "failed"}>
-      <p className={styles.sentence} lang="en">
-        {environment.message}
-      </p>
-      <Details summary={t("detail.technical")}>
-        <dl className={styles.technical}>
-          <dt>{t("detail.object")}</dt>
-          <dd>{`workspaceinstance/${environment.name} (${environment.namespace})`}</dd>
-          <dt>{t("detail.reason")}</dt>
-          <dd>{environment.reason}</dd>
-          <dt>{t("detail.message")}</dt>
-          <dd>{environment.message}</dd>
-        </dl>
-      </Details>
-    </Callout>
-  );
-}
-
-function Facts({ environment }: { readonly environment: EnvironmentView }) {
+function Body({ tab, environment, gone }: PartProps & { readonly tab: Tab }) {
   const { t } = useTexts();
-  const plain = [
-    ["detail.template", environment.template],
-    ["detail.project", environment.namespace],
-    ["detail.owner", environment.owner],
-    ["detail.node", environment.node],
-    ["detail.volume", environment.volume],
-    ["detail.storage", environment.storage],
-  ] as const;
-  return (
-    <section className={styles.facts} aria-label={t("detail.facts")}>
-      <h2 className={styles.heading}>{t("detail.facts")}</h2>
-      <dl className={styles.pairs}>
-        {plain.map(([label, value]) =>
-          value === "" ? null : (
-            <div key={label} className={styles.pair}>
-              <dt>{t(label)}</dt>
-              <dd>{value}</dd>
-            </div>
-          ),
-        )}
-        <div className={styles.pair}>
-          <dt>{t("detail.policy")}</dt>
-          <dd>{t(`create.policy.${environment.dataPolicy}`)}</dd>
-        </div>
-        <div className={styles.pair}>
-          <dt>{t("detail.restarts")}</dt>
-          <dd>{environment.restarts}</dd>
-        </div>
-        <div className={styles.pair}>
-          <dt>{t("detail.created")}</dt>
-          <dd>
-            <Ago time={environment.createdAt} />
-          </dd>
-        </div>
-        <div className={styles.pair}>
-          <dt>{t("detail.activity")}</dt>
-          <dd>
-            <Ago time={environment.lastActivity} />
-          </dd>
-        </div>
-      </dl>
-    </section>
-  );
-}
-
-function Overview({ environment, gone }: { readonly environment: EnvironmentView; readonly gone: boolean }) {
-  const { t } = useTexts();
-  return (
-    <>
-      <h2 className={styles.heading}>{t("detail.ways")}</h2>
-      <dl className={styles.pairs}>
-        <div className={styles.pair}>
-          <dt>{t("detail.browser")}</dt>
-          <dd>
-            {gone ? (
-              environment.url
-            ) : (
-              <a href={editorAddress(environment)} target="_blank" rel="noopener" className={styles.address}>
-                {environment.url} <IconExternalLink size={14} aria-hidden />{" "}
-                <span className={styles.unseen}>{t("new-tab")}</span>
-              </a>
-            )}
-          </dd>
-        </div>
-      </dl>
-      <h2 className={styles.heading}>{t("detail.ports")}</h2>
-      {environment.ports.length === 0 ? (
-        <p className={styles.sentence}>{t("detail.no-ports")}</p>
-      ) : (
-        <>
-          <p className={styles.sentence}>{t("detail.ports-hint")}</p>
-          <ul className={styles.ports}>
-            {environment.ports.map((port) => (
-              <li key={port.port}>
-                <span className={styles.number}>{port.port}</span> {port.name}{" "}
-                {environment.phase === "Running" && !gone ? (
-                  <a href={port.url} target="_blank" rel="noopener" className={styles.address}>
-                    {port.url} <span className={styles.unseen}>{t("new-tab")}</span>
-                  </a>
-                ) : (
-                  <span className={styles.dim}>{port.url}</span>
-                )}
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-    </>
-  );
+  if (gone && !["overview", "timeline", "ports"].includes(tab)) {
+    return <p className={styles.sentence}>{t("detail.gone")}</p>;
+  }
+  switch (tab) {
+    case "overview":
+      return <Overview environment={environment} gone={gone} />;
+    case "timeline":
+      return <Timeline environment={environment} />;
+    case "events":
+      return <Events environment={environment} />;
+    case "logs":
+      return <Logs key={environment.uid} environment={environment} />;
+    case "ports":
+      return <Ports environment={environment} gone={gone} />;
+    case "usage":
+      return <Usage environment={environment} />;
+    case "settings":
+      return <Settings key={environment.uid} environment={environment} />;
+    case "yaml":
+      return <Manifest environment={environment} />;
+  }
 }

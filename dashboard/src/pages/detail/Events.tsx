@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { client, take } from "../../api/client";
-import type { EnvironmentView } from "../../api/schema";
+import type { EnvironmentView, EventView } from "../../api/schema";
 import { Ago } from "../../environments/Ago";
-import { useTexts } from "../../i18n";
+import { isKnown, type Translate, useTexts } from "../../i18n";
 import { Skeleton } from "../../ui/kit";
 import { Failure, Loading } from "../../ui/states";
 import styles from "./DetailPage.module.css";
@@ -40,7 +40,7 @@ export function Events({ environment }: { readonly environment: EnvironmentView 
       {events.data.items.map((event) => (
         <li key={event.about + event.object + event.reason + event.message} data-type={event.type}>
           <span className={styles.eventHead}>
-            <strong>{event.reason}</strong>
+            <strong>{titleOf(event, t)}</strong>
             <span className={styles.dim}>
               {t(`detail.about.${event.about}`)}
               {event.count > 1 && ` · ${t("detail.times", { count: event.count })}`}
@@ -53,4 +53,10 @@ export function Events({ environment }: { readonly environment: EnvironmentView 
       ))}
     </ul>
   );
+}
+
+/** Our own reasons have titles; Kubernetes' words stay as they are. */
+function titleOf({ about, reason }: EventView, t: Translate): string {
+  const key = `reason.${reason}`;
+  return about === "Environment" && isKnown(key) ? t(key) : reason;
 }

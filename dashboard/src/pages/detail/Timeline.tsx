@@ -1,6 +1,7 @@
-import { IconCircle, IconCircleCheck, IconCircleDashed } from "@tabler/icons-react";
-import type { EnvironmentView, StartupView } from "../../api/schema";
+import { IconCircle, IconCircleCheck, IconCircleDashed, IconCircleX } from "@tabler/icons-react";
+import type { EnvironmentView, StageView, StartupView } from "../../api/schema";
 import { stopReasonOf } from "../../environments/stopReason";
+import { useNow } from "../../environments/useNow";
 import { useTexts } from "../../i18n";
 import { formatDuration, formatMoment } from "../../model/times";
 import styles from "./DetailPage.module.css";
@@ -10,44 +11,95 @@ export function Timeline({ environment }: { readonly environment: EnvironmentVie
   const { t } = useTexts();
   return (
     <>
-      {environment.startup !== null && <Stages startup={environment.startup} />}
+      {environment.startup !== null && <Stages startup={environment.startup} failedAt={failureOf(environment)} />}
       <h2 className={styles.heading}>{t("detail.moments")}</h2>
       <Moments environment={environment} />
     </>
   );
 }
 
-const STAGE_ICONS = { waiting: IconCircle, running: IconCircleDashed, done: IconCircleCheck } as const;
+/** When the start was given up, so that its seconds do not go on; undefined where it was not. */
+function failureOf({ phase, conditions }: EnvironmentView): number | undefined {
+  const ready = conditions.find(({ type }) => type === "Ready");
+  return phase === "Failed" && ready !== undefined ? Date.parse(ready.lastTransitionTime) : undefined;
+}
 
-function Stages({ startup }: { readonly startup: StartupView }) {
+const STAGE_ICONS = {
+  waiting: IconCircle,
+  running: IconCircleDashed,
+  done: IconCircleCheck,
+  failed: IconCircleX,
+} as const;
+
+interface StagesProps {
+  readonly startup: StartupView;
+  readonly failedAt: number | undefined;
+}
+
+function Stages({ startup, failedAt }: StagesProps) {
   const { t, tag } = useTexts();
+  const time = useNow(1000);
+  const now = failedAt ?? time;
   const { usual } = startup;
+  const spans = startup.stages.map((stage) => spanOf(stage, now));
+  const begin = Date.parse(startup.requestedAt);
+  const total = Math.max(1000, ...spans.map((span) => (span?.end ?? begin) - begin));
+  const late = usual !== null && startup.stages.at(-1)?.state !== "done" && total > usual.p95 * 1000;
   return (
     <>
       <h2 className={styles.heading}>{t("detail.steps")}</h2>
-      {usual !== null && (
-        <p className={styles.sentence}>
-          {t("detail.usual", {
+      <p className={styles.sentence} data-total-ms={total}>
+        {t("detail.total", { duration: formatDuration(total, tag) })}
+        {usual !== null &&
+          ` ${t("detail.usual", {
             median: formatDuration(usual.median * 1000, tag),
             p95: formatDuration(usual.p95 * 1000, tag),
-          })}
-        </p>
-      )}
+          })}`}
+        {late && ` ${t("detail.late")}`}
+      </p>
       <ol className={styles.steps}>
-        {startup.stages.map((stage) => {
-          const Icon = STAGE_ICONS[stage.state];
-          const took = Date.parse(stage.finishedAt ?? "") - Date.parse(stage.startedAt ?? "");
+        {startup.stages.map((stage, index) => {
+          const state = stage.state === "running" && failedAt !== undefined ? "failed" : stage.state;
+          const Icon = STAGE_ICONS[state];
+          const span = spans[index];
+          const took = span === undefined ? undefined : span.end - span.start;
           return (
-            <li key={stage.id} data-stage={stage.id} data-state={stage.state} data-ms={took >= 0 ? took : undefined}>
-              <Icon size={16} aria-hidden /> {t(`detail.stage.${stage.id}`)}
-              <span className={styles.unseen}>{t(`detail.step.${stage.state}`)}</span>
-              {took >= 0 && <span className={styles.dim}>{formatDuration(took, tag)}</span>}
+            <li
+              key={stage.id}
+              data-stage={stage.id}
+              data-state={state}
+              data-ms={stage.state === "done" ? took : undefined}
+            >
+              <Icon size={16} aria-hidden />
+              <span className={styles.stage}>{t(`detail.stage.${stage.id}`)}</span>
+              <span className={styles.unseen}>{t(`detail.step.${state}`)}</span>
+              <span className={styles.seconds}>{took !== undefined && formatDuration(took, tag)}</span>
+              <span className={styles.track} aria-hidden>
+                {span !== undefined && (
+                  <span
+                    className={styles.span}
+                    style={{
+                      marginInlineStart: `${(100 * Math.max(0, span.start - begin)) / total}%`,
+                      width: `${(100 * (span.end - span.start)) / total}%`,
+                    }}
+                  />
+                )}
+              </span>
             </li>
           );
         })}
       </ol>
     </>
   );
+}
+
+/** When a stage began and ended, or how far it has come; undefined for one that has not begun. */
+function spanOf({ startedAt, finishedAt }: StageView, now: number): { start: number; end: number } | undefined {
+  if (startedAt === null) {
+    return undefined;
+  }
+  const start = Date.parse(startedAt);
+  return { start, end: Math.max(start, finishedAt === null ? now : Date.parse(finishedAt)) };
 }
 
 function Moments({ environment }: { readonly environment: EnvironmentView }) {

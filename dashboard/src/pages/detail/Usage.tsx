@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { client, take } from "../../api/client";
 import type { EnvironmentView } from "../../api/schema";
 import { useTexts } from "../../i18n";
+import { formatBytes } from "../../model/quantities";
 import { Skeleton } from "../../ui/kit";
 import { Failure, Loading } from "../../ui/states";
 import styles from "./DetailPage.module.css";
@@ -35,8 +36,7 @@ export function Usage({ environment }: { readonly environment: EnvironmentView }
   }
   const { cpu, memory, disk, available, detail } = usage.data;
   const cores = new Intl.NumberFormat(tag, { maximumFractionDigits: 2 });
-  const bytes = (value: number) =>
-    `${new Intl.NumberFormat(tag, { maximumFractionDigits: 1 }).format(value / 2 ** 30)} GiB`;
+  const bytes = (value: number) => formatBytes(value, tag);
   const rows = [
     { label: t("create.cpu"), amount: cpu, format: (value: number) => cores.format(value) },
     { label: t("create.memory"), amount: memory, format: bytes },

@@ -60,6 +60,8 @@ def make_api(
     journal: Journal,
     catalogue: Catalogue,
     volumes: Volumes,
+    usual: UsualStarts,
+    viewer: Viewer,
     authorizer: Authorizer,
     lifecycle: Lifecycle,
     cluster: Client,
@@ -82,8 +84,6 @@ def make_api(
     """
     callers = Callers(session=session, tokens=tokens, kubesphere=console.users if console is not None else None)
     lookup = Lookup(table=table, authorizer=authorizer)
-    usual = UsualStarts(table)
-    viewer = Viewer(public=public, authorizer=authorizer, catalogue=catalogue, volumes=volumes, usual=usual)
     environments = Environments(
         lookup=lookup,
         table=table,

@@ -1,12 +1,12 @@
 """From an environment of the table to what a person is shown of it: with rights, disk, start and what waits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, get_args
 
 from devworkspace.api import names
 from devworkspace.api.children import PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
-from devworkspace.api.template import DEFAULT_RESOURCES, Resources, WorkspaceTemplate
+from devworkspace.api.template import DEFAULT_RESOURCES, Port, Resources, WorkspaceTemplate
 from devworkspace.core.access import Identity
 from devworkspace.core.actions import Action, Rights, find_obstacle
 from devworkspace.core.conditions import find_condition
@@ -34,7 +34,7 @@ from devworkspace.server.api.views import (
 from devworkspace.server.api.volumes import Volumes
 from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.config import PublicAddress
-from devworkspace.server.environments import Environment, ShownPhase, open_path, shown_phase
+from devworkspace.server.environments import ContainerPort, Environment, ShownPhase, open_path, shown_phase
 
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 # About 3 KiB each; a person sees one view of each environment, and most people see few.
@@ -71,13 +71,7 @@ class Viewer:
 
     def make(self, environment: Environment, *, rights: Rights) -> EnvironmentView:
         """The view; the one made before if nothing that goes into it has been replaced since."""
-        sources = _Sources(
-            environment,
-            self._catalogue.template(environment.template),
-            self._volumes.of(environment.uid),
-            self._catalogue.namespace_labels(environment.key.namespace),
-            self._usual.of(environment.template),
-        )
+        sources = self._sources(environment)
         known = self._made.get((environment.uid, rights))
         if known is not None and known[0].are(sources):
             return known[1]
@@ -109,7 +103,8 @@ class Viewer:
             running=spec.running,
             url=self._public.environment_url(environment.key),
             open_path=open_path(environment.id),
-            ports=self._ports(environment),
+            ports=self._ports(environment, template),
+            port_address=self._public.environment_url(environment.key, "{port}"),
             node=status.node_name or "",
             volume=status.pvc_name or "",
             storage=str(spec.overrides.storage.size or ""),
@@ -145,14 +140,31 @@ class Viewer:
             stop_note=_stop_note(instance),
         )
 
-    def _ports(self, environment: Environment) -> tuple[PortView, ...]:
+    def startup(self, environment: Environment) -> StartupView | None:
+        """The present or last start; None for one that is stopped."""
+        return _startup(self._sources(environment), phase=shown_phase(environment))
+
+    def _ports(self, environment: Environment, template: WorkspaceTemplate | None) -> tuple[PortView, ...]:
+        """Those of the pod while there is one, else of the next."""
+        announced: Iterable[ContainerPort | Port] = environment.ports
+        if environment.container is None and template is not None:
+            announced = template.spec.ports
         return tuple(
             PortView(
                 name=port.name,
                 port=port.container_port,
                 url=self._public.environment_url(environment.key, port.container_port),
             )
-            for port in environment.ports
+            for port in announced
+        )
+
+    def _sources(self, environment: Environment) -> "_Sources":
+        return _Sources(
+            environment,
+            self._catalogue.template(environment.template),
+            self._volumes.of(environment.uid),
+            self._catalogue.namespace_labels(environment.key.namespace),
+            self._usual.of(environment.template),
         )
 
 
@@ -171,8 +183,12 @@ class _Sources(NamedTuple):
 
 def _startup(sources: _Sources, *, phase: ShownPhase) -> StartupView | None:
     environment, volume = sources.environment, sources.volume
-    requested = environment.instance.status.started_at or environment.instance.metadata.creation_timestamp
+    status = environment.instance.status
+    requested = status.started_at or environment.instance.metadata.creation_timestamp
     if phase not in _STARTED or requested is None:
+        return None
+    if environment.times.created is None and status.stopped_at is not None and requested <= status.stopped_at:
+        # A new start that has no pod yet; the status still has the times of the one before.
         return None
     stages = start_stages(
         environment.times,

@@ -32,7 +32,7 @@ class AllowedAction(View, frozen=True):
 
 
 class PortView(View, frozen=True):
-    """A port that the template announces; any other can be opened at the same address with its number."""
+    """A port that the template announces."""
 
     name: str
     port: int
@@ -115,6 +115,7 @@ class EnvironmentView(View, frozen=True):
 
     `cpu`, `memory` and `image` are what it has, or gets at its next start; the requests are what the cluster keeps free
     for it. `pending` names what waits for a restart.
+    `portAddress` is the address of any port, with `{port}` in place of its number.
     """
 
     uid: str
@@ -132,6 +133,7 @@ class EnvironmentView(View, frozen=True):
     url: str
     open_path: str
     ports: tuple[PortView, ...]
+    port_address: str
     node: str
     volume: str
     storage: str

@@ -1,11 +1,13 @@
 """What stands at an environment's address while its editor is not there: a page, its news, and its buttons."""
 
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 from aiohttp import web
 
 from devworkspace.core.access import Verdict
+from devworkspace.kube.clock import now
 from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import Answers, language_of
 from devworkspace.server.audit import Action, Actor, Audit
@@ -16,6 +18,7 @@ from devworkspace.server.heads import is_navigation, is_safe_path, is_same_origi
 from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.limits import LimitedError
 from devworkspace.server.pages.html import Button, phase_main, phase_page
+from devworkspace.server.pages.starting import Start
 from devworkspace.server.pages.texts import Language, text
 from devworkspace.server.sessions import Session
 from devworkspace.server.source import source_of
@@ -26,6 +29,8 @@ STATE_PATH: Final = "/-/state"
 START_PATH: Final = "/-/start"
 RESTART_PATH: Final = "/-/restart"
 _ACTIONS: Final[dict[str, Action]] = {START_PATH: "start", RESTART_PATH: "restart"}
+# Phases in which the steps of a start say how far it is, or how far it came.
+_STARTING: Final = frozenset({"Pending", "Provisioning", "Failed", "Running"})
 _NOT_THERE: Final = {
     Verdict.WAIT: "The environment is not running yet; try again in a moment.",
     Verdict.START: "The environment is not running yet; try again in a moment.",
@@ -37,7 +42,16 @@ _NOT_THERE: Final = {
 class Doorstep:
     """The caller has found out that the person may open the environment."""
 
-    def __init__(self, *, public: PublicAddress, lifecycle: Lifecycle, authorizer: Authorizer, audit: Audit) -> None:
+    def __init__(
+        self,
+        *,
+        public: PublicAddress,
+        lifecycle: Lifecycle,
+        authorizer: Authorizer,
+        startup: Callable[[Environment], Start | None],
+        audit: Audit,
+    ) -> None:
+        self._startup = startup
         self._audit = audit
         self._public = public
         self._lifecycle = lifecycle
@@ -78,10 +92,13 @@ class Doorstep:
     async def state(
         self, request: web.BaseRequest, *, base: str, session: Session, environment: Environment
     ) -> web.Response:
-        """What the page shows now; `open` once there is an editor to go to."""
+        """What the page shows now; `open` once there is an editor to go to.
+
+        `now` is this clock's milliseconds: the page counts a step's seconds with its own.
+        """
         main = await self._main(session, environment, language_of(request), base=base)
         opened = environment.phase == "Running" and environment.upstream is not None and not environment.deleting
-        return self._answers.json({"open": opened, "main": main})
+        return self._answers.json({"open": opened, "main": main, "now": int(now().timestamp() * 1000)})
 
     async def press(
         self, request: web.BaseRequest, path: str, *, origin: str, base: str, session: Session, environment: Environment
@@ -124,7 +141,8 @@ class Doorstep:
     async def _main(
         self, session: Session, environment: Environment, language: Language, *, base: str, alert: str | None = None
     ) -> str:
-        phase, button, hint = self._phase(environment), None, text("wait.hint", language)
+        phase, button = self._phase(environment), None
+        hint = "" if phase == "Running" else text("wait.hint", language)
         stale = phase != shown_phase(environment)
         if phase in ("Stopped", "Failed"):
             may = await self._authorizer.has(session.identity, environment, MANAGE)
@@ -139,7 +157,7 @@ class Doorstep:
             message="" if stale else environment.message,
             alert=alert,
             hint=hint,
-            progress=environment.progress if phase == "Provisioning" else None,
+            start=self._startup(environment) if phase in _STARTING else None,
             button=button,
             language=language,
         )

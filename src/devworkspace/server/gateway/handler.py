@@ -44,6 +44,7 @@ from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.limits import LimitedError
 from devworkspace.server.pages.assets import find_asset
 from devworkspace.server.pages.html import away_page, message_page, missing_page
+from devworkspace.server.pages.starting import Start
 from devworkspace.server.pages.texts import text
 from devworkspace.server.promptly import result_at_once
 from devworkspace.server.sessions import CookieNames, Session, Sessions
@@ -76,6 +77,7 @@ class Gateway:
         is_blind: Callable[[], bool],
         on_upstream_error: Callable[[str], None],
         note_opened: Callable[[Environment], None],
+        startup: Callable[[Environment], Start | None],
         audit: Audit,
     ) -> None:
         self._note_opened = note_opened
@@ -88,7 +90,9 @@ class Gateway:
         self._codes = codes
         self._authorizer = authorizer
         self._answers = Answers(public)
-        self._doorstep = Doorstep(public=public, lifecycle=lifecycle, authorizer=authorizer, audit=audit)
+        self._doorstep = Doorstep(
+            public=public, lifecycle=lifecycle, authorizer=authorizer, startup=startup, audit=audit
+        )
         self._cookies = CookieNames.for_scheme(secure=public.secure, mode=public.mode)
         self._pool = UpstreamPool()
         self._proxy = Proxy(self._pool)

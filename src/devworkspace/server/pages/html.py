@@ -4,7 +4,7 @@ from html import escape
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
-from devworkspace.server.environments import Progress
+from devworkspace.server.pages.starting import Start, start_steps
 from devworkspace.server.pages.texts import Language, reason_title, status_sentence, text
 
 STYLE_PATH: Final = "/-/static/style.css"
@@ -136,7 +136,19 @@ def phase_page(name: str, phase: str, main: str, *, language: Language, base: st
     below = f' data-base="{escape(base)}"' if base else ""
     news = f'<script src="{WAIT_SCRIPT_PATH}" defer{below}></script>\n<noscript>{refresh}</noscript>\n'
     head = news if script else refresh
-    return document(title, main, language=language, head=head)
+    body = f"{main}\n{_controls(language)}" if script else main
+    return document(title, body, language=language, head=head)
+
+
+def _controls(language: Language) -> str:
+    """What stays while the page changes, and works with the script only: whether to go in, and what is read out."""
+    return (
+        '<footer class="narrow">'
+        f'<p id="stay" hidden><label><input type="checkbox" id="go" checked> {text("wait.go", language)}</label></p>'
+        f'<p id="ready" role="status" data-title="{escape(text("wait.ready", language))}" hidden>'
+        f'<a class="button" href="">{text("wait.open", language)}</a></p>'
+        '<p id="news" class="unseen" role="status"></p></footer>'
+    )
 
 
 def phase_main(
@@ -148,7 +160,7 @@ def phase_main(
     reason: str = "",
     message: str = "",
     alert: str | None = None,
-    progress: Progress | None = None,
+    start: Start | None = None,
     button: Button | None = None,
 ) -> str:
     """The part of the page that changes with the environment."""
@@ -160,26 +172,16 @@ def phase_main(
     if message:
         role = "alert" if phase == "Failed" else "status"
         lines.append(f'<p role="{role}">{escape(status_sentence(reason, message, language))}</p>')
-    if progress is not None:
-        lines.append(_steps(progress, language))
-    lines.append(f'<p class="hint">{escape(hint)}</p>')
+    if start is not None:
+        lines.append(start_steps(start, language, failed=phase == "Failed"))
+    if hint:
+        lines.append(f'<p class="hint">{escape(hint)}</p>')
     if button is not None:
         lines.append(
             f'<form method="post" action="{escape(button.path)}"><button>{escape(button.label)}</button></form>'
         )
     lines.append("</main>")
     return "\n".join(lines)
-
-
-def _steps(progress: Progress, language: Language) -> str:
-    done = {"made": progress.made, "placed": progress.placed, "started": progress.started, "answers": False}
-    items = "".join(
-        f'<li class="{"done" if reached else "open"}"><span aria-hidden="true">{"✓" if reached else "○"}</span> '
-        f"{text(f'step.{step}', language)}"
-        f'<span class="unseen"> {text("step.done" if reached else "step.open", language)}</span></li>'
-        for step, reached in done.items()
-    )
-    return f'<ol class="steps">{items}</ol>'
 
 
 def away_page(*, link: str, language: Language) -> str:
