@@ -36,6 +36,15 @@ export const routes: RouteObject[] = [
         path: "start/:namespace/:name",
         lazy: async () => ({ Component: (await import("./pages/start/StartPage")).StartPage }),
       },
+      // No template can be called "-".
+      ...["templates/-/new", "templates/:name/edit"].map((path) => ({
+        path,
+        lazy: async () => ({ Component: (await import("./pages/templates/EditorPage")).EditorPage }),
+      })),
+      {
+        path: "disks",
+        lazy: async () => ({ Component: (await import("./pages/disks/DisksPage")).DisksPage }),
+      },
       { path: "*", element: <NoSuchPage /> },
     ],
   },

@@ -7,8 +7,9 @@ import pytest
 
 from devworkspace.api.names import SYSTEM_NAMESPACE
 from devworkspace.cli.choices import Choices
-from devworkspace.cli.deployment import DEFAULT_IMAGE_PREFIX, Deployment, Document, admin_secret, master_key_secret
+from devworkspace.cli.deployment import Deployment, Document, admin_secret, master_key_secret
 from devworkspace.cli.project import Project
+from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
 
 URL = "https://dev.example.com"
 

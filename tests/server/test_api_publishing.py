@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from structlog.testing import capture_logs
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
+from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.server.starters import read_starters
 from tests.server.cluster import API, Wired, put, put_template, wired
 from tests.server.support import ADMIN, Answer, read, send
 from tests.support.fake_apiserver import TEMPLATES
@@ -210,3 +213,41 @@ class TestReading:
         me = await read(all_wired.server, all_wired.browser, f"{API}/me")
         assert me["mayCreate"] is True
         assert me["templates"] == {"create": False, "edit": True, "delete": False}
+
+    async def test_when_it_was_last_changed(self, all_wired: Wired) -> None:
+        """By whomever; the operator's status is no change of the template."""
+        template = put_template(all_wired)
+        assert (await read(all_wired.server, all_wired.browser, ONE))["changedAt"] == (
+            template.metadata.creation_timestamp
+        )
+        written = {
+            "managedFields": [
+                {"manager": "kubectl-edit", "operation": "Update", "time": "2026-11-20T10:00:00Z", "fieldsV1": {}},
+                {"manager": "devworkspace-server", "operation": "Update", "time": "2026-11-24T10:00:00Z"},
+                {"manager": "operator", "time": "2026-11-25T10:00:00Z", "subresource": "status"},
+            ]
+        }
+        body = {**(stored(all_wired) or {})}
+        body["metadata"] = {**body["metadata"], **written}
+        all_wired.server.catalogue.known["python"] = msgspec.convert(body, WorkspaceTemplate)
+        assert (await read(all_wired.server, all_wired.browser, ONE))["changedAt"] == "2026-11-24T10:00:00Z"
+
+
+class TestStarters:
+    async def test_those_that_are_not_there_can_be_published_as_they_are(self, all_wired: Wired) -> None:
+        starters = f"{API}/starter-templates"
+        assert (await ask(all_wired, "GET", starters)).status == 403
+        for name in ("", "base", "go", "java", "nodejs", "python"):
+            grant(all_wired, "create", name)
+        put_template(all_wired)
+        items = (await read(all_wired.server, all_wired.browser, starters))["items"]
+        assert [item["name"] for item in items] == ["base", "go", "java", "nodejs"]
+        for item in items:
+            answer = await ask(all_wired, "POST", ALL, body=item)
+            assert answer.status == 201, answer.text
+            assert (stored(all_wired, item["name"]) or {})["spec"] == item["spec"]
+
+    def test_their_images_are_those_of_the_installation(self) -> None:
+        base, *_ = read_starters("registry.corp/ide")
+        assert base.spec.environment.image == "registry.corp/ide/base:0.1.0"
+        assert all(image.startswith("registry.corp/ide/") for image in base.spec.overrides.images)

@@ -11,15 +11,9 @@ from devworkspace.server.dashboard.files import read_files
 from tests.server.support import Browser, Harness, browsing, running_server
 
 PAGES = (
-    "/",
-    "/envs",
-    "/envs/team/demo",
-    "/envs/team/demo/timeline",
-    "/new",
-    "/templates",
-    "/admin",
-    "/me",
-    "/start/team/demo",
+    *("/", "/envs", "/envs/team/demo", "/envs/team/demo/timeline", "/new", "/disks"),
+    *("/templates", "/templates/-/new", "/templates/python/edit"),
+    *("/admin", "/me", "/start/team/demo"),
 )
 
 
@@ -41,6 +35,7 @@ async def test_a_stranger_signs_in_and_comes_back_to_the_page(server: Harness, b
         ("/envs/team/demo", "../../assets/"),
         ("/start/team/demo", "../../assets/"),
         ("/envs/team/demo/timeline", "../../../assets/"),
+        ("/templates/-/new", "../../assets/"),
     ],
 )
 async def test_files_are_named_relative_to_the_page(

@@ -23,12 +23,13 @@ export function useNamespaces() {
   });
 }
 
-/** The catalogue; `usable` of the entries is about `namespace`. */
-export function useTemplates(namespace?: string) {
+/** The catalogue; `usable` of the entries is about `namespace`. Read again after `every` milliseconds, if at all. */
+export function useTemplates(namespace?: string, every: number | false = false) {
   return useQuery({
     queryKey: ["templates", namespace ?? ""],
     // What was chosen in one project stays on the screen until another one's catalogue is there.
     placeholderData: keepPreviousData,
+    refetchInterval: every,
     queryFn: async ({ signal }) => {
       const query = namespace === undefined ? {} : { namespace };
       return (await take(client.GET("/api/v1/templates", { params: { query }, signal }))).items;

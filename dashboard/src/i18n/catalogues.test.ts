@@ -38,6 +38,13 @@ const COMPOSED = [
   "settings.field.",
   "settings.hint.",
   "settings.problem.",
+  "templates.state.",
+  "templates.done.",
+  "editor.view.",
+  "editor.section.",
+  "editor.column.",
+  "editor.field.",
+  "editor.hint.",
 ];
 
 function sources(folder: string): string {

@@ -12,6 +12,7 @@ export interface View {
   readonly text: string;
   readonly state: State;
   readonly project: string;
+  readonly template: string;
   readonly whose: "mine" | "all";
   readonly sort: Sort;
   readonly descending: boolean;
@@ -24,6 +25,7 @@ export const DEFAULT_VIEW: View = {
   text: "",
   state: "all",
   project: "",
+  template: "",
   whose: "all",
   sort: "attention",
   descending: false,
@@ -55,6 +57,7 @@ export function readView(query: URLSearchParams): { view: View; dropped: boolean
       text: (query.get("q") ?? "").slice(0, 253),
       state: choose("state", STATES, "all"),
       project: (query.get("project") ?? "").slice(0, 63),
+      template: (query.get("template") ?? "").slice(0, 63),
       whose: choose("whose", ["mine", "all"], "all"),
       sort: sort ?? "attention",
       descending: sort !== undefined && descending,
@@ -74,6 +77,7 @@ export function writeView(view: View, keep: URLSearchParams): URLSearchParams {
   put("q", view.text, "");
   put("state", view.state, "all");
   put("project", view.project, "");
+  put("template", view.template, "");
   put("whose", view.whose, "all");
   put("sort", (view.descending ? "-" : "") + view.sort, "attention");
   put("page", String(view.page), "1");
@@ -89,6 +93,7 @@ export function matchBeforeState(environments: Iterable<EnvironmentView>, view: 
   for (const environment of environments) {
     const fits =
       (view.project === "" || environment.namespace === view.project) &&
+      (view.template === "" || environment.template === view.template) &&
       (view.whose === "all" || environment.owner === me) &&
       (text === "" || haystack(environment).includes(text));
     if (fits) {

@@ -17,6 +17,7 @@ import styles from "./Shell.module.css";
 const PAGES = [
   { path: "/envs", label: "nav.environments" },
   { path: "/templates", label: "nav.templates" },
+  { path: "/disks", label: "nav.disks" },
   // Only for those who may; the API does not show it to others either.
   { path: "/admin", label: "nav.admin" },
   // Elsewhere it is in the person's menu.

@@ -1,4 +1,4 @@
-import type { EnvironmentView, TemplateView } from "../api/schema";
+import type { EnvironmentView, Me, TemplateView, VolumeView } from "../api/schema";
 import type { Phase } from "../model/phases";
 
 const YES = { allowed: true, obstacle: null };
@@ -95,12 +95,46 @@ export function makeTemplate(part: Partial<TemplateView> = {}): TemplateView {
     uid: "uid-python",
     resourceVersion: "1",
     createdAt: "2026-11-25T09:00:00Z",
+    changedAt: "2026-11-25T09:00:00Z",
     idleTimeout: null,
     maxRunDuration: null,
     usualStart: null,
     use: null,
     cpuRequest: "500m",
     memoryRequest: "1Gi",
+    ...part,
+  };
+}
+
+export function makeMe(part: Partial<Me> = {}): Me {
+  return {
+    name: "admin",
+    groups: [],
+    mayCreate: true,
+    templates: { create: false, edit: false, delete: false },
+    seesAll: false,
+    version: "0.1.0",
+    features: [],
+    ...part,
+  };
+}
+
+/** A disk that environment demo of project team left behind. */
+export function makeVolume(part: Partial<VolumeView> = {}): VolumeView {
+  const name = part.name ?? "demo-home";
+  return {
+    uid: `uid-${name}`,
+    namespace: "team",
+    name,
+    owner: "admin",
+    environment: "demo",
+    template: "python",
+    size: "10Gi",
+    storageClass: "standard",
+    createdAt: "2026-11-20T10:00:00Z",
+    keptSince: "2026-11-24T10:00:00Z",
+    deleting: false,
+    allowed: { adopt: true, delete: true },
     ...part,
   };
 }

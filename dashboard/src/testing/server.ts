@@ -1,13 +1,13 @@
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import type { EnvironmentView, TemplateView } from "../api/schema";
-import { makeTemplate } from "./builders";
+import { makeMe, makeTemplate } from "./builders";
 
 const PLACE = "*/api/v1/namespaces/:namespace/environments/:name";
 
 /** The API as a developer with one project sees it; a test says what is different for it. */
 export const api = setupServer(
-  http.get("*/api/v1/me", () => HttpResponse.json({ name: "admin", groups: [] })),
+  http.get("*/api/v1/me", () => HttpResponse.json(makeMe())),
   http.get("*/api/v1/namespaces", () => HttpResponse.json({ items: [{ name: "team" }] })),
   http.get("*/api/v1/templates", () => HttpResponse.json({ items: [makeTemplate()] })),
   http.get("*/api/v1/environments", () => page([])),
@@ -23,6 +23,12 @@ export function serveEnvironments(...items: readonly EnvironmentView[]): void {
 
 export function serveTemplates(...items: readonly TemplateView[]): void {
   api.use(http.get("*/api/v1/templates", () => HttpResponse.json({ items })));
+}
+
+/** The person may publish templates. */
+export function servePublisher(): void {
+  const templates = { create: true, edit: true, delete: true };
+  api.use(http.get("*/api/v1/me", () => HttpResponse.json(makeMe({ templates, seesAll: true }))));
 }
 
 export function problem(status: number, detail: string, errors: readonly { field: string; message: string }[] = []) {

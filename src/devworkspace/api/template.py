@@ -132,7 +132,24 @@ class TemplateStatus(Struct, frozen=True, omit_defaults=False):
     observed_generation: int = 0
 
 
+class ManagedFields(Struct, frozen=True):
+    """When somebody last wrote their part of an object; `subresource` is `status` for the operator's."""
+
+    time: str = ""
+    subresource: str = ""
+
+
+class TemplateMeta(ObjectMeta, frozen=True):
+    managed_fields: tuple[ManagedFields, ...] = ()
+
+    @property
+    def changed_at(self) -> str | None:
+        """When the template itself was last written, by whomever."""
+        times = [field.time for field in self.managed_fields if field.time and not field.subresource]
+        return max(times, default=self.creation_timestamp)
+
+
 class WorkspaceTemplate(Struct, frozen=True):
-    metadata: ObjectMeta
+    metadata: TemplateMeta
     spec: TemplateSpec
     status: TemplateStatus = TemplateStatus()

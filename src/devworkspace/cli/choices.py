@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from devworkspace.cli.deployment import DEFAULT_IMAGE_PREFIX, DEFAULT_OPERATOR_REPLICAS, DEFAULT_SERVER_REPLICAS
+from devworkspace.cli.deployment import DEFAULT_OPERATOR_REPLICAS, DEFAULT_SERVER_REPLICAS
 from devworkspace.core.address import AddressMode
+from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
 
 
 @dataclass(frozen=True, kw_only=True)

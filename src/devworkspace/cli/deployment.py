@@ -13,8 +13,8 @@ from devworkspace.api.names import GROUP, SYSTEM_NAMESPACE
 from devworkspace.cli.kubectl import Kubectl
 from devworkspace.cli.project import Project
 from devworkspace.core.address import AddressMode
+from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
 
-DEFAULT_IMAGE_PREFIX: Final = "localhost/devworkspace"
 DEFAULT_OPERATOR_REPLICAS: Final = 2
 DEFAULT_SERVER_REPLICAS: Final = 2
 _MASTER_KEY_BYTES: Final = 32
@@ -110,6 +110,7 @@ class Deployment:
             "--gateway-url": self.public_url,
             "--address-mode": self.address_mode,
             "--replicas": str(self.server_replicas),
+            "--image-prefix": self.image_prefix,
         }
         return f"{name}={chosen[name]}" if name in chosen else argument
 

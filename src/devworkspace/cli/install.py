@@ -12,7 +12,6 @@ from devworkspace.cli.account import USERNAME, ensure_account
 from devworkspace.cli.addressing import HELP, MODES
 from devworkspace.cli.choices import recall, remember
 from devworkspace.cli.deployment import (
-    DEFAULT_IMAGE_PREFIX,
     Deployment,
     Document,
     master_key_secret,
@@ -24,6 +23,7 @@ from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project, find_project
 from devworkspace.cli.target import Target, embedded_target, find_foreign
 from devworkspace.core.address import AddressMode
+from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
 
 _STEPS: Final = 4
 _ROLLOUT_SECONDS: Final = 180

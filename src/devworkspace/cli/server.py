@@ -15,6 +15,7 @@ from devworkspace.core.address import AddressMode
 from devworkspace.server import app
 from devworkspace.server.config import ConfigurationError, KubeSphereConfig, OidcConfig, ServerConfig
 from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, Allowance
+from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
 
 
 @click.command("server")
@@ -88,6 +89,12 @@ from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, Allowanc
     show_default=True,
     help="As many at once.",
 )
+@click.option(
+    "--image-prefix",
+    default=DEFAULT_IMAGE_PREFIX,
+    show_default=True,
+    help="What stands before /<name>:<version> of the images of the starter templates.",
+)
 @logging_options
 def command(
     public_url: str,
@@ -109,6 +116,7 @@ def command(
     api_burst: int,
     change_rate: float,
     change_burst: int,
+    image_prefix: str,
     log_format: LogFormat,
     verbose: bool,
 ) -> None:
@@ -131,6 +139,7 @@ def command(
         replicas=replicas,
         api_allowance=Allowance(rate=api_rate, burst=api_burst),
         change_allowance=Allowance(rate=change_rate, burst=change_burst),
+        image_prefix=image_prefix,
     )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -65,6 +65,7 @@ from devworkspace.server.signin.handler import SignIn
 from devworkspace.server.signin.oidc import turns
 from devworkspace.server.signin.oidc.federation import Federation, Shared
 from devworkspace.server.source import Sources, parse_networks
+from devworkspace.server.starters import read_starters
 
 log = structlog.get_logger("devworkspace.server")
 
@@ -236,6 +237,7 @@ def make_rooms(
         namespace=config.namespace,
         now=now,
         endless=endless,
+        starters=read_starters(config.image_prefix),
         is_page_proof=sessions.is_page_proof if public.mode == "path" else None,
         console=Console(kubesphere, codes, clock) if kubesphere is not None else None,
     )

@@ -9,6 +9,7 @@ from devworkspace.api.meta import Key
 from devworkspace.core.address import AddressMode, Gateway, environment_url
 from devworkspace.core.credential import KEY_SECONDS
 from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, Allowance
+from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
 
 
 class ConfigurationError(Exception):
@@ -67,6 +68,7 @@ class ServerConfig:
     Whoever connects from one of `trusted_proxies` (networks) is believed whom it forwards for. Each person may send
     `api_allowance` requests to the API, and change (create, start, stop, restart, delete) as `change_allowance` says;
     these and the limits of sign-in are for all of `replicas` together, each of which grants its share.
+    `image_prefix` is what stands before `/<name>:<version>` of the images of the starter templates.
     """
 
     public_url: str
@@ -94,6 +96,7 @@ class ServerConfig:
     api_allowance: Allowance = API_ALLOWANCE
     change_allowance: Allowance = CHANGE_ALLOWANCE
     replicas: int = 1
+    image_prefix: str = DEFAULT_IMAGE_PREFIX
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { Variables } from "../../environments/Variables";
 import { useTexts } from "../../i18n";
 import { NativeSelect, TextInput } from "../../ui/kit";
@@ -14,13 +15,19 @@ interface AdvancedProps {
 export function Advanced({ state, problems }: AdvancedProps) {
   const { t } = useTexts();
   const { form, template, change } = state;
+  // What was filled in on another page is to be seen.
+  const [open, setOpen] = useState(form.adopt !== "");
   if (template === undefined) {
     return null;
   }
   const storageHint =
     template.maxStorage === null ? t("create.storage-free") : t("create.storage-hint", { max: template.maxStorage });
   return (
-    <details className={`${styles.section} ${styles.advanced}`}>
+    <details
+      className={`${styles.section} ${styles.advanced}`}
+      open={open}
+      onToggle={(event) => setOpen(event.currentTarget.open)}
+    >
       <summary>{t("create.advanced")}</summary>
       <div className={styles.stack}>
         <div className={styles.pair}>

@@ -79,6 +79,11 @@ export function CreatePage() {
                 {state.ignored.length > 0 && <p>{t("create.ignored", { keys: state.ignored.join(", ") })}</p>}
               </Callout>
             )}
+            {state.form.adopt !== "" && (
+              <Callout tone="plain" title={t("create.adopting", { volume: state.form.adopt })}>
+                {t("create.adopting-hint")}
+              </Callout>
+            )}
             <TemplateField state={state} problem={problems.template} />
             <NameFields state={state} problems={problems} />
             <SizeField state={state} quota={quota} problems={problems} />

@@ -14,7 +14,12 @@ export function useForm() {
   const [query] = useSearchParams();
   const location = useLocation();
   const [prefill] = useState(() => readPrefill(query));
-  const [form, setForm] = useState<Form>(() => ({ ...EMPTY_FORM, ...prefill.form }));
+  // Which disk is taken over is no matter of a link either: our own page of disks says it in the history's state.
+  const [form, setForm] = useState<Form>(() => ({
+    ...EMPTY_FORM,
+    ...prefill.form,
+    adopt: typeof location.state?.adopt === "string" ? location.state.adopt : "",
+  }));
   // An address that somebody typed is theirs; a suggested one follows the name and the template.
   const [ownAddress, setOwnAddress] = useState(false);
   const namespaces = useNamespaces();

@@ -102,7 +102,10 @@ function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentVie
       <div ref={place}>
         {rows.length === 0 ? (
           <Message title={t("list.no-match")} text={t("list.no-match-hint", { count: known.size })}>
-            <Button variant="default" onClick={() => change({ text: "", state: "all", project: "", whose: "all" })}>
+            <Button
+              variant="default"
+              onClick={() => change({ text: "", state: "all", project: "", template: "", whose: "all" })}
+            >
               {t("list.clear")}
             </Button>
           </Message>

@@ -1,10 +1,10 @@
-import { IconLayoutGrid, IconPlus, IconSearch, IconTable } from "@tabler/icons-react";
+import { IconLayoutGrid, IconPlus, IconSearch, IconTable, IconX } from "@tabler/icons-react";
 import { useMemo } from "react";
 import { Link } from "react-router";
 import type { EnvironmentView } from "../../api/schema";
 import { useTexts } from "../../i18n";
 import { matchesState, SORTS, type Sort, STATES, type State, type View } from "../../model/listing";
-import { ActionIcon, Button, NativeSelect, TextInput } from "../../ui/kit";
+import { ActionIcon, Button, NativeSelect, TextInput, VisuallyHidden } from "../../ui/kit";
 import { pageTo } from "../../ui/pageTo";
 import styles from "./Toolbar.module.css";
 
@@ -56,6 +56,16 @@ export function Toolbar({ known, before, view, wide, onChange }: ToolbarProps) {
             onChange={(event) => onChange({ project: event.currentTarget.value })}
             data={[{ value: "", label: t("list.all-projects") }, ...projects]}
           />
+        )}
+        {view.template !== "" && (
+          <Button
+            variant="default"
+            radius="xl"
+            rightSection={<IconX size={14} aria-hidden />}
+            onClick={() => onChange({ template: "" })}
+          >
+            {t("list.of-template", { name: view.template })} <VisuallyHidden>{t("list.any-template")}</VisuallyHidden>
+          </Button>
         )}
         {owners > 1 && (
           <NativeSelect

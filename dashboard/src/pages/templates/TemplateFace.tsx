@@ -21,28 +21,33 @@ const ICONS: Record<string, TablerIcon> = {
   python: IconBrandPython,
 };
 
+interface TemplateFaceProps {
+  readonly template: TemplateView;
+  /** Where the state stands beside it and the name in the cluster is of interest. */
+  readonly plain?: boolean;
+}
+
 /** What people choose a template by: name, a line of words, what it gives. */
-export function TemplateFace({ template }: { readonly template: TemplateView }) {
+export function TemplateFace({ template, plain = false }: TemplateFaceProps) {
   const { t } = useTexts();
-  const Icon = ICONS[template.icon] ?? IconBox;
+  const deprecated = !plain && template.state === "Deprecated";
   return (
     <span className={styles.face}>
       <span className={styles.icon} aria-hidden>
-        <Icon size={24} stroke={1.5} />
+        <Picture icon={template.icon} />
       </span>
       <span className={styles.words}>
         <span className={styles.name}>
           {template.displayName}
-          {template.state === "Deprecated" && (
+          {deprecated && (
             <Badge variant="default" size="sm" className={styles.badge}>
               {t("create.deprecated")}
             </Badge>
           )}
         </span>
+        {plain && <span className={styles.size}>{template.name}</span>}
         <span className={styles.description}>
-          {template.state === "Deprecated" && template.stateMessage !== ""
-            ? template.stateMessage
-            : template.description}
+          {deprecated && template.stateMessage !== "" ? template.stateMessage : template.description}
         </span>
         <span className={styles.size}>
           {t("create.size-line", { cpu: template.cpu, memory: template.memory, storage: template.storage })}
@@ -50,4 +55,13 @@ export function TemplateFace({ template }: { readonly template: TemplateView }) 
       </span>
     </span>
   );
+}
+
+function Picture({ icon }: { readonly icon: string }) {
+  // As a picture, an SVG runs no script.
+  if (icon.startsWith("data:image/svg+xml;base64,")) {
+    return <img src={icon} alt="" width={24} height={24} />;
+  }
+  const Icon = ICONS[icon] ?? IconBox;
+  return <Icon size={24} stroke={1.5} />;
 }

@@ -1,45 +1,162 @@
-import { IconTemplate } from "@tabler/icons-react";
-import { useTemplates } from "../../api/queries";
+import { IconPlus, IconSearch, IconTemplate } from "@tabler/icons-react";
+import { Link, useSearchParams } from "react-router";
+import { AGAIN_MS } from "../../api/catalogue";
+import { useMe, useTemplates } from "../../api/queries";
+import type { Me, TemplateView } from "../../api/schema";
 import { useTexts } from "../../i18n";
 import { Banner } from "../../ui/Banner";
-import { Skeleton } from "../../ui/kit";
+import { Button, Skeleton, TextInput } from "../../ui/kit";
+import { pageTo } from "../../ui/pageTo";
 import { Failure, Loading, Message } from "../../ui/states";
+import { AdminTable } from "./AdminTable";
+import { NoTemplates } from "./NoTemplates";
 import { TemplateLink } from "./TemplateLink";
 import styles from "./TemplatesPage.module.css";
 
 const SKELETONS = ["one", "two", "three", "four"];
+const STATES = ["all", "Active", "Hidden", "Deprecated"] as const;
+type Filter = (typeof STATES)[number];
 
-/** The catalogue; a card leads to the page that creates from it. */
+/** The catalogue: for everybody what they can use, for those who publish it how it is used. */
 export function TemplatesPage() {
   const { t } = useTexts();
-  const templates = useTemplates();
-  const offered = templates.data?.filter(({ usable }) => usable);
+  const me = useMe();
+  const templates = useTemplates(undefined, AGAIN_MS);
+  const rights = me.data?.templates;
+  const retry = () => Promise.all([me.refetch(), templates.refetch()]);
   return (
     <>
       <Banner icon={IconTemplate} title={t("nav.templates")} description={t("templates.description")} />
       <section className={styles.panel} aria-label={t("nav.templates")}>
-        {templates.isError ? (
-          <Failure error={templates.error} onRetry={() => templates.refetch()} />
-        ) : offered === undefined ? (
-          <Loading onRetry={() => templates.refetch()}>
+        {templates.data === undefined && (templates.isError || me.isError) ? (
+          <Failure error={templates.error ?? me.error} onRetry={retry} />
+        ) : templates.data === undefined || rights === undefined ? (
+          <Loading onRetry={retry}>
             <div className={styles.cards}>
               {SKELETONS.map((key) => (
                 <Skeleton key={key} height={112} animate={false} />
               ))}
             </div>
           </Loading>
-        ) : offered.length === 0 ? (
-          <Message title={t("create.no-template")} text={t("create.no-template-hint")} />
         ) : (
-          <ul className={styles.cards}>
-            {offered.map((template) => (
-              <li key={template.name}>
-                <TemplateLink template={template} />
-              </li>
-            ))}
-          </ul>
+          <Catalogue templates={templates.data} rights={rights} />
         )}
       </section>
     </>
   );
+}
+
+interface CatalogueProps {
+  readonly templates: readonly TemplateView[];
+  readonly rights: Me["templates"];
+}
+
+function Catalogue({ templates, rights }: CatalogueProps) {
+  const { t } = useTexts();
+  const [query, setQuery] = useSearchParams();
+  const publishes = rights.create || rights.edit || rights.delete;
+  const text = query.get("q") ?? "";
+  const state = STATES.find((known) => known === query.get("state")) ?? "all";
+  const offered = publishes ? templates : templates.filter(({ usable }) => usable);
+  const found = offered.filter((template) => contains(template, text));
+  const shown = found.filter((template) => state === "all" || template.state === state);
+  const change = (part: Record<string, string>) =>
+    setQuery(
+      (known) => {
+        const next = new URLSearchParams(known);
+        for (const [key, value] of Object.entries(part)) {
+          next.delete(key);
+          if (value !== "" && value !== "all") {
+            next.set(key, value);
+          }
+        }
+        return next;
+      },
+      { replace: true },
+    );
+
+  if (offered.length === 0) {
+    return <NoTemplates mayCreate={rights.create} />;
+  }
+  return (
+    <>
+      <div className={styles.bar}>
+        <TextInput
+          type="search"
+          radius="xl"
+          className={styles.search}
+          leftSection={<IconSearch size={16} aria-hidden />}
+          aria-label={t("create.search")}
+          placeholder={t("create.search")}
+          value={text}
+          onChange={(event) => change({ q: event.currentTarget.value })}
+        />
+        {publishes && <States found={found} state={state} onChange={(chosen) => change({ state: chosen })} />}
+        {rights.create && (
+          <Button
+            component={Link}
+            to={pageTo("/templates/-/new")}
+            radius="xl"
+            className={styles.create}
+            leftSection={<IconPlus size={16} aria-hidden />}
+          >
+            {t("templates.create")}
+          </Button>
+        )}
+      </div>
+      {shown.length === 0 ? (
+        <Message title={t("create.no-match")} text={t("templates.no-match-hint", { count: offered.length })}>
+          <Button variant="default" onClick={() => change({ q: "", state: "" })}>
+            {t("list.clear")}
+          </Button>
+        </Message>
+      ) : publishes ? (
+        <AdminTable templates={shown} rights={rights} />
+      ) : (
+        <ul className={styles.cards}>
+          {shown.map((template) => (
+            <li key={template.name}>
+              <TemplateLink template={template} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}
+
+interface StatesProps {
+  readonly found: readonly TemplateView[];
+  readonly state: Filter;
+  readonly onChange: (state: Filter) => void;
+}
+
+function States({ found, state, onChange }: StatesProps) {
+  const { t } = useTexts();
+  return (
+    <fieldset className={styles.states} aria-label={t("list.filter")}>
+      {STATES.map((choice) => {
+        const count = found.filter((template) => choice === "all" || template.state === choice).length;
+        return (
+          (choice === "all" || choice === state || count > 0) && (
+            <button
+              key={choice}
+              type="button"
+              className={styles.state}
+              aria-pressed={state === choice}
+              onClick={() => onChange(state === choice ? "all" : choice)}
+            >
+              {choice === "all" ? t("list.filter.all") : t(`templates.state.${choice}`)}{" "}
+              <span className={styles.count}>{count}</span>
+            </button>
+          )
+        );
+      })}
+    </fieldset>
+  );
+}
+
+function contains({ name, displayName, description, tags, image }: TemplateView, text: string): boolean {
+  const words = [name, displayName, description, image, ...tags].join("\n").toLowerCase();
+  return words.includes(text.trim().toLowerCase());
 }

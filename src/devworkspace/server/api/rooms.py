@@ -1,7 +1,7 @@
 """Puts the API together."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from devworkspace.server.api.person import Person
 from devworkspace.server.api.publishing import Publisher
 from devworkspace.server.api.quota import Quota
 from devworkspace.server.api.route import Call, IsPageProof, Route, Router
+from devworkspace.server.api.starters import Starters
 from devworkspace.server.api.stream import Journal, Stream
 from devworkspace.server.api.system import System
 from devworkspace.server.api.templates import Templates
@@ -42,6 +43,7 @@ from devworkspace.server.limits import Limiter
 from devworkspace.server.publishing import Publishing
 from devworkspace.server.purging import Purging
 from devworkspace.server.sessions import Session, Sessions
+from devworkspace.server.starters import Starter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +76,7 @@ def make_api(
     namespace: str,
     now: Callable[[], datetime],
     endless: EndlessAnswers,
+    starters: Sequence[Starter] = (),
     is_page_proof: IsPageProof | None = None,
     console: Console | None = None,
 ) -> Router:
@@ -102,6 +105,7 @@ def make_api(
         *Quota(cluster=cluster, authorizer=authorizer, table=table).routes,
         *Templates(catalogue=catalogue, authorizer=authorizer, table=table, usual=usual).routes,
         *publisher.routes,
+        *Starters(starters=starters, catalogue=catalogue, authorizer=authorizer).routes,
         *stream.routes,
         *environments.routes,
         *Events(cluster=cluster, lookup=lookup).routes,

@@ -175,7 +175,7 @@ class TemplateUse(View, frozen=True):
 class TemplateView(View, frozen=True):
     """One entry of the catalogue, and whether it can be used in the namespace that was asked about.
 
-    `use` is null for those who may not change templates.
+    `changedAt` is when it was last written, `use` is null for those who may not change templates.
     """
 
     name: str
@@ -198,6 +198,7 @@ class TemplateView(View, frozen=True):
     uid: str
     resource_version: str
     created_at: str
+    changed_at: str
     idle_timeout: str | None
     max_run_duration: str | None
     usual_start: UsualStart | None
@@ -232,6 +233,7 @@ def make_template_view(
         uid=template.metadata.uid,
         resource_version=template.metadata.resource_version,
         created_at=template.metadata.creation_timestamp or "",
+        changed_at=template.metadata.changed_at or "",
         idle_timeout=spec.lifecycle.idle_timeout,
         max_run_duration=spec.lifecycle.max_run_duration,
         usual_start=usual,

@@ -30,7 +30,8 @@ ASSET_PREFIX: Final = f"/{ASSETS}/"
 _SEGMENT: Final = r"[a-z0-9][-a-z0-9.]*"
 # The dashboard's pages; dashboard/src/routes.tsx has the same.
 _PAGES: Final = re.compile(
-    rf"/(|envs(/{_SEGMENT}/{_SEGMENT}(/[a-z]+)?)?|new|templates|admin|me|start/{_SEGMENT}/{_SEGMENT})"
+    rf"/(|envs(/{_SEGMENT}/{_SEGMENT}(/[a-z]+)?)?|new|templates(/-/new|/{_SEGMENT}/edit)?|disks"
+    rf"|admin|me|start/{_SEGMENT}/{_SEGMENT})"
 )
 
 

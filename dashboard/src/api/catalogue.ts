@@ -1,0 +1,102 @@
+import { type QueryClient, useQuery } from "@tanstack/react-query";
+import { client, take } from "./client";
+import type { TemplateSpec, TemplateView, VolumeView } from "./schema";
+
+export const TEMPLATES = ["templates"] as const;
+export const VOLUMES = ["volumes"] as const;
+/** How often pages without a stream read again what they show. */
+export const AGAIN_MS = 15_000;
+
+export type TemplateState = TemplateView["state"];
+
+/** A spec as the editor has it: the server and the cluster judge it as a whole, fields unknown here included. */
+export type Spec = Readonly<Record<string, unknown>>;
+
+/** Kept volumes: one's own, and those of others where one may delete them. */
+export function useVolumes() {
+  return useQuery({
+    queryKey: VOLUMES,
+    queryFn: async ({ signal }) =>
+      (await take(client.GET("/api/v1/volumes", { params: { query: { all: true } }, signal }))).items,
+    refetchInterval: AGAIN_MS,
+  });
+}
+
+/** The templates that this product brings along and the catalogue does not have. */
+export function useStarters() {
+  return useQuery({
+    queryKey: ["starters"],
+    queryFn: async ({ signal }) => (await take(client.GET("/api/v1/starter-templates", { signal }))).items,
+  });
+}
+
+/** Deletes a kept volume and what is on it; the uid keeps a namesake safe. */
+export function purge({ namespace, name, uid }: VolumeView): Promise<unknown> {
+  const params = { path: { namespace, name }, query: { uid } };
+  return take(client.DELETE("/api/v1/namespaces/{namespace}/volumes/{name}", { params }));
+}
+
+/** The template's object as the cluster has it. */
+export function readTemplate(name: string, signal?: AbortSignal): Promise<string> {
+  const options = { params: { path: { name } }, parseAs: "text" as const, ...(signal ? { signal } : {}) };
+  return take(client.GET("/api/v1/templates/{name}/yaml", options)) as Promise<string>;
+}
+
+export interface TemplateWrite {
+  readonly name: string;
+  readonly spec: Spec;
+  /** The version that was read; empty for a new template. */
+  readonly version: string;
+}
+
+/** Creates or replaces, or with `dryRun` only asks the cluster whether it could be. */
+export function writeTemplate(
+  { name, spec, version }: TemplateWrite,
+  options: { dryRun: boolean; signal?: AbortSignal },
+): Promise<TemplateView> {
+  const body = { spec: spec as unknown as TemplateSpec };
+  const query = { dryRun: options.dryRun };
+  const signal = options.signal ? { signal: options.signal } : {};
+  if (version === "") {
+    return take(client.POST("/api/v1/templates", { params: { query }, body: { name, ...body }, ...signal }));
+  }
+  const params = { path: { name }, query, header: { "If-Match": `"${version}"` } };
+  return take(client.PUT("/api/v1/templates/{name}", { params, body, ...signal }));
+}
+
+/** Changes only the state; whatever else somebody changed meanwhile stays. */
+export async function changeState(
+  template: TemplateView,
+  { state, message }: { state: TemplateState; message?: string },
+): Promise<TemplateView> {
+  // The reader of YAML is larger than this page, which works without it until something is changed.
+  const { draftOf, readDraft, withValue } = await import("../model/manifest");
+  const draft = draftOf(await readTemplate(template.name));
+  const stated = withValue(draft.text, ["spec", "state"], state);
+  const text = message === undefined ? stated : withValue(stated, ["spec", "stateMessage"], message || undefined);
+  const { spec } = readDraft(text);
+  return writeTemplate({ name: template.name, spec, version: draft.version }, { dryRun: false });
+}
+
+export function deleteTemplate({ name, resourceVersion }: TemplateView): Promise<unknown> {
+  const params = { path: { name }, header: { "If-Match": `"${resourceVersion}"` } };
+  return take(client.DELETE("/api/v1/templates/{name}", { params }));
+}
+
+/** Puts an answer into the lists that are shown: the server's own list may be a moment behind its answer. */
+export function noteTemplate(queries: QueryClient, changed: TemplateView): void {
+  queries.setQueriesData<readonly TemplateView[]>({ queryKey: TEMPLATES }, (known) => {
+    const before = known?.find(({ name }) => name === changed.name);
+    if (known === undefined || before === undefined) {
+      return known && [...known, changed];
+    }
+    const after = { ...changed, usualStart: before.usualStart };
+    return known.map((one) => (one === before ? after : one));
+  });
+}
+
+export function forgetTemplate(queries: QueryClient, { uid }: TemplateView): void {
+  queries.setQueriesData<readonly TemplateView[]>({ queryKey: TEMPLATES }, (known) =>
+    known?.filter((one) => one.uid !== uid),
+  );
+}

@@ -1,0 +1,172 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import { HttpResponse, http } from "msw";
+import { expect, test } from "vitest";
+import { makeEnvironment, makeTemplate } from "../../testing/builders";
+import { api, problem, serveEnvironments, servePublisher, serveTemplates } from "../../testing/server";
+import { show } from "../../testing/show";
+
+const USED = makeTemplate({ use: { instances: 12, running: 7, outdated: 3 } });
+const YAML = `apiVersion: devworkspace.kubesphere.io/v1alpha1
+kind: WorkspaceTemplate
+metadata: {name: python, resourceVersion: "77"}
+spec:
+  displayName: Python 3
+  environment: {image: "python:1"}
+  stateMessage: Use Python 4
+  fieldOfTheFuture: 1
+`;
+
+/** The cluster's object, and what is written over it; `If-Match` is kept with it. */
+function serveOne(): { spec: Record<string, unknown>; version: string | null }[] {
+  const written: { spec: Record<string, unknown>; version: string | null }[] = [];
+  api.use(
+    http.get("*/api/v1/templates/python/yaml", () => new HttpResponse(YAML)),
+    http.put("*/api/v1/templates/python", async ({ request }) => {
+      const { spec } = (await request.json()) as { spec: Record<string, string> };
+      written.push({ spec, version: request.headers.get("If-Match") });
+      return HttpResponse.json(makeTemplate({ state: spec.state as "Active", stateMessage: spec.stateMessage ?? "" }));
+    }),
+  );
+  return written;
+}
+
+async function choose(entry: string) {
+  const shown = show("/templates");
+  await shown.user.click(await screen.findByRole("button", { name: "More actions for Python 3" }));
+  await shown.user.click(await screen.findByRole("menuitem", { name: entry }));
+  return shown;
+}
+
+test("a developer gets cards that lead to an environment, and no table", async () => {
+  serveTemplates(makeTemplate(), makeTemplate({ name: "old", displayName: "Old", state: "Hidden", usable: false }));
+  show("/templates");
+  const card = await screen.findByRole("link", { name: /Python 3/ });
+  expect(card).toHaveAttribute("href", "/new?template=python");
+  expect(screen.queryByText("Old")).toBeNull();
+  expect(screen.queryByRole("table")).toBeNull();
+  expect(screen.queryByRole("link", { name: "Create template" })).toBeNull();
+});
+
+test("a publisher sees how each is used, hidden ones too", async () => {
+  servePublisher();
+  serveEnvironments(makeEnvironment(), makeEnvironment({ name: "other", template: "go" }));
+  serveTemplates(USED, makeTemplate({ name: "old", uid: "uid-old", displayName: "Old", state: "Hidden" }));
+  const { user } = show("/templates");
+  const row = (await screen.findByText("7 running")).closest("tr") as HTMLElement;
+  expect(within(row).getByText("Active")).toBeVisible();
+  expect(within(row).getByText("3 need restart")).toBeVisible();
+  await user.click(screen.getByRole("button", { name: "Hidden 1" }));
+  expect(screen.queryByText("7 running")).toBeNull();
+  expect(screen.getByText("Old")).toBeVisible();
+  await user.click(screen.getByRole("button", { name: "All 2" }));
+  await user.click(screen.getByRole("link", { name: "12 environments" }));
+  expect(await screen.findByRole("link", { name: "demo" })).toBeVisible();
+  expect(screen.queryByRole("link", { name: "other" }), "made from another template").toBeNull();
+  await user.click(screen.getByRole("button", { name: "Template: python show all templates" }));
+  expect(await screen.findByRole("link", { name: "other" })).toBeVisible();
+});
+
+test("hiding changes the state and nothing else, of the version that was read", async () => {
+  servePublisher();
+  serveTemplates(USED);
+  const written = serveOne();
+  await choose("Hide");
+  expect(await screen.findByText(/is hidden from new environments/)).toBeVisible();
+  expect(written).toEqual([
+    {
+      version: '"77"',
+      spec: {
+        displayName: "Python 3",
+        environment: { image: "python:1" },
+        stateMessage: "Use Python 4",
+        fieldOfTheFuture: 1,
+        state: "Hidden",
+      },
+    },
+  ]);
+});
+
+test("one that is deprecated says what to do instead", async () => {
+  servePublisher();
+  serveTemplates(USED);
+  const written = serveOne();
+  const { user } = await choose("Deprecate…");
+  const dialog = await screen.findByRole("dialog", { name: "Deprecate Python 3?" });
+  const field = within(dialog).getByRole("textbox", { name: "Message shown with the state" });
+  expect(field).toHaveAttribute("maxlength", "256");
+  await user.type(field, "Use Go");
+  await user.click(within(dialog).getByRole("button", { name: "Deprecate" }));
+  expect(await screen.findByText("Use Go")).toBeVisible();
+  expect(written[0]?.spec).toMatchObject({ state: "Deprecated", stateMessage: "Use Go" });
+});
+
+test("one that is offered again no longer says so", async () => {
+  servePublisher();
+  serveTemplates({ ...USED, state: "Deprecated", stateMessage: "Use Python 4" });
+  const written = serveOne();
+  await choose("Activate");
+  await screen.findByText("Python 3 is offered again.");
+  expect(written[0]?.spec).not.toHaveProperty("stateMessage");
+  expect(written[0]?.spec.state).toBe("Active");
+});
+
+test("one in use is not deleted; its environments are a click away", async () => {
+  servePublisher();
+  serveTemplates(USED);
+  await choose("Delete");
+  const dialog = await screen.findByRole("dialog", { name: "Delete Python 3?" });
+  expect(within(dialog).getByText("Used by 12 environments")).toBeVisible();
+  expect(within(dialog).getByRole("link")).toHaveAttribute("href", "/envs?template=python");
+  expect(within(dialog).queryByRole("button", { name: "Delete" })).toBeNull();
+});
+
+test("an unused one is deleted in the version that is shown; a late refusal stays in the dialog", async () => {
+  servePublisher();
+  serveTemplates(makeTemplate({ use: { instances: 0, running: 0, outdated: 0 } }));
+  const versions: (string | null)[] = [];
+  let used = true;
+  api.use(
+    http.delete("*/api/v1/templates/python", ({ request }) => {
+      versions.push(request.headers.get("If-Match"));
+      return used ? problem(409, "1 environment uses template 'python'.") : new HttpResponse(null, { status: 204 });
+    }),
+  );
+  const { user } = await choose("Delete");
+  const dialog = await screen.findByRole("dialog");
+  await user.click(within(dialog).getByRole("button", { name: "Delete" }));
+  expect(await within(dialog).findByRole("alert")).toHaveTextContent("1 environment uses template 'python'.");
+  used = false;
+  serveTemplates();
+  await user.click(within(dialog).getByRole("button", { name: "Delete" }));
+  expect(await screen.findByText("Template Python 3 is deleted.")).toBeVisible();
+  expect(versions).toEqual(['"1"', '"1"']);
+});
+
+test("an empty catalogue is filled with one click", async () => {
+  servePublisher();
+  serveTemplates();
+  const spec = { displayName: "Debian", environment: { image: "base:1" } };
+  const made: unknown[] = [];
+  api.use(
+    http.get("*/api/v1/starter-templates", () =>
+      HttpResponse.json({ items: ["base", "go"].map((name) => ({ name, spec })) }),
+    ),
+    http.post("*/api/v1/templates", async ({ request }) => {
+      const body = (await request.json()) as { name: string };
+      made.push(body);
+      serveTemplates(makeTemplate({ name: body.name, displayName: "Debian" }));
+      return HttpResponse.json(makeTemplate({ name: body.name, displayName: "Debian" }), { status: 201 });
+    }),
+  );
+  const { user } = show("/templates");
+  await user.click(await screen.findByRole("button", { name: "Add the 2 starter templates" }));
+  await waitFor(() => expect(made).toEqual(["base", "go"].map((name) => ({ name, spec }))));
+  expect(await screen.findByRole("table")).toBeVisible();
+});
+
+test("an empty catalogue tells others whom to ask", async () => {
+  serveTemplates();
+  show("/templates");
+  expect(await screen.findByText("An administrator publishes templates; ask yours.")).toBeVisible();
+  expect(screen.queryByRole("link", { name: "Create template" })).toBeNull();
+});
