@@ -485,5 +485,6 @@ class TestFit:
             "operator.yaml",
             "policies.yaml",
             "rbac.yaml",
+            "roles.yaml",
             "server.yaml",
         ]

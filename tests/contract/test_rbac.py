@@ -1,4 +1,4 @@
-"""The rights in deploy/rbac.yaml are what the code uses: every request is allowed, and every right is needed.
+"""The rights in deploy/ are what the code uses: every request is allowed, and every right is needed.
 
 The requests are those of whole processes in front of the fake API server, told apart by method and path as the real
 one does it.
@@ -38,7 +38,8 @@ from devworkspace.kube.resource import EVENTS, NETWORK_POLICIES, PVCS, SERVICES
 from devworkspace.operator.config import OperatorConfig
 from devworkspace.server.signin.accounts import ADMIN_GROUPS
 
-MANIFEST: Final = Path(__file__).parents[2] / "deploy" / "rbac.yaml"
+DEPLOY: Final = Path(__file__).parents[2] / "deploy"
+MANIFESTS: Final = ("rbac.yaml", "roles.yaml")
 # Every authenticated account may ask which APIs there are (ClusterRole system:discovery).
 DISCOVERY: Final = re.compile(r"/(api|apis|version)(/.*)?")
 
@@ -58,7 +59,8 @@ NAME_OWNER: Final = Right("create", names.GROUP, f"{names.INSTANCE_PLURAL}/owner
 
 @functools.cache
 def documents() -> tuple[dict[str, Any], ...]:
-    return tuple(yaml.safe_load_all(MANIFEST.read_text(encoding="utf-8")))
+    texts = [(DEPLOY / name).read_text(encoding="utf-8") for name in MANIFESTS]
+    return tuple(document for text in texts for document in yaml.safe_load_all(text))
 
 
 def of_kind(kind: str) -> list[dict[str, Any]]:
@@ -430,7 +432,9 @@ def test_nobody_else_is_bound_and_nothing_else_is_in_the_file() -> None:
     kinds = {document["kind"] for document in documents()}
     assert kinds == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
     bound = {binding["roleRef"]["name"] for binding in of_kind("ClusterRoleBinding")}
-    assert bound == {role["metadata"]["name"] for role in of_kind("ClusterRole")}
+    for_others = {f"devworkspace-{name}" for name in ("viewer", "developer", "editor")}
+    assert bound | for_others == {role["metadata"]["name"] for role in of_kind("ClusterRole")}
+    assert bound & for_others == set()
     assert len(of_kind("ClusterRoleBinding")) == 3
     for binding in of_kind("RoleBinding"):
         name = binding["metadata"]["name"]

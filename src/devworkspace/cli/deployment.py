@@ -54,8 +54,9 @@ class Deployment:
         ]
 
     def base(self) -> list[Document]:
-        """What must exist before the Secrets: the namespace and the rights."""
-        return [*self._load(self.project.deploy / "namespace.yaml"), *self._load(self.project.deploy / "rbac.yaml")]
+        """What must exist before the Secrets: the namespace, the parts' rights and the people's roles."""
+        names = ("namespace.yaml", "rbac.yaml", "roles.yaml")
+        return [document for name in names for document in self._load(self.project.deploy / name)]
 
     def policies(self) -> list[Document]:
         """What the API server refuses beyond the CRDs' own rules; only where `serves_policies`."""
