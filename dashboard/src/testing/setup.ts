@@ -25,7 +25,7 @@ Object.assign(globalThis, { EventSource: FakeEventSource });
 
 startLanguages();
 // Two cores that others use as well.
-configure({ asyncUtilTimeout: 10_000 });
+configure({ asyncUtilTimeout: 30_000 });
 beforeAll(() => api.listen({ onUnhandledFrame: "error" }));
 afterEach(() => {
   cleanup();
