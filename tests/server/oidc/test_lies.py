@@ -79,7 +79,7 @@ TOKENS: dict[str, Callable[[Claims], Claims]] = {
     "for two, given to nobody": lambda claims: {**claims, "aud": ["devworkspace", "another"]},
     "for two, given to the other": lambda claims: {**claims, "aud": ["devworkspace", "another"], "azp": "another"},
     "for us, given to another": lambda claims: {**claims, "azp": "another"},
-    "expired": lambda claims: {**claims, "exp": claims["iat"] - 61},
+    "expired": lambda claims: {**claims, "exp": claims["iat"] - 120},
     "without an end": lambda claims: {name: value for name, value in claims.items() if name != "exp"},
     "with an end that is no number": lambda claims: {**claims, "exp": "tomorrow"},
     "with an end that is true": lambda claims: {**claims, "exp": True},
