@@ -18,7 +18,7 @@ venv: ## Prepare .local/venv with all tools
 	bash -c '. scripts/python.sh && ensure_python dev'
 
 unit: venv ## Unit tests only
-	$(PY)/python -m pytest -q -m "not cluster and not e2e"
+	$(PY)/python -m pytest -q -m "not cluster and not e2e and not helm"
 
 format: venv ## Format and fix what can be fixed
 	$(PY)/ruff format .

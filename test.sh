@@ -152,7 +152,7 @@ trap remove_cluster EXIT
 
 wants lint && run lint lint
 wants types && run types "$bin/mypy"
-wants unit && run unit pytest_part unit --numprocesses=2 -m "not cluster and not e2e"
+wants unit && run unit pytest_part unit --numprocesses=2 -m "not cluster and not e2e and not helm"
 wants dashboard && run dashboard dashboard
 wants program && run program program
 wants images && run images images

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Build the programs of the embedded cluster.
 #
-#   build.sh OUTDIR [BINARY...]     build what is missing (default: all but toolbox and kwok) and link it into OUTDIR
+#   build.sh OUTDIR [BINARY...]     build what is missing (default: all but toolbox, kwok and helm) and link it into OUTDIR
 #   build.sh --print-hash [BINARY]  print the hash of the inputs, of all binaries or of one
 #
 # Each binary has its own folder in the cache, named by the hash of what it is made from: a change of the supervisor does
@@ -15,6 +15,7 @@ readonly cache=${DEVWORKSPACE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/devworkspac
 readonly binaries=(kubernetes kube-router coredns metrics-server pause devcluster)
 readonly needs_go=1.26.4
 readonly kubernetes_version=1.36.3
+readonly helm_version=4.3.1
 readonly unused_days=30
 
 export CGO_ENABLED=0 GOFLAGS=-buildvcs=false
@@ -38,6 +39,7 @@ ldflags() {
     local v=k8s.io/component-base/version
     flags+=" -X $v.gitVersion=v$kubernetes_version -X $v.gitMajor=${kubernetes_version%%.*} -X $v.gitMinor=$(cut -d. -f2 <<<"$kubernetes_version")"
   fi
+  [[ $1 != helm ]] || flags+=" -X helm.sh/helm/v4/internal/version.version=v$helm_version"
   echo "$flags"
 }
 

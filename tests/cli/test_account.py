@@ -7,9 +7,11 @@ from pathlib import Path
 import argon2
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from devworkspace.cli.account import ensure_account
 from devworkspace.cli.kubectl import Kubectl
+from devworkspace.cli.main import main
 from devworkspace.cli.shell import CommandError
 from tests.cli.programs import FakeKubectl
 
@@ -134,3 +136,20 @@ def test_a_cluster_that_does_not_answer_changes_nothing(tmp_path: Path, program:
     with pytest.raises(CommandError, match="Unable to connect"):
         ensure_account(kubectl, tmp_path / "password", reset=True)
     assert not (tmp_path / "password").exists()
+
+
+def test_a_password_becomes_a_hash_that_the_server_accepts() -> None:
+    result = CliRunner().invoke(main, ["hash-password"], input="right\n")
+    assert result.exit_code == 0
+    printed = result.output.strip()
+    assert printed.startswith("$argon2id$")
+    argon2.PasswordHasher().verify(printed, "right")
+    with pytest.raises(argon2.exceptions.VerifyMismatchError):
+        argon2.PasswordHasher().verify(printed, "right\n")
+
+
+@pytest.mark.parametrize("line", ["", "\n"])
+def test_an_empty_password_is_refused(line: str) -> None:
+    result = CliRunner().invoke(main, ["hash-password"], input=line)
+    assert result.exit_code == 1
+    assert "the password is empty" in result.output

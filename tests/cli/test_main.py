@@ -15,7 +15,7 @@ from devworkspace.cli.main import main
 from tests.cli.conftest import ROOT
 
 VERBS = (
-    *("operator", "server", "cluster", "install", "uninstall"),
+    *("operator", "server", "cluster", "install", "uninstall", "hash-password"),
     *("list", "templates", "create", "open", "start", "stop", "restart"),
     *("events", "logs", "delete", "volumes", "purge", "completion"),
 )

@@ -1,11 +1,13 @@
-"""The generated administrator account."""
+"""The local administrator account: made by the installer, or its hash printed for whoever installs by other means."""
 
 import os
 import secrets
+import sys
 from pathlib import Path
 from typing import Final
 
 import argon2
+import click
 
 from devworkspace.api.names import SYSTEM_NAMESPACE
 from devworkspace.cli.deployment import admin_secret
@@ -41,3 +43,15 @@ def _write_private(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+
+
+@click.command("hash-password")
+def hash_command() -> None:
+    """Print what a cluster keeps of a password: its argon2 hash. Asks for it, or reads a line of standard input."""
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise click.ClickException("the password is empty; type one, or send it as a line to standard input")
+    click.echo(argon2.PasswordHasher().hash(password))

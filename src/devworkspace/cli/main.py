@@ -14,6 +14,7 @@ _COMMANDS: Final = {
     "cluster": "devworkspace.cli.cluster",
     "install": "devworkspace.cli.install",
     "uninstall": "devworkspace.cli.uninstall",
+    "hash-password": "devworkspace.cli.account:hash_command",
     "list": "devworkspace.cli.environments.listing:list_command",
     "templates": "devworkspace.cli.environments.listing:templates_command",
     "create": "devworkspace.cli.environments.create",
