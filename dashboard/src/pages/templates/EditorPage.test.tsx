@@ -13,6 +13,7 @@ interface Written {
   readonly body: { name?: string; spec: Record<string, unknown> };
 }
 
+const USE = { instances: 12, running: 7, outdated: 3 };
 let written: Written[] = [];
 let version = "77";
 let theirs = "";
@@ -31,7 +32,7 @@ ${theirs}`;
 beforeEach(() => {
   [written, version, theirs, judge] = [[], "77", "", () => undefined];
   servePublisher();
-  serveTemplates(makeTemplate({ use: { instances: 12, running: 7, outdated: 3 } }));
+  serveTemplates(makeTemplate({ use: USE }));
   const answer = async ({ request }: { request: Request }) => {
     const body = (await request.json()) as Written["body"];
     const one = {
@@ -44,7 +45,7 @@ beforeEach(() => {
       return problem(412, "It was changed meanwhile.");
     }
     const name = String(body.spec.displayName);
-    return judge(one) ?? HttpResponse.json(makeTemplate({ displayName: name, description: "As a card" }));
+    return judge(one) ?? HttpResponse.json(makeTemplate({ displayName: name, description: "As a card", use: USE }));
   };
   api.use(
     http.get("*/api/v1/templates/python/yaml", () => new HttpResponse(yamlOf())),

@@ -2,7 +2,7 @@ import { IconTemplate } from "@tabler/icons-react";
 import { useRef } from "react";
 import { useParams, useSearchParams } from "react-router";
 import { ApiError } from "../../api/client";
-import { useMe, useTemplates } from "../../api/queries";
+import { useMe } from "../../api/queries";
 import { useTexts } from "../../i18n";
 import { Banner } from "../../ui/Banner";
 import { Callout } from "../../ui/Callout";
@@ -63,7 +63,6 @@ function Editor({ initial }: { readonly initial: Base }) {
   const { t } = useTexts();
   const editor = useEditor(initial);
   const { state, base, check, view, saving } = editor;
-  const use = useTemplates().data?.find(({ name }) => name === base.name)?.use ?? null;
   const fields = useRef<HTMLDivElement>(null);
   const yaml = useRef<HTMLTextAreaElement>(null);
   // A text that cannot be read has no form.
@@ -113,7 +112,7 @@ function Editor({ initial }: { readonly initial: Base }) {
         )}
       </div>
       <Verdict editor={editor} showLines={shown === "yaml"} onGo={goTo} />
-      <SaveDialog editor={editor} opened={saving} use={use} />
+      <SaveDialog editor={editor} opened={saving} use={check.preview?.use ?? null} />
       <LeaveDialog dirty={editor.dirty} done={editor.done} />
     </form>
   );
