@@ -96,6 +96,8 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "server.yaml": (
         *_workload("server"),
         Change(f"- --public-url={_ADDRESS}", '- {{ printf "--public-url=%s" .Values.publicUrl | quote }}'),
+        Change("--image-prefix=localhost/devworkspace", "--image-prefix={{ .Values.image.prefix }}"),
+        Change("--replicas=2", "--replicas={{ .Values.server.replicas }}"),
         _if_account(_ADMIN_OPTION, 12),
         Change("            - --log-format=json\n", f"            - --log-format=json\n{_options('server')}"),
         _resources("server", "1Gi"),
