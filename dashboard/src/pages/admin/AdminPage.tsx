@@ -21,7 +21,7 @@ import { StopDialog } from "./StopDialog";
 import { SystemStatus } from "./SystemStatus";
 import { useAdminView } from "./useAdmin";
 
-// Of deploy/rbac.yaml.
+// Of deploy/roles.yaml.
 const ADMIN_ROLE = "devworkspace-admin";
 // Ages are told in minutes.
 const CLOCK_MS = 30_000;
