@@ -168,7 +168,7 @@ async def test_a_template_is_made_checked_changed_and_deleted(dashboard: Dashboa
         await spec_of(live, name)
 
 
-async def keep_disk_of_nobody(live: Live) -> None:
+async def keep_empty_disk(live: Live) -> None:
     """A claim that looks as an environment left it; nothing is on it, because no pod ever used it."""
     metadata = {
         "name": "kept-home",
@@ -177,7 +177,7 @@ async def keep_disk_of_nobody(live: Live) -> None:
             names.LABEL_RETAINED: "true",
             names.LABEL_INSTANCE_UID: "gone",
         },
-        "annotations": {names.ANNOTATION_OWNER: "li.wei", names.ANNOTATION_INSTANCE: "kept"},
+        "annotations": {names.ANNOTATION_OWNER: "admin", names.ANNOTATION_INSTANCE: "kept"},
     }
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     body = {"metadata": {**metadata, "namespace": live.namespace}, "spec": spec}
@@ -185,7 +185,7 @@ async def keep_disk_of_nobody(live: Live) -> None:
 
 
 async def test_no_page_has_a_barrier_and_none_scrolls_or_traps(dashboard: Dashboard, live: Live) -> None:
-    await keep_disk_of_nobody(live)
+    await keep_empty_disk(live)
     page, found = dashboard.page, []
     paths = ("/disks", "/templates", "/templates/python/edit", "/templates/-/new?view=yaml")
     for scheme, language, width in (("light", "en", 1280), ("dark", "zh", 1280), ("dark", "en", 360)):
