@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Set up and run every test, then print one summary. Works on a fresh clone; needs root for the embedded cluster.
 #   ./test.sh                         everything, on a cluster of its own that is removed afterwards
-#   ./test.sh lint types unit         only these parts (also: dashboard program images install cluster browser faults)
+#   ./test.sh lint types unit         only these parts (also: dashboard program images install cluster browser faults charts)
 #   ./test.sh --cluster current       the cluster parts on the cluster of KUBECONFIG (installs there; --image-prefix X)
 #   ./test.sh --keep                  leave the test cluster running, to look around or to run again faster
 set -uo pipefail
@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")" || exit
 . ./scripts/python.sh
 . ./scripts/node.sh
 
-readonly all_parts=(lint types unit dashboard program images install cluster browser faults)
+readonly all_parts=(lint types unit dashboard program images install cluster browser faults charts)
 readonly state=.local/test-cluster port=18080
 cluster=own keep=no parts=() image_prefix=localhost/devworkspace forward=
 
@@ -79,12 +79,16 @@ lint() {
   return "$code"
 }
 
-program() {
-  local go
-  go=$("$bin/python" -c 'from devworkspace.cli.toolchain import find_go; from devworkspace.cli.progress import Progress
+find_go() {
+  "$bin/python" -c 'from devworkspace.cli.toolchain import find_go; from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import find_project
 project = find_project()
-print(find_go(project, Progress(total=1, log_folder=project.logs, name="toolchain")))' | tail -1)
+print(find_go(project, Progress(total=1, log_folder=project.logs, name="toolchain")))' | tail -1
+}
+
+program() {
+  local go
+  go=$(find_go)
   (cd cluster && GOTOOLCHAIN=local "$go" vet ./... && GOTOOLCHAIN=local "$go" test ./...) || return 1
   # An image build of another checkout may mount layers meanwhile; those are not the cluster's traces.
   "$bin/devworkspace" cluster build &&
@@ -142,6 +146,11 @@ faults() {
     "$bin/python" -m tests.faults --real "$KUBECONFIG" --junit "$results/faults.xml"
 }
 
+# Helm, which only tests need, takes minutes the first time. Last of all, because it takes the installation over.
+charts() {
+  GO=$(find_go) GOTOOLCHAIN=local cluster/build.sh "$PWD/.local/bin" helm && pytest_part charts -m helm
+}
+
 remove_cluster() {
   [[ -z $forward ]] || kill "$forward"
   [[ $cluster == own && $keep == no && -d $state ]] || return 0
@@ -165,7 +174,8 @@ if [[ $installed == yes ]]; then
   wants cluster && run cluster pytest_beside cluster "$chosen"
   wants browser && run browser browser
   wants faults && run faults faults
-elif wants cluster || wants browser || wants faults; then
+  wants charts && run charts charts
+elif wants cluster || wants browser || wants faults || wants charts; then
   echo "cluster 1 0" >>"$results/parts"
 fi
 trap - EXIT

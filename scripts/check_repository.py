@@ -1,10 +1,12 @@
-"""Fails on modules over 500 lines and on registry host names in the repository's own files."""
+"""Fails on modules over 500 lines, registry host names, and charts that do not say what deploy/ and crds/ say."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
+
+import chart
 
 MAX_LINES: Final = 500
 CODE: Final = (".py", ".go", ".ts", ".tsx", ".sh")
@@ -46,8 +48,17 @@ def main() -> int:
             for number, line in enumerate(text.splitlines(), 1)
             if HOSTS.search(line)
         ]
+    if Path("charts").is_dir():
+        findings += _charts()
     print("\n".join(findings) or "sizes and host names: fine")
     return int(bool(findings))
+
+
+def _charts() -> list[str]:
+    try:
+        return [f"{path}: not what deploy/ and crds/ say; run: python scripts/chart.py" for path in chart.differences()]
+    except chart.ChartError as error:
+        return [f"scripts/chart.py must follow a change: {error}"]
 
 
 if __name__ == "__main__":
