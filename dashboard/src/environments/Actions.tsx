@@ -1,5 +1,5 @@
 import { IconDots } from "@tabler/icons-react";
-import { useId } from "react";
+import { type ReactNode, useId, useRef, useState } from "react";
 import type { EnvironmentView } from "../api/schema";
 import { useTexts } from "../i18n";
 import { type Offer, obstacleOf, offersOf } from "../model/phases";
@@ -32,24 +32,44 @@ export function Actions({ environment, onDelete }: ActionsProps) {
   return (
     <div className={styles.actions}>
       <Primary environment={environment} offer={primary} pending={pending !== undefined} onChoose={choose} />
-      <Menu position="bottom-end" portalProps={{ target: "#main" }} withInitialFocusPlaceholder={false}>
-        <Menu.Target>
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            size="lg"
-            aria-label={t("list.more", { name: environment.displayName })}
-          >
-            <IconDots size={18} aria-hidden />
-          </ActionIcon>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {others.map((offer) => (
-            <Item key={offer.label} environment={environment} offer={offer} onChoose={choose} />
-          ))}
-        </Menu.Dropdown>
-      </Menu>
+      <More label={t("list.more", { name: environment.displayName })}>
+        {others.map((offer) => (
+          <Item key={offer.label} environment={environment} offer={offer} onChoose={choose} />
+        ))}
+      </More>
     </div>
+  );
+}
+
+/** Is made when it is first asked for: a hundred rows would spend more on menus than on all else. */
+function More({ label, children }: { readonly label: string; readonly children: ReactNode }) {
+  const [wanted, setWanted] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const look = { variant: "subtle", color: "gray", size: "lg", "aria-label": label } as const;
+  if (!wanted) {
+    return (
+      <ActionIcon {...look} aria-haspopup="menu" aria-expanded={false} onClick={() => setWanted(true)}>
+        <IconDots size={18} aria-hidden />
+      </ActionIcon>
+    );
+  }
+  return (
+    <Menu
+      defaultOpened
+      position="bottom-end"
+      portalProps={{ target: "#main" }}
+      withInitialFocusPlaceholder={false}
+      // The menu would give the focus back to the button that stood here before it.
+      returnFocus={false}
+      onClose={() => button.current?.focus()}
+    >
+      <Menu.Target>
+        <ActionIcon ref={button} {...look}>
+          <IconDots size={18} aria-hidden />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>{children}</Menu.Dropdown>
+    </Menu>
   );
 }
 

@@ -135,6 +135,20 @@ describe("live", () => {
   });
 });
 
+test("a closed menu gives the focus back, and opens again", async () => {
+  serveEnvironments(makeEnvironment({ name: "demo" }));
+  const { user } = show("/envs");
+  const button = within(await row("demo")).getByRole("button", { name: "More actions for demo" });
+  button.focus();
+  for (let time = 0; time < 2; time += 1) {
+    await user.keyboard("{Enter}");
+    expect(await screen.findByRole("menu")).toBeVisible();
+    await user.keyboard("{Escape}");
+    await waitFor(() => expect(screen.queryByRole("menu")).toBeNull());
+    expect(within(await row("demo")).getByRole("button", { name: "More actions for demo" })).toHaveFocus();
+  }
+});
+
 test("a menu stays open while its row would move away", async () => {
   const others = Array.from({ length: 20 }, (_, number) =>
     makeEnvironment({ name: `other-${number}`, phase: "Stopped" }),

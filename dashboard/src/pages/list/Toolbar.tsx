@@ -1,5 +1,5 @@
 import { IconLayoutGrid, IconPlus, IconSearch, IconTable, IconX } from "@tabler/icons-react";
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 import { Link } from "react-router";
 import type { EnvironmentView } from "../../api/schema";
 import { useTexts } from "../../i18n";
@@ -37,16 +37,7 @@ export function Toolbar({ known, before, view, wide, onChange }: ToolbarProps) {
   const owners = useMemo(() => new Set([...known.values()].map(({ owner }) => owner)).size, [known]);
   return (
     <div className={styles.bar}>
-      <TextInput
-        type="search"
-        radius="xl"
-        className={styles.search}
-        leftSection={<IconSearch size={16} aria-hidden />}
-        aria-label={t("list.search")}
-        placeholder={t("list.search")}
-        value={view.text}
-        onChange={(event) => onChange({ text: event.currentTarget.value })}
-      />
+      <Search text={view.text} onChange={(text) => onChange({ text })} />
       <States before={before} view={view} onChange={onChange} />
       <div className={styles.selects}>
         {projects.length > 1 && (
@@ -102,6 +93,28 @@ export function Toolbar({ known, before, view, wide, onChange }: ToolbarProps) {
         </Button>
       </div>
     </div>
+  );
+}
+
+/** Shows what is typed at once: the address, which the list goes by, follows when there is time. */
+function Search({ text, onChange }: { readonly text: string; readonly onChange: (text: string) => void }) {
+  const { t } = useTexts();
+  const [typed, setTyped] = useState<string | null>(null);
+  return (
+    <TextInput
+      type="search"
+      radius="xl"
+      className={styles.search}
+      leftSection={<IconSearch size={16} aria-hidden />}
+      aria-label={t("list.search")}
+      placeholder={t("list.search")}
+      value={typed ?? text}
+      onChange={(event) => {
+        setTyped(event.currentTarget.value);
+        onChange(event.currentTarget.value);
+      }}
+      onBlur={() => setTyped(null)}
+    />
   );
 }
 
