@@ -54,7 +54,7 @@ run() {
 pytest_beside() {
   local part=$1 chosen=$2 code=0
   shift 2
-  pytest_part "$part" --numprocesses=3 --dist=loadgroup -m "$chosen and not alone" "$@" || code=1
+  pytest_part "$part" --numprocesses=3 -m "$chosen and not alone" "$@" || code=1
   pytest_part "$part-alone" -m "$chosen and alone" "$@" || code=1
   return "$code"
 }

@@ -13,17 +13,6 @@ from tests.support.environment import Surroundings
 __all__ = ["client", "live", "surroundings"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    group_scene(items)
-
-
-def group_scene(items: list[pytest.Item]) -> None:
-    """Keeps what needs the scene on one worker, which makes it once."""
-    for item in items:
-        if "scene" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("scene"))
-
-
 @pytest.fixture(scope="session")
 def scene(surroundings: Surroundings) -> Iterator[Scene]:
     with staged(surroundings) as scene:

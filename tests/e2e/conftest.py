@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, async_playwright, expect
 
-from tests.attacks.conftest import group_scene, scene, stage
+from tests.attacks.conftest import scene, stage
 from tests.cluster.conftest import client, live, surroundings
 from tests.e2e.installation import switch_mode
 from tests.support.environment import Surroundings
@@ -65,7 +65,6 @@ def path_mode(surroundings: Surroundings) -> Iterator[Surroundings]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    group_scene(items)
     items.sort(key=lambda item: "path_mode" in getattr(item, "fixturenames", ()))
 
 
