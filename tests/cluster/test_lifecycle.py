@@ -33,9 +33,9 @@ async def test_a_file_survives_stop_start_and_even_deletion(live: Live) -> None:
     for resource, name in ((PODS, started.pod_name), (SERVICES, started.service_name), (SECRETS, started.pod_name)):
         assert name is not None
         await live.wait_gone(resource, name)
+    await live.wait_retained(status.pvc_name)
     kept = await live.volume(status.pvc_name)
     assert kept.metadata.uid == volume.metadata.uid
-    assert kept.metadata.labels[names.LABEL_RETAINED] == "true"
     assert kept.metadata.annotations[names.ANNOTATION_INSTANCE] == "demo"
     listed = await live.client.list(
         PVCS, Anything, namespace=live.namespace, label_selector=f"{names.LABEL_RETAINED}=true"
@@ -52,7 +52,7 @@ async def test_deletion_while_it_starts_leaves_only_the_volume(live: Live) -> No
     for resource in (PODS, SERVICES, SECRETS):
         await live.wait_gone(resource, name)
     await live.wait_gone(INSTANCES, "demo")
-    assert (await live.volume(name)).metadata.labels.get(names.LABEL_RETAINED) == "true"
+    await live.wait_retained(name)
 
 
 async def test_a_pod_deleted_by_hand_comes_back_with_its_data(live: Live) -> None:
