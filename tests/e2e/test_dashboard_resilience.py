@@ -140,6 +140,7 @@ async def test_a_killed_server_that_comes_back(world: World) -> None:
 
 
 async def test_a_lost_connection_that_comes_back(world: World) -> None:
+    await expect(world.row("mine")).to_be_visible()
     await world.relay.cut()
     await expect(world.interruption("paused")).to_contain_text("Live updates paused")
     world.api.set_status(INSTANCES, Key("team", "mine"), {"phase": "Stopped"})

@@ -14,14 +14,13 @@ export function useActions() {
   const { t } = useTexts();
   const { tell } = useNotices();
   const change = useChange(({ environment, action }: Wish) => act(environment, action));
-  const run = (wish: Wish) =>
-    change.mutate(wish, {
-      onSuccess: () => tell({ tone: "done", text: t(`done.${wish.action}`, { name: wish.environment.displayName }) }),
-      onError: (error) =>
-        tell({
-          tone: "failed",
-          text: t("done.failed", { name: wish.environment.displayName, message: explain(error, t) }),
-        }),
-    });
+  const run = ({ environment, action }: Wish) => {
+    const name = environment.displayName;
+    // Not the mutation's own callbacks: they are dropped with the row, which may go before the answer comes.
+    change.mutateAsync({ environment, action }).then(
+      () => tell({ tone: "done", text: t(`done.${action}`, { name }) }),
+      (error: unknown) => tell({ tone: "failed", text: t("done.failed", { name, message: explain(error, t) }) }),
+    );
+  };
   return { run, pending: change.isPending ? change.variables : undefined };
 }
