@@ -12,7 +12,7 @@ from playwright.async_api import BrowserContext, Locator, expect
 from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.kube.errors import NotFound
-from devworkspace.kube.resource import PVCS
+from devworkspace.kube.resource import PODS, PVCS
 from tests.e2e.dashboard import Dashboard, open_dashboard
 from tests.support.environment import Surroundings
 from tests.support.live import INSTANCES, TEMPLATES, Live
@@ -86,6 +86,8 @@ async def test_a_kept_disk_lives_on_in_a_new_environment_and_is_deleted_for_good
 
     await live.delete("second")
     await live.wait_gone(INSTANCES, "second")
+    # While its pod ends, the disk is in use and nobody may delete it.
+    await live.wait_gone(PODS, status.pod_name or "")
     await live.wait_retained(volume)
     await dashboard.open(f"/disks?q={live.namespace}")
     await row.get_by_role("button", name="Delete for good").click()
