@@ -134,6 +134,7 @@ async def test_windows_are_cut_off(browser: BrowserContext, stage: Stage) -> Non
         await new Promise(done => setTimeout(done, 100));
         try { document = opened.document.title; } catch { document = 'refused'; }
       }
+      await new Promise(done => setTimeout(done, 1500));
       const told = {closed: opened.closed, document}; opened.close(); return told; }"""
     assert (await page.evaluate(look, [f"{stage.attacker}/"]))["document"] == "attacker", "positive control"
     public = await page.evaluate(look, [f"{stage.scene.origin}/"])
