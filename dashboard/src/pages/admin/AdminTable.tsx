@@ -1,11 +1,11 @@
-import { IconArrowDown, IconArrowsSort, IconArrowUp } from "@tabler/icons-react";
 import type { EnvironmentView } from "../../api/schema";
 import { Ago } from "../../environments/Ago";
 import { Condition } from "../../environments/Condition";
 import { useTexts } from "../../i18n";
-import { type AdminView, COLUMNS, type Column, idleSince } from "../../model/overview";
+import { type AdminView, COLUMNS, idleSince } from "../../model/overview";
 import { Checkbox } from "../../ui/kit";
 import { PageLink } from "../../ui/PageLink";
+import { SortHead } from "../../ui/SortHead";
 import { detailPath, toggle } from "../list/rows";
 import styles from "./AdminTable.module.css";
 
@@ -39,7 +39,14 @@ export function AdminTable({ rows, selected, onSelect, view, total, onChange }: 
             />
           </th>
           {COLUMNS.map((column) => (
-            <SortHead key={column} column={column} view={view} onChange={onChange} />
+            <SortHead
+              key={column}
+              column={column}
+              label={t(`admin.column.${column}`)}
+              className={styles[column]}
+              view={view}
+              onChange={onChange}
+            />
           ))}
         </tr>
       </thead>
@@ -82,32 +89,4 @@ export function AdminTable({ rows, selected, onSelect, view, total, onChange }: 
 export function Idle({ environment }: { readonly environment: EnvironmentView }) {
   const runs = environment.phase === "Running" || environment.phase === "Unreachable";
   return runs ? <Ago time={idleSince(environment)} /> : "–";
-}
-
-interface SortHeadProps {
-  readonly column: Column;
-  readonly view: AdminView;
-  readonly onChange: (part: Partial<AdminView>) => void;
-}
-
-function SortHead({ column, view, onChange }: SortHeadProps) {
-  const { t } = useTexts();
-  const active = view.sort === column;
-  const Icon = !active ? IconArrowsSort : view.descending ? IconArrowDown : IconArrowUp;
-  return (
-    <th
-      scope="col"
-      className={styles[column]}
-      aria-sort={active ? (view.descending ? "descending" : "ascending") : "none"}
-    >
-      <button
-        type="button"
-        className={styles.sort}
-        onClick={() => onChange({ sort: column, descending: active && !view.descending })}
-      >
-        {t(`admin.column.${column}`)}
-        <Icon size={14} aria-hidden className={styles.arrow} data-active={active} />
-      </button>
-    </th>
-  );
 }

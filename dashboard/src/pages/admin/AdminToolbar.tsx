@@ -1,10 +1,15 @@
-import { IconDownload, IconPlayerStop, IconSearch } from "@tabler/icons-react";
+import { IconDownload, IconPlayerStop } from "@tabler/icons-react";
 import type { EnvironmentView } from "../../api/schema";
 import { useTexts } from "../../i18n";
 import { type AdminView, PRESETS, type Sums, toCsv } from "../../model/overview";
 import { canDo } from "../../model/phases";
-import { Button, TextInput } from "../../ui/kit";
+import { Choices, FilterBar, SearchField } from "../../ui/FilterBar";
+import { Button } from "../../ui/kit";
+import { saveText } from "../../ui/saveText";
 import styles from "./AdminPage.module.css";
+
+// Spreadsheets know by it that a file is UTF-8.
+const BOM = "\ufeff";
 
 interface AdminToolbarProps {
   readonly view: AdminView;
@@ -20,38 +25,24 @@ export function AdminToolbar({ view, sums, rows, chosen, onChange, onStop }: Adm
   const { t } = useTexts();
   const stoppable = chosen.filter((environment) => canDo(environment, "stop"));
   return (
-    <div className={styles.bar}>
-      <TextInput
-        type="search"
-        radius="xl"
-        className={styles.search}
-        leftSection={<IconSearch size={16} aria-hidden />}
-        aria-label={t("admin.search")}
-        placeholder={t("admin.search")}
-        value={view.text}
-        onChange={(event) => onChange({ text: event.currentTarget.value })}
+    <FilterBar>
+      <SearchField label={t("admin.search")} text={view.text} onChange={(text) => onChange({ text })} />
+      <Choices
+        label={t("list.filter")}
+        choices={PRESETS.map((preset) => ({
+          value: preset,
+          label: t(`admin.preset.${preset}`),
+          count: sums.presets[preset],
+        }))}
+        chosen={view.preset}
+        onChange={(preset) => onChange({ preset, cause: "" })}
       />
-      <fieldset className={styles.presets} aria-label={t("list.filter")}>
-        {PRESETS.filter((preset) => preset === "all" || preset === view.preset || sums.presets[preset] > 0).map(
-          (preset) => (
-            <button
-              key={preset}
-              type="button"
-              className={styles.preset}
-              aria-pressed={view.preset === preset}
-              onClick={() => onChange({ preset: view.preset === preset ? "all" : preset, cause: "" })}
-            >
-              {t(`admin.preset.${preset}`)} <span className={styles.count}>{sums.presets[preset]}</span>
-            </button>
-          ),
-        )}
-      </fieldset>
       <div className={styles.right}>
         <Button
           variant="default"
           leftSection={<IconDownload size={16} aria-hidden />}
           disabled={rows.length === 0}
-          onClick={() => save(toCsv(rows), "environments.csv")}
+          onClick={() => saveText("environments.csv", `${BOM}${toCsv(rows)}`, "text/csv")}
         >
           {t("admin.export", { count: rows.length })}
         </Button>
@@ -63,16 +54,6 @@ export function AdminToolbar({ view, sums, rows, chosen, onChange, onStop }: Adm
           {t("admin.stop-selected", { count: stoppable.length })}
         </Button>
       </div>
-    </div>
+    </FilterBar>
   );
-}
-
-/** Gives the person a file. Spreadsheets know by its first bytes that it is UTF-8. */
-function save(text: string, name: string): void {
-  const address = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv" }));
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(address);
 }

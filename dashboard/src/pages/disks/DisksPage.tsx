@@ -6,7 +6,8 @@ import { useMe, useTemplates } from "../../api/queries";
 import type { VolumeView } from "../../api/schema";
 import { useTexts } from "../../i18n";
 import { Banner } from "../../ui/Banner";
-import { Button, NativeSelect, Skeleton, TextInput } from "../../ui/kit";
+import { FilterBar, SearchField } from "../../ui/FilterBar";
+import { Button, NativeSelect, Skeleton } from "../../ui/kit";
 import { PageLink } from "../../ui/PageLink";
 import { Failure, Loading, Message } from "../../ui/states";
 import { useWide } from "../../ui/useWide";
@@ -76,16 +77,8 @@ function Listing({ volumes }: { readonly volumes: readonly VolumeView[] }) {
   const list = { volumes: shown, shared, templates: templates ?? [], onDelete: setDoomed };
   return (
     <>
-      <div className={styles.bar}>
-        <TextInput
-          type="search"
-          radius="xl"
-          className={styles.search}
-          aria-label={t("disks.search")}
-          placeholder={t("disks.search")}
-          value={text}
-          onChange={(event) => change("q", event.currentTarget.value)}
-        />
+      <FilterBar>
+        <SearchField label={t("disks.search")} text={text} onChange={(q) => change("q", q)} />
         {shared && (
           <NativeSelect
             aria-label={t("list.owner")}
@@ -98,7 +91,7 @@ function Listing({ volumes }: { readonly volumes: readonly VolumeView[] }) {
           />
         )}
         <span className={styles.count}>{t("disks.count", { count: shown.length })}</span>
-      </div>
+      </FilterBar>
       {shown.length === 0 ? (
         <Message title={t("disks.no-match")} text={t("disks.no-match-hint", { count: volumes.length })}>
           <Button variant="default" onClick={() => setQuery({}, { replace: true })}>

@@ -1,4 +1,3 @@
-import { IconArrowDown, IconArrowsSort, IconArrowUp } from "@tabler/icons-react";
 import { memo } from "react";
 import type { EnvironmentView } from "../../api/schema";
 import { Actions } from "../../environments/Actions";
@@ -8,6 +7,7 @@ import { useTexts } from "../../i18n";
 import type { Sort, View } from "../../model/listing";
 import { Checkbox, VisuallyHidden } from "../../ui/kit";
 import { PageLink } from "../../ui/PageLink";
+import { SortHead } from "../../ui/SortHead";
 import { detailPath, type RowsProps, toggle } from "./rows";
 import styles from "./Table.module.css";
 
@@ -39,7 +39,14 @@ export function Table({ rows, known, selected, onSelect, onDelete, total, view, 
               />
             </th>
             {COLUMNS.map((column) => (
-              <SortHead key={column} column={column} view={view} onChange={onChange} />
+              <SortHead
+                key={column}
+                column={column}
+                label={t(`list.column.${column}`)}
+                className={styles[column]}
+                view={view}
+                onChange={onChange}
+              />
             ))}
             <th scope="col" className={styles.actions}>
               {t("list.column.actions")}
@@ -60,34 +67,6 @@ export function Table({ rows, known, selected, onSelect, onDelete, total, view, 
         </tbody>
       </table>
     </div>
-  );
-}
-
-interface SortHeadProps {
-  readonly column: (typeof COLUMNS)[number];
-  readonly view: View;
-  readonly onChange: (part: Partial<View>) => void;
-}
-
-function SortHead({ column, view, onChange }: SortHeadProps) {
-  const { t } = useTexts();
-  const active = view.sort === column;
-  const Icon = !active ? IconArrowsSort : view.descending ? IconArrowDown : IconArrowUp;
-  return (
-    <th
-      scope="col"
-      className={styles[column]}
-      aria-sort={active ? (view.descending ? "descending" : "ascending") : "none"}
-    >
-      <button
-        type="button"
-        className={styles.sort}
-        onClick={() => onChange({ sort: column, descending: active && !view.descending })}
-      >
-        {t(`list.column.${column}`)}
-        <Icon size={14} aria-hidden className={styles.arrow} data-active={active} />
-      </button>
-    </th>
   );
 }
 

@@ -1,10 +1,11 @@
-import { IconLayoutGrid, IconPlus, IconSearch, IconTable, IconX } from "@tabler/icons-react";
-import { useMemo, useState } from "react";
+import { IconLayoutGrid, IconPlus, IconTable, IconX } from "@tabler/icons-react";
+import { useMemo } from "react";
 import { Link } from "react-router";
 import type { EnvironmentView } from "../../api/schema";
 import { useTexts } from "../../i18n";
-import { matchesState, SORTS, type Sort, STATES, type State, type View } from "../../model/listing";
-import { ActionIcon, Button, NativeSelect, TextInput, VisuallyHidden } from "../../ui/kit";
+import { matchesState, SORTS, type Sort, STATES, type View } from "../../model/listing";
+import { Choices, FilterBar, SearchField } from "../../ui/FilterBar";
+import { ActionIcon, Button, NativeSelect, VisuallyHidden } from "../../ui/kit";
 import { pageTo } from "../../ui/pageTo";
 import styles from "./Toolbar.module.css";
 
@@ -36,8 +37,8 @@ export function Toolbar({ known, before, view, wide, onChange }: ToolbarProps) {
   }, [known, view.project]);
   const owners = useMemo(() => new Set([...known.values()].map(({ owner }) => owner)).size, [known]);
   return (
-    <div className={styles.bar}>
-      <Search text={view.text} onChange={(text) => onChange({ text })} />
+    <FilterBar>
+      <SearchField label={t("list.search")} text={view.text} onChange={(text) => onChange({ text })} />
       <States before={before} view={view} onChange={onChange} />
       <div className={styles.selects}>
         {projects.length > 1 && (
@@ -92,57 +93,23 @@ export function Toolbar({ known, before, view, wide, onChange }: ToolbarProps) {
           {t("list.create")}
         </Button>
       </div>
-    </div>
-  );
-}
-
-/** Shows what is typed at once: the address, which the list goes by, follows when there is time. */
-function Search({ text, onChange }: { readonly text: string; readonly onChange: (text: string) => void }) {
-  const { t } = useTexts();
-  const [typed, setTyped] = useState<string | null>(null);
-  return (
-    <TextInput
-      type="search"
-      radius="xl"
-      className={styles.search}
-      leftSection={<IconSearch size={16} aria-hidden />}
-      aria-label={t("list.search")}
-      placeholder={t("list.search")}
-      value={typed ?? text}
-      onChange={(event) => {
-        setTyped(event.currentTarget.value);
-        onChange(event.currentTarget.value);
-      }}
-      onBlur={() => setTyped(null)}
-    />
+    </FilterBar>
   );
 }
 
 function States({ before, view, onChange }: Pick<ToolbarProps, "before" | "view" | "onChange">) {
   const { t } = useTexts();
-  const counts = useMemo(() => {
-    const found = new Map<State, number>();
-    for (const state of STATES) {
-      found.set(state, before.filter((environment) => matchesState(environment, state)).length);
-    }
-    return found;
-  }, [before]);
+  const choices = useMemo(
+    () =>
+      STATES.map((state) => ({
+        value: state,
+        label: t(`list.filter.${state}`),
+        count: before.filter((environment) => matchesState(environment, state)).length,
+      })),
+    [before, t],
+  );
   return (
-    <fieldset className={styles.states} aria-label={t("list.filter")}>
-      {STATES.filter((state) => state === "all" || state === view.state || (counts.get(state) ?? 0) > 0).map(
-        (state) => (
-          <button
-            key={state}
-            type="button"
-            className={styles.state}
-            aria-pressed={view.state === state}
-            onClick={() => onChange({ state: view.state === state ? "all" : state })}
-          >
-            {t(`list.filter.${state}`)} <span className={styles.count}>{counts.get(state)}</span>
-          </button>
-        ),
-      )}
-    </fieldset>
+    <Choices label={t("list.filter")} choices={choices} chosen={view.state} onChange={(state) => onChange({ state })} />
   );
 }
 

@@ -1,11 +1,12 @@
-import { IconPlus, IconSearch, IconTemplate } from "@tabler/icons-react";
+import { IconPlus, IconTemplate } from "@tabler/icons-react";
 import { Link, useSearchParams } from "react-router";
 import { AGAIN_MS } from "../../api/catalogue";
 import { useMe, useTemplates } from "../../api/queries";
 import type { Me, TemplateView } from "../../api/schema";
 import { useTexts } from "../../i18n";
 import { Banner } from "../../ui/Banner";
-import { Button, Skeleton, TextInput } from "../../ui/kit";
+import { Choices, FilterBar, SearchField } from "../../ui/FilterBar";
+import { Button, Skeleton } from "../../ui/kit";
 import { pageTo } from "../../ui/pageTo";
 import { Failure, Loading, Message } from "../../ui/states";
 import { AdminTable } from "./AdminTable";
@@ -80,17 +81,8 @@ function Catalogue({ templates, rights }: CatalogueProps) {
   }
   return (
     <>
-      <div className={styles.bar}>
-        <TextInput
-          type="search"
-          radius="xl"
-          className={styles.search}
-          leftSection={<IconSearch size={16} aria-hidden />}
-          aria-label={t("create.search")}
-          placeholder={t("create.search")}
-          value={text}
-          onChange={(event) => change({ q: event.currentTarget.value })}
-        />
+      <FilterBar>
+        <SearchField label={t("create.search")} text={text} onChange={(q) => change({ q })} />
         {publishes && <States found={found} state={state} onChange={(chosen) => change({ state: chosen })} />}
         {rights.create && (
           <Button
@@ -103,7 +95,7 @@ function Catalogue({ templates, rights }: CatalogueProps) {
             {t("templates.create")}
           </Button>
         )}
-      </div>
+      </FilterBar>
       {shown.length === 0 ? (
         <Message title={t("create.no-match")} text={t("templates.no-match-hint", { count: offered.length })}>
           <Button variant="default" onClick={() => change({ q: "", state: "" })}>
@@ -133,27 +125,12 @@ interface StatesProps {
 
 function States({ found, state, onChange }: StatesProps) {
   const { t } = useTexts();
-  return (
-    <fieldset className={styles.states} aria-label={t("list.filter")}>
-      {STATES.map((choice) => {
-        const count = found.filter((template) => choice === "all" || template.state === choice).length;
-        return (
-          (choice === "all" || choice === state || count > 0) && (
-            <button
-              key={choice}
-              type="button"
-              className={styles.state}
-              aria-pressed={state === choice}
-              onClick={() => onChange(state === choice ? "all" : choice)}
-            >
-              {choice === "all" ? t("list.filter.all") : t(`templates.state.${choice}`)}{" "}
-              <span className={styles.count}>{count}</span>
-            </button>
-          )
-        );
-      })}
-    </fieldset>
-  );
+  const choices = STATES.map((value) => ({
+    value,
+    label: value === "all" ? t("list.filter.all") : t(`templates.state.${value}`),
+    count: found.filter((template) => value === "all" || template.state === value).length,
+  }));
+  return <Choices label={t("list.filter")} choices={choices} chosen={state} onChange={onChange} />;
 }
 
 function contains({ name, displayName, description, tags, image }: TemplateView, text: string): boolean {
