@@ -21,7 +21,7 @@ import { NameFields } from "./NameFields";
 import { SizeField } from "./SizeField";
 import { Summary } from "./Summary";
 import { TemplateField } from "./TemplateField";
-import { type Check, spread, useCheck } from "./useCheck";
+import { type Check, readRefusal, useCheck } from "./useCheck";
 import { useCreate } from "./useCreate";
 import { PROJECT_KEY, useForm } from "./useForm";
 import { useQuota } from "./useQuota";
@@ -111,7 +111,7 @@ function useSubmit(state: ReturnType<typeof useForm>, check: Check) {
   const create = useCreate();
   const [tried, setTried] = useState(false);
   const refused =
-    create.error instanceof ApiError && create.variables === state.form ? spread(create.error) : undefined;
+    create.error instanceof ApiError && create.variables === state.form ? readRefusal(create.error) : undefined;
   const all = { ...refused?.problems, ...check.problems };
   // Nobody is told off for a field that they have not come to yet.
   const told = tried || state.form.template !== "";

@@ -1,13 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useState } from "react";
+import { useMemo } from "react";
 import { ApiError } from "../../api/client";
 import { create } from "../../api/queries";
+import { type Said, spread } from "../../api/refusals";
 import { useTexts } from "../../i18n";
 import { ADDRESS_LENGTH } from "../../model/addresses";
+import { useSettled } from "../../ui/useSettled";
 import { type Field, type Form, findLocalProblems, makeRequest, placeOf } from "./form";
 import type { Quota } from "./useQuota";
-
-const PAUSE_MS = 400;
 
 export interface Check {
   /** Sentences by field. */
@@ -53,7 +53,7 @@ export function useCheck(form: Form, { taken, quota, offered }: Surroundings): C
   if (settled !== form || !ready) {
     return { problems, general: undefined, state: Object.keys(local).length > 0 ? "idle" : "checking" };
   }
-  const said = dryRun.error instanceof ApiError ? spread(dryRun.error) : NOTHING;
+  const said = dryRun.error instanceof ApiError ? readRefusal(dryRun.error) : NOTHING;
   const all = { ...said.problems, ...problems };
   if (dryRun.isFetching) {
     return { problems: all, general: said.general, state: "checking" };
@@ -76,37 +76,9 @@ const SENTENCES = {
   template: "create.choose-template",
 } as const;
 
-interface Said {
-  readonly problems: Partial<Record<Field, string>>;
-  readonly general: string | undefined;
-}
+const NOTHING: Said<Field> = { problems: {}, general: undefined };
 
-const NOTHING: Said = { problems: {}, general: undefined };
-
-/** An answer's sentences at their fields; one without a field is about all of it. */
-export function spread(error: ApiError): Said {
-  const problems: Partial<Record<Field, string>> = {};
-  let placed = 0;
-  for (const item of error.fields) {
-    const field = placeOf(item);
-    if (field !== undefined) {
-      problems[field] = problems[field] === undefined ? item.message : `${problems[field]} ${item.message}`;
-      placed += 1;
-    }
-  }
-  if (error.status === 409) {
-    return { problems: { address: error.message }, general: undefined };
-  }
-  const complete = error.fields.length > 0 && placed === error.fields.length;
-  return { problems, general: complete ? undefined : error.message };
-}
-
-/** The form as it was when nothing had changed for a moment. */
-function useSettled(form: Form): Form {
-  const [settled, setSettled] = useState(form);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(form), PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [form]);
-  return settled;
+/** A refusal's sentences at their fields; a name that is taken belongs to its own. */
+export function readRefusal(error: ApiError): Said<Field> {
+  return error.status === 409 ? { problems: { address: error.message }, general: undefined } : spread(error, placeOf);
 }

@@ -7,10 +7,10 @@ import { useTexts } from "../../i18n";
 import { Banner } from "../../ui/Banner";
 import { Callout } from "../../ui/Callout";
 import { Skeleton } from "../../ui/kit";
+import { LeaveDialog } from "../../ui/LeaveDialog";
 import { PageLink } from "../../ui/PageLink";
 import { Failure, Loading, Message } from "../../ui/states";
 import styles from "./EditorPage.module.css";
-import { LeaveDialog } from "./LeaveDialog";
 import { SaveDialog } from "./SaveDialog";
 import { TemplateForm } from "./TemplateForm";
 import { type Base, useBase } from "./useDraft";
@@ -113,7 +113,7 @@ function Editor({ initial }: { readonly initial: Base }) {
       </div>
       <Verdict editor={editor} showLines={shown === "yaml"} onGo={goTo} />
       <SaveDialog editor={editor} opened={saving} use={check.preview?.use ?? null} />
-      <LeaveDialog dirty={editor.dirty} done={editor.done} />
+      <LeaveDialog unsaved={editor.dirty} text={t("editor.leave-text")} saved={editor.done} />
     </form>
   );
 }

@@ -5,10 +5,9 @@ import { ApiError } from "../../api/client";
 import type { TemplateView } from "../../api/schema";
 import { useTexts } from "../../i18n";
 import { type Draft, valueAt } from "../../model/manifest";
+import { useSettled } from "../../ui/useSettled";
 import { FIELDS, fieldOf, placeOf } from "./fields";
 import type { Base } from "./useDraft";
-
-const PAUSE_MS = 400;
 
 /** Something that stands against the template; `field` as the cluster names it, empty if it is about all of it. */
 export interface Finding {
@@ -105,14 +104,4 @@ function findMissing(draft: Draft, base: Base): readonly Missing[] {
     }
   }
   return found;
-}
-
-/** The draft as it was when nothing had changed for a moment. */
-function useSettled(draft: Draft): Draft {
-  const [settled, setSettled] = useState(draft);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(draft), PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [draft]);
-  return settled;
 }

@@ -1,21 +1,22 @@
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { useSearchParams } from "react-router";
 import { ApiError } from "../../../api/client";
+import { spread } from "../../../api/refusals";
 import type { EnvironmentView, TemplateView } from "../../../api/schema";
 import { useTemplate } from "../../../api/settings";
 import { explain } from "../../../environments/explain";
 import { type Translate, useTexts } from "../../../i18n";
 import { Callout } from "../../../ui/Callout";
 import { Button, Skeleton } from "../../../ui/kit";
+import { LeaveDialog } from "../../../ui/LeaveDialog";
 import { useNotices } from "../../../ui/Notices";
 import { Failure, Loading } from "../../../ui/states";
-import { FIELDS, type Field, findProblems, type Problem, patchOf, sizeBeside } from "./form";
-import { LeaveDialog } from "./LeaveDialog";
+import { FIELDS, type Field, findProblems, type Problem, patchOf, placeOf, sizeBeside } from "./form";
 import { LifecycleFields } from "./LifecycleFields";
 import { NameFields } from "./NameFields";
 import { ResourceFields } from "./ResourceFields";
 import styles from "./Settings.module.css";
-import { ChangedMeanwhile, spread, useDraft, useEditCheck, useSave } from "./useSettings";
+import { ChangedMeanwhile, useDraft, useEditCheck, useSave } from "./useSettings";
 
 /** What can be changed about an environment. Saving never restarts it; what waits for a restart says so. */
 export function Settings({ environment }: { readonly environment: EnvironmentView }) {
@@ -53,7 +54,7 @@ function Form({ environment, template }: FormProps) {
   const save = useSave(environment, base);
   const refused =
     save.error instanceof ApiError && JSON.stringify(save.variables) === JSON.stringify(patch)
-      ? spread(save.error)
+      ? spread(save.error, placeOf)
       : undefined;
   const problems = { ...refused?.problems, ...check.said.problems, ...wordsOf(local, t) };
   const general = refused?.general ?? check.said.general;
@@ -120,7 +121,7 @@ function Form({ environment, template }: FormProps) {
           </Button>
         </div>
       )}
-      <LeaveDialog unsaved={dirty.length > 0} />
+      <LeaveDialog unsaved={dirty.length > 0} text={t("settings.leave-hint")} />
     </form>
   );
 }

@@ -1,14 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import { ApiError } from "../../../api/client";
 import { isOlder } from "../../../api/feed";
 import { useLive } from "../../../api/live";
 import { useChange } from "../../../api/queries";
+import { type Said, spread } from "../../../api/refusals";
 import type { EnvironmentPatch, EnvironmentView } from "../../../api/schema";
 import { checkEdit, edit, readEnvironment } from "../../../api/settings";
+import { useSettled } from "../../../ui/useSettled";
 import { type Draft, differences, draftOf, type Field, merge, placeOf } from "./form";
 
-const PAUSE_MS = 400;
 const TRIES = 8;
 const LAG_MS = 250;
 
@@ -49,36 +50,12 @@ export function useDraft(environment: EnvironmentView) {
   };
 }
 
-export interface Said {
-  readonly problems: Partial<Record<Field, string>>;
-  readonly general: string | undefined;
-}
-
-const SILENCE: Said = { problems: {}, general: undefined };
-
-/** A refusal's sentences at their fields; what belongs to none is about all of it. */
-export function spread(error: ApiError): Said {
-  const problems: Partial<Record<Field, string>> = {};
-  let placed = 0;
-  for (const item of error.fields) {
-    const field = placeOf(item);
-    if (field !== undefined) {
-      problems[field] = problems[field] === undefined ? item.message : `${problems[field]} ${item.message}`;
-      placed += 1;
-    }
-  }
-  const complete = placed > 0 && placed === error.fields.length;
-  return { problems, general: complete ? undefined : error.message };
-}
+const SILENCE: Said<Field> = { problems: {}, general: undefined };
 
 /** What the cluster says to a change, a moment after the last key. */
 export function useEditCheck(environment: EnvironmentView, patch: EnvironmentPatch, ready: boolean) {
   const text = JSON.stringify(patch);
-  const [settled, setSettled] = useState(text);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(text), PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
+  const settled = useSettled(text);
   const current = ready && text !== "{}" && settled === text;
   const check = useQuery({
     queryKey: ["edit-check", environment.uid, settled],
@@ -91,7 +68,7 @@ export function useEditCheck(environment: EnvironmentView, patch: EnvironmentPat
   // An old version is no matter of a check, and silence says nothing.
   const unknown = error !== undefined && (error.status === 0 || error.status === 412 || error.status >= 500);
   return {
-    said: error === undefined || unknown ? SILENCE : spread(error),
+    said: error === undefined || unknown ? SILENCE : spread(error, placeOf),
     state: text === "{}" ? "idle" : !current || check.isFetching ? "checking" : unknown ? "unknown" : "done",
   } as const;
 }
