@@ -11,6 +11,7 @@ from playwright.async_api import BrowserContext, async_playwright, expect
 
 from tests.attacks.conftest import scene, stage
 from tests.cluster.conftest import client, live, surroundings
+from tests.e2e.dashboard import Dashboard, open_dashboard
 from tests.e2e.installation import switch_mode
 from tests.support.environment import Surroundings
 
@@ -54,6 +55,14 @@ def password(surroundings: Surroundings) -> str:
         uid = surroundings.run_kubectl("get", "namespace", "kube-system", "--output=jsonpath={.metadata.uid}")
         kept = f".local/admin-password-{uid[:8]}"
     return Path(kept).read_text(encoding="utf-8").strip()
+
+
+@pytest.fixture
+async def dashboard(browser: BrowserContext, surroundings: Surroundings, password: str) -> AsyncIterator[Dashboard]:
+    """Signed in; fails if the browser had anything to complain about."""
+    opened = await open_dashboard(browser, url=surroundings.url, password=password)
+    yield opened
+    assert opened.complaints == []
 
 
 @pytest.fixture(scope="session")

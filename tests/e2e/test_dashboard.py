@@ -3,15 +3,14 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
-from playwright.async_api import BrowserContext, Page, Request, expect
+from playwright.async_api import Page, Request, expect
 
 from devworkspace.api.names import LABEL_RETAINED
 from devworkspace.kube.resource import PVCS
-from tests.e2e.dashboard import Dashboard, open_dashboard
-from tests.support.environment import Surroundings
+from tests.e2e.dashboard import Dashboard
 from tests.support.live import Live
 
 pytestmark = pytest.mark.e2e
@@ -29,13 +28,6 @@ PAGES = (
     "/me",
 )
 WIDTHS = (320, 360, 768, 1280, 3840)
-
-
-@pytest.fixture
-async def dashboard(browser: BrowserContext, surroundings: Surroundings, password: str) -> AsyncIterator[Dashboard]:
-    opened = await open_dashboard(browser, url=surroundings.url, password=password)
-    yield opened
-    assert opened.complaints == []
 
 
 def count_creations(page: Page) -> list[str]:

@@ -4,24 +4,15 @@ import asyncio
 import csv
 import io
 import time
-from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import BrowserContext, expect
+from playwright.async_api import expect
 
 from devworkspace.kube.resource import RESOURCE_QUOTAS
-from tests.e2e.dashboard import Dashboard, open_dashboard
-from tests.support.environment import Surroundings
+from tests.e2e.dashboard import Dashboard
 from tests.support.live import Anything, Live
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-async def dashboard(browser: BrowserContext, surroundings: Surroundings, password: str) -> AsyncIterator[Dashboard]:
-    opened = await open_dashboard(browser, url=surroundings.url, password=password)
-    yield opened
-    assert opened.complaints == []
 
 
 async def test_an_admin_stops_for_a_reason_and_the_owner_reads_it(dashboard: Dashboard, live: Live) -> None:

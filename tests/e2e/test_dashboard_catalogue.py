@@ -3,28 +3,19 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, Locator, expect
+from playwright.async_api import Locator, expect
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.kube.errors import NotFound
 from devworkspace.kube.resource import PODS, PVCS
-from tests.e2e.dashboard import Dashboard, open_dashboard
-from tests.support.environment import Surroundings
+from tests.e2e.dashboard import Dashboard
 from tests.support.live import INSTANCES, TEMPLATES, Live
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-async def dashboard(browser: BrowserContext, surroundings: Surroundings, password: str) -> AsyncIterator[Dashboard]:
-    opened = await open_dashboard(browser, url=surroundings.url, password=password)
-    yield opened
-    assert opened.complaints == []
 
 
 async def spec_of(live: Live, name: str) -> dict[str, Any]:
