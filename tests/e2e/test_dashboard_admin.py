@@ -22,7 +22,7 @@ async def test_an_admin_stops_for_a_reason_and_the_owner_reads_it(dashboard: Das
     page = dashboard.page
     await dashboard.open("/envs")
     await page.get_by_role("link", name="Administration").click()
-    await page.get_by_role("searchbox").fill(live.namespace)
+    await page.get_by_role("searchbox", name="Search by name, owner, project, template").fill(live.namespace)
     row = dashboard.row(uid)
     await expect(row).to_contain_text("li.wei")
     async with page.expect_download() as download:
