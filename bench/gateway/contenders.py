@@ -129,7 +129,7 @@ async def _running_gateway(directory: Path, upstreams: Upstreams) -> AsyncIterat
         for name, port in (("http", upstreams.http), ("echo", upstreams.echo), ("editor", upstreams.editor)):
             put_environment(api, name, owner=OWNER, port=port)
         put_record(api)
-        async with running_process(files, api, python=python) as process:
+        async with running_process(files, api, python=python, sockets_per_person=0) as process:
             await process.ready()
             pin(process.process.pid, PROXY_CORE)
             origin = process.config.public_url

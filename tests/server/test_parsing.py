@@ -4,8 +4,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
-from tests.server.support import Browser, Harness, Pod, running_server
+from tests.server.support import Browser, Harness, Pod, running_pod, running_server
 
 GOOD = b"GET /x HTTP/1.1\r\nHost: @HOST@\r\nCookie: dw-env=TOKEN\r\nConnection: close\r\n\r\n"
 POST = (
@@ -154,14 +155,40 @@ async def test_a_head_that_does_not_come_is_not_waited_for(tmp_path: Path) -> No
             assert asyncio.get_running_loop().time() - started < 3
 
 
+def healthz(server: Harness) -> bytes:
+    return f"GET /-/healthz HTTP/1.1\r\nHost: localhost:{server.port}\r\nConnection: close\r\n\r\n".encode()
+
+
 async def test_one_connection_too_many_is_let_go(tmp_path: Path) -> None:
+    arrived, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def answer_late(request: web.BaseRequest) -> web.StreamResponse:
+        if request.raw_path == "/x":
+            arrived.release()
+            await go_on.wait()
+        return web.Response()
+
+    async with running_pod(answer_late) as pod, running_server(tmp_path, max_connections=5) as server:
+        server.add(pod.port)
+        async with server.browser() as browser:
+            await browser.enter()
+            token = browser.cookies(server.environment_origin())["dw-env"]
+        asking = [asyncio.create_task(server.raw(fill(GOOD, server, token))) for _ in range(5)]
+        for _ in asking:
+            await arrived.acquire()
+        assert await server.raw(healthz(server)) == b""
+        go_on.set()
+        assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in await asyncio.gather(*asking)), "none of them went"
+        assert (await server.raw(healthz(server))).startswith(b"HTTP/1.1 200 "), "positive control"
+
+
+async def test_who_does_nothing_gives_way_to_who_asks(tmp_path: Path) -> None:
     async with running_server(tmp_path, max_connections=5) as server:
-        held = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(5)]
-        await asyncio.sleep(0.1)
-        request = f"GET /-/healthz HTTP/1.1\r\nHost: localhost:{server.port}\r\nConnection: close\r\n\r\n".encode()
-        assert await server.raw(request) == b""
-        held[0][1].close()
-        await asyncio.sleep(0.1)
-        assert (await server.raw(request)).startswith(b"HTTP/1.1 200 "), "positive control"
-        for _, writer in held:
+        silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(5)]
+        for _, writer in silent[::2]:
+            writer.write(b"GET / HTTP/1.1\r\nHost: local")
+        for number in range(5):
+            assert (await server.raw(healthz(server))).startswith(b"HTTP/1.1 200 "), number
+        assert await silent[0][0].read() == b"", "the oldest is the one that went"
+        for _, writer in silent:
             writer.close()

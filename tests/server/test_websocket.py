@@ -15,6 +15,7 @@ from tests.server.support import (
     ADMIN,
     Browser,
     Harness,
+    Pod,
     make_instance,
     make_pod,
     running_pod,
@@ -52,6 +53,13 @@ async def opened(
     origin = server.environment_origin(name)
     async with browser.session.ws_connect(origin + "/socket", origin=origin, max_msg_size=0, **options) as socket:
         yield socket
+
+
+async def declined(server: Harness, browser: Browser) -> aiohttp.WSServerHandshakeError:
+    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+        async with opened(server, browser):
+            pass
+    return caught.value
 
 
 async def test_messages_go_both_ways_whole_and_in_order(server: Harness, browser: Browser) -> None:
@@ -218,6 +226,34 @@ class TestWhoMayOpen:
                 async with opened(server, browser):
                     pass
             assert refused.value.status == 403
+
+
+async def test_one_person_has_so_many_at_once(tmp_path: Path) -> None:
+    async with (
+        running_pod(echo) as pod,
+        running_server(tmp_path, sockets_per_person=4, replicas=2) as server,
+        server.browser() as browser,
+    ):
+        server.add(pod.port)
+        await browser.enter()
+        async with opened(server, browser) as first, opened(server, browser):
+            refused = await declined(server, browser)
+            assert refused.status == 429
+            assert refused.headers is not None and "Retry-After" in refused.headers
+            await first.send_str("hello")
+            assert await first.receive_str() == "hello", "those that are open stay"
+        async with asyncio.timeout(5):
+            while len(server.rooms.gateway.sockets):
+                await asyncio.sleep(0.01)
+        async with opened(server, browser), opened(server, browser):
+            assert (await declined(server, browser)).status == 429
+
+
+async def test_a_pod_that_declines_costs_no_place(tmp_path: Path, pod: Pod) -> None:
+    async with running_server(tmp_path, sockets_per_person=1) as server, server.browser() as browser:
+        server.add(pod.port)
+        await browser.enter()
+        assert [(await declined(server, browser)).status for _ in range(3)] == [200, 200, 200]
 
 
 async def test_bytes_behind_the_handshake_are_not_lost(server: Harness, browser: Browser) -> None:

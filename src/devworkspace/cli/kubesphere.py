@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from devworkspace.cli.groups import add_options
 from devworkspace.server.config import KubeSphereConfig
 
 _OPTIONS = (
@@ -40,6 +41,4 @@ def kubesphere_options(function: Callable[..., Any]) -> Callable[..., Any]:
             config = KubeSphereConfig(url=kubesphere_url, host=kubesphere_host.lower(), ca_file=kubesphere_ca_file)
         return function(kubesphere=config, **values)
 
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return add_options(command, _OPTIONS)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from devworkspace.cli.groups import add_options
 from devworkspace.server.config import OidcConfig
 
 _OPTIONS = (
@@ -61,9 +62,7 @@ def oidc_options(function: Callable[..., Any]) -> Callable[..., Any]:
         given = {name.removeprefix("oidc_"): values.pop(name) for name in tuple(values) if name.startswith("oidc_")}
         return function(oidc=_make_config(given), **values)
 
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return add_options(command, _OPTIONS)
 
 
 def _make_config(given: dict[str, Any]) -> OidcConfig | None:

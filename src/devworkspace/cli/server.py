@@ -9,12 +9,13 @@ import uvloop
 from devworkspace.api.names import SYSTEM_NAMESPACE
 from devworkspace.cli.addressing import address_mode_option
 from devworkspace.cli.kubesphere import kubesphere_options
+from devworkspace.cli.limits import limit_options
 from devworkspace.cli.logs import LogFormat, configure_logging, logging_options
 from devworkspace.cli.oidc import oidc_options
 from devworkspace.core.address import AddressMode
 from devworkspace.server import app
 from devworkspace.server.config import ConfigurationError, KubeSphereConfig, OidcConfig, ServerConfig
-from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, Allowance
+from devworkspace.server.limits import Allowance
 from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
 
 
@@ -65,30 +66,7 @@ from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
     show_default=True,
     help="How many servers share the work; each grants its share of the limits.",
 )
-@click.option(
-    "--api-rate",
-    type=click.FloatRange(min=0),
-    default=API_ALLOWANCE.rate,
-    show_default=True,
-    help="Requests to the API that a person may send each second on average, 0: no limit.",
-)
-@click.option(
-    "--api-burst", type=click.IntRange(min=1), default=API_ALLOWANCE.burst, show_default=True, help="As many at once."
-)
-@click.option(
-    "--change-rate",
-    type=click.FloatRange(min=0),
-    default=CHANGE_ALLOWANCE.rate,
-    show_default=True,
-    help="Environments that a person may create, start, stop, restart or delete each second on average, 0: no limit.",
-)
-@click.option(
-    "--change-burst",
-    type=click.IntRange(min=1),
-    default=CHANGE_ALLOWANCE.burst,
-    show_default=True,
-    help="As many at once.",
-)
+@limit_options
 @click.option(
     "--image-prefix",
     default=DEFAULT_IMAGE_PREFIX,
@@ -112,10 +90,9 @@ def command(
     api_audience: str,
     trusted_proxies: str,
     replicas: int,
-    api_rate: float,
-    api_burst: int,
-    change_rate: float,
-    change_burst: int,
+    api_allowance: Allowance,
+    change_allowance: Allowance,
+    sockets_per_person: int,
     image_prefix: str,
     log_format: LogFormat,
     verbose: bool,
@@ -137,8 +114,9 @@ def command(
         api_audience=api_audience,
         trusted_proxies=tuple(trusted_proxies.split(",")) if trusted_proxies else (),
         replicas=replicas,
-        api_allowance=Allowance(rate=api_rate, burst=api_burst),
-        change_allowance=Allowance(rate=change_rate, burst=change_burst),
+        api_allowance=api_allowance,
+        change_allowance=change_allowance,
+        sockets_per_person=sockets_per_person,
         image_prefix=image_prefix,
     )
     try:

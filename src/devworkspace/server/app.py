@@ -52,7 +52,7 @@ from devworkspace.server.grants import Grants, InformedGrants
 from devworkspace.server.keys import Keys
 from devworkspace.server.kubesphere import KubeSphere
 from devworkspace.server.lifecycle import Lifecycle, Writer
-from devworkspace.server.limits import Limiter
+from devworkspace.server.limits import Limiter, share_of
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
 from devworkspace.server.readiness import Readiness, Watch
 from devworkspace.server.reports import PodReports
@@ -208,6 +208,7 @@ def make_rooms(
         note_opened=activity.note_opened,
         startup=viewer.startup,
         audit=audit,
+        sockets_per_person=share_of(config.sockets_per_person, config.replicas),
     )
 
     metrics.keys(lambda: keys.ring.roles)

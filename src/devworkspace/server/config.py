@@ -8,7 +8,7 @@ from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.address import AddressMode, Gateway, environment_url
 from devworkspace.core.credential import KEY_SECONDS
-from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, Allowance
+from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, SOCKETS_PER_PERSON, Allowance
 from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
 
 
@@ -66,8 +66,9 @@ class ServerConfig:
     Each environment is asked once in `activity_seconds` whether it is used, which must be below 100.
     `api_audience` is what the tokens of programs must be made for; empty means the API server's own tokens.
     Whoever connects from one of `trusted_proxies` (networks) is believed whom it forwards for. Each person may send
-    `api_allowance` requests to the API, and change (create, start, stop, restart, delete) as `change_allowance` says;
-    these and the limits of sign-in are for all of `replicas` together, each of which grants its share.
+    `api_allowance` requests to the API, change (create, start, stop, restart, delete) as `change_allowance` says, and
+    have `sockets_per_person` open, 0 for no limit; these and the limits of sign-in are for all of `replicas` together,
+    each of which grants its share.
     `image_prefix` is what stands before `/<name>:<version>` of the images of the starter templates.
     """
 
@@ -95,6 +96,7 @@ class ServerConfig:
     trusted_proxies: tuple[str, ...] = ()
     api_allowance: Allowance = API_ALLOWANCE
     change_allowance: Allowance = CHANGE_ALLOWANCE
+    sockets_per_person: int = SOCKETS_PER_PERSON
     replicas: int = 1
     image_prefix: str = DEFAULT_IMAGE_PREFIX
 

@@ -72,7 +72,7 @@ class BrowserConnection(RequestHandler):
     def sift(self, messages: _Messages) -> _Messages:
         """What of new messages is aiohttp's to handle now."""
         if self._passing is None:
-            if not messages or not self._is_resting() or not self._begin(*messages[0]):
+            if not messages or not self.is_resting or not self._begin(*messages[0]):
                 return messages
             messages = messages[1:]
         self._held += messages
@@ -81,10 +81,11 @@ class BrowserConnection(RequestHandler):
             self._pause_reading_for_buffer()
         return []
 
-    def _is_resting(self) -> bool:
-        """Whether aiohttp waits for the next request with nothing left to do."""
+    @property
+    def is_resting(self) -> bool:
+        """Whether it waits for the next request, or for the rest of its head, with nothing left to do."""
         waiter = self._waiter
-        return waiter is not None and not waiter.done() and not self._messages
+        return waiter is not None and not waiter.done() and not self._messages and self._passing is None
 
     def _begin(self, message: RawRequestMessage, payload: StreamReader) -> bool:
         headers = message.headers
@@ -202,7 +203,10 @@ class _Refuser(asyncio.Protocol):
 
 
 class DoorServer(web.Server):
-    """aiohttp's low-level server with a bound on connections."""
+    """aiohttp's low-level server with a bound on connections.
+
+    When all are taken, one that rests gives its place to the next, so that nobody shuts others out by doing nothing.
+    """
 
     def __init__(
         self,
@@ -230,7 +234,15 @@ class DoorServer(web.Server):
         super().__init__(handler, handler_cancellation=True)
 
     def __call__(self) -> RequestHandler:
-        if len(self._connections) >= self._max_connections:
+        if len(self._connections) >= self._max_connections and not self._make_room():
             refuser: Any = _Refuser()
             return refuser  # type: ignore[no-any-return]
         return BrowserConnection(self, loop=self._loop, **self._options)
+
+    def _make_room(self) -> bool:
+        """Ends the oldest connection that rests; False if all are at work."""
+        resting = (one for one in self._connections if isinstance(one, BrowserConnection) and one.is_resting)
+        oldest = next(resting, None)
+        if oldest is not None:
+            oldest.force_close()
+        return oldest is not None

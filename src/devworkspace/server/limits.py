@@ -23,6 +23,13 @@ class Allowance(NamedTuple):
 # A page of the list with its details, many times over; more environments than somebody starts in a morning.
 API_ALLOWANCE: Final = Allowance(rate=20.0, burst=200)
 CHANGE_ALLOWANCE: Final = Allowance(rate=0.5, burst=30)
+# An editor has two in each tab, and one more for each page of an application that reloads itself.
+SOCKETS_PER_PERSON: Final = 500
+
+
+def share_of(count: int, replicas: int) -> int:
+    """What each of so many replicas may hold of `count` things that stay; 0 is no limit."""
+    return math.ceil(count / replicas)
 
 
 class LimitedError(Exception):

@@ -59,6 +59,7 @@ MAX_TOSSED: Final = 8
 _DOORSTEP: Final = frozenset({("GET", STATE_PATH), ("POST", START_PATH), ("POST", RESTART_PATH)})
 _REFUSALS: Final = frozenset({Verdict.FORBIDDEN, Verdict.UNAUTHORIZED, Verdict.SIGN_IN, Verdict.NOT_FOUND})
 _NO_ENVIRONMENT: Final = "This environment does not exist or is not shared with you."
+_TOO_MANY_SOCKETS: Final = "You have as many sockets open as a person may have; close some pages and try again."
 
 
 class Gateway:
@@ -79,6 +80,7 @@ class Gateway:
         note_opened: Callable[[Environment], None],
         startup: Callable[[Environment], Start | None],
         audit: Audit,
+        sockets_per_person: int,
     ) -> None:
         self._note_opened = note_opened
         self._public = public
@@ -96,7 +98,13 @@ class Gateway:
         self._cookies = CookieNames.for_scheme(secure=public.secure, mode=public.mode)
         self._pool = UpstreamPool()
         self._proxy = Proxy(self._pool)
-        self.sockets = Sockets(sessions=sessions, authorizer=authorizer, find=table.find, is_blind=is_blind)
+        self.sockets = Sockets(
+            sessions=sessions,
+            authorizer=authorizer,
+            find=table.find,
+            is_blind=is_blind,
+            per_person=sockets_per_person,
+        )
         table.on_change(self._on_change)
 
     async def handle(self, request: web.BaseRequest, site: Site) -> web.StreamResponse:
@@ -249,7 +257,12 @@ class Gateway:
                 return await self._proxy.forward(request, way)
             if not is_valid_upgrade(request):
                 return self._answers.refusal(400, "This is not a valid WebSocket handshake.")
-            opened = await open_relay(request, way, pool=self._pool)
+            with self.sockets.counted(session.name):
+                return await self._splice(request, way, session=session, environment=environment)
+        except LimitedError as error:
+            by = Actor(session.name, source_of(request))
+            self._audit.record("open", "denied", by, environment=environment.key, reason="limit")
+            return self._answers.problem(429, _TOO_MANY_SOCKETS, retry_after=error.seconds)
         except UpstreamTimeoutError:
             self._on_upstream_error("timeout")
             return self._answers.problem(504, "The environment took the request and did not answer.")
@@ -257,6 +270,11 @@ class Gateway:
             self._on_upstream_error("unreachable")
             log.info("environment not reachable", environment=str(environment.key), error=str(error))
             return self._doorstep.unreachable(request, environment)
+
+    async def _splice(
+        self, request: web.BaseRequest, way: Way, *, session: Session, environment: Environment
+    ) -> web.StreamResponse:
+        opened = await open_relay(request, way, pool=self._pool)
         if isinstance(opened, web.StreamResponse):
             return opened
         relay, response = opened

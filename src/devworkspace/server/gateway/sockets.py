@@ -1,7 +1,9 @@
 """The open sockets, and the regular question whether each of them may stay open."""
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -11,6 +13,7 @@ from devworkspace.core.access import SocketVerdict, decide_socket, has_right
 from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.environments import Environment
 from devworkspace.server.gateway.websocket import GOING_AWAY, POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER, Relay
+from devworkspace.server.limits import LimitedError
 from devworkspace.server.sessions import Session, Sessions
 from devworkspace.server.spreading import end_spread
 
@@ -19,6 +22,8 @@ log = structlog.get_logger("devworkspace.server")
 # How long an earlier yes of RBAC counts while the API server cannot be asked.
 STALE_GRANT_SECONDS: Final = 300.0
 RENEW_SECONDS: Final = 5.0
+# When somebody with too many sockets may try again: closed tabs are what helps, and nobody knows when.
+FULL_SECONDS: Final = 10
 _CLOSING: Final = {
     SocketVerdict.REVOKED: (POLICY_VIOLATION, "access has ended"),
     SocketVerdict.GONE: (GOING_AWAY, "the environment is gone"),
@@ -35,7 +40,10 @@ class OpenSocket(msgspec.Struct, eq=False):
 
 
 class Sockets:
-    """Registry of open relays. `find` gives the environment that now stands at an address id."""
+    """Registry of open relays. `find` gives the environment that now stands at an address id.
+
+    A person may have `per_person` of them, 0 for any number.
+    """
 
     def __init__(
         self,
@@ -44,8 +52,11 @@ class Sockets:
         authorizer: Authorizer,
         find: Callable[[str], Environment | None],
         is_blind: Callable[[], bool],
+        per_person: int,
     ) -> None:
         self._is_blind = is_blind
+        self._per_person = per_person
+        self._held: Counter[str] = Counter()
         self._sessions = sessions
         self._authorizer = authorizer
         self._find = find
@@ -55,6 +66,19 @@ class Sockets:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    @contextmanager
+    def counted(self, person: str) -> Iterator[None]:
+        """Around one socket of a person, its handshake included. Raises `LimitedError` for one too many."""
+        if 0 < self._per_person <= self._held[person]:
+            raise LimitedError(FULL_SECONDS)
+        self._held[person] += 1
+        try:
+            yield
+        finally:
+            self._held[person] -= 1
+            if self._held[person] == 0:
+                del self._held[person]
 
     async def run(self, relay: Relay, *, session: Session, environment: Environment) -> None:
         """Keeps the relay registered for as long as it runs."""
