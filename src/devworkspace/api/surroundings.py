@@ -11,6 +11,7 @@ class InvolvedObject(Struct, frozen=True):
 
 
 class EventSeries(Struct, frozen=True):
+    count: int = 0
     last_observed_time: str | None = None
 
 

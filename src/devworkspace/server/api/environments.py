@@ -15,7 +15,7 @@ from devworkspace.core.actions import Action
 from devworkspace.core.resolve import OverrideProblem, Refusal, find_override_problems, resolve
 from devworkspace.kube.errors import Conflict
 from devworkspace.server.api.catalogue import Catalogue
-from devworkspace.server.api.lookup import ENVIRONMENT, Lookup, actor_of, changed, seen_version
+from devworkspace.server.api.lookup import ENVIRONMENT, TO_OPEN, Lookup, actor_of, changed, seen_version
 from devworkspace.server.api.problems import FieldError, Problem, absent
 from devworkspace.server.api.requests import (
     EnvironmentPatch,
@@ -124,7 +124,7 @@ class Environments:
                 EnvironmentPage,
                 query=ListQuery,
                 problems=(410,),
-                right="owner, or `create workspaceinstances/connect`",
+                right=TO_OPEN,
             ),
             Route(
                 "POST",
@@ -145,7 +145,7 @@ class Environments:
                 "Read one",
                 EnvironmentView,
                 problems=(404,),
-                right="owner, or `create workspaceinstances/connect`",
+                right=TO_OPEN,
             ),
             Route(
                 "PATCH",

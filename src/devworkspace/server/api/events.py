@@ -9,13 +9,13 @@ import msgspec
 from msgspec import Meta
 
 from devworkspace.api import names
-from devworkspace.api.meta import ObjectMeta, Struct
-from devworkspace.api.surroundings import InvolvedObject
+from devworkspace.api.meta import Struct
+from devworkspace.api.surroundings import Event
 from devworkspace.core.render.common import child_name
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
 from devworkspace.kube.client import Client
 from devworkspace.kube.resource import EVENTS
-from devworkspace.server.api.lookup import ENVIRONMENT, Lookup
+from devworkspace.server.api.lookup import ENVIRONMENT, TO_OPEN, Lookup
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import View
 from devworkspace.server.environments import Environment
@@ -33,30 +33,16 @@ _SUBJECTS: Final[dict[str, Subject]] = {
 }
 
 
-class Series(Struct, frozen=True):
-    count: int = 0
-    last_observed_time: str | None = None
-
-
 class Source(Struct, frozen=True):
     component: str = ""
 
 
-class ToldEvent(Struct, frozen=True):
-    """An Event with what people want to see of it. Which times and counts are set depends on its sender."""
+class ToldEvent(Event, frozen=True):
+    """An Event with what people want to see of it beside what the operator reads."""
 
-    metadata: ObjectMeta
-    involved_object: InvolvedObject = InvolvedObject()
-    type: str = ""
-    reason: str = ""
-    message: str = ""
     count: int | None = None
     source: Source = Source()
     reporting_component: str = ""
-    first_timestamp: str | None = None
-    last_timestamp: str | None = None
-    event_time: str | None = None
-    series: Series | None = None
 
 
 class EventView(View, frozen=True):
@@ -102,7 +88,7 @@ class Events:
                 EventList,
                 query=EventQuery,
                 problems=(404,),
-                right="owner, or `create workspaceinstances/connect`",
+                right=TO_OPEN,
             ),
         )
 

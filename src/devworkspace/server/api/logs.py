@@ -22,7 +22,7 @@ from devworkspace.kube.client import Client
 from devworkspace.kube.errors import ApiError, NotFound, clean
 from devworkspace.server.answers import text_stream_headers
 from devworkspace.server.api.caller import Callers
-from devworkspace.server.api.lookup import ENVIRONMENT, Lookup
+from devworkspace.server.api.lookup import ENVIRONMENT, TO_OPEN, Lookup
 from devworkspace.server.api.problems import Problem
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.endless import EndlessAnswers
@@ -67,7 +67,7 @@ class Logs:
                 query=LogQuery,
                 problems=(404, 409, 429),
                 media_type="text/plain",
-                right="owner, or `create workspaceinstances/connect`",
+                right=TO_OPEN,
             ),
         )
 

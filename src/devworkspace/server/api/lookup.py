@@ -1,5 +1,7 @@
 """From an address to an environment that the caller may know of, and to what they may do with it."""
 
+from typing import Final
+
 from devworkspace.api.meta import Key
 from devworkspace.core.actions import Action, Rights, find_obstacle
 from devworkspace.core.address import address_id
@@ -11,6 +13,8 @@ from devworkspace.server.environments import Environment, EnvironmentTable, show
 from devworkspace.server.source import source_of
 
 ENVIRONMENT: str = "/api/v1/namespaces/{namespace}/environments/{name}"
+# What the documents say of addresses about what somebody may open.
+TO_OPEN: Final = "owner, or `create workspaceinstances/connect`"
 
 
 class Lookup:

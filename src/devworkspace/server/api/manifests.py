@@ -9,7 +9,7 @@ from aiohttp import web
 from devworkspace.kinds import INSTANCES
 from devworkspace.kube.client import Client
 from devworkspace.server.answers import yaml_headers
-from devworkspace.server.api.lookup import ENVIRONMENT, Lookup
+from devworkspace.server.api.lookup import ENVIRONMENT, TO_OPEN, Lookup
 from devworkspace.server.api.problems import absent
 from devworkspace.server.api.route import Call, Route
 
@@ -32,7 +32,7 @@ class Manifests:
                 None,
                 problems=(404,),
                 media_type="application/yaml",
-                right="owner, or `create workspaceinstances/connect`",
+                right=TO_OPEN,
             ),
         )
 

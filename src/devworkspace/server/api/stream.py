@@ -24,6 +24,7 @@ from msgspec import Meta
 from devworkspace.core.access import Identity
 from devworkspace.server.answers import stream_headers
 from devworkspace.server.api.caller import Callers
+from devworkspace.server.api.lookup import TO_OPEN
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import EnvironmentView
 from devworkspace.server.authorizer import Authorizer
@@ -134,7 +135,7 @@ class Stream:
                 None,
                 query=StreamQuery,
                 media_type="text/event-stream",
-                right="owner, or `create workspaceinstances/connect`",
+                right=TO_OPEN,
             ),
         )
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from devworkspace.server.api.lookup import ENVIRONMENT, Lookup
+from devworkspace.server.api.lookup import ENVIRONMENT, TO_OPEN, Lookup
 from devworkspace.server.api.problems import Problem, absent
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import View
@@ -70,7 +70,7 @@ class Tickets:
                 Ticket,
                 status=201,
                 problems=(403, 404),
-                right="owner, or `create workspaceinstances/connect`",
+                right=TO_OPEN,
             ),
         )
 

@@ -10,7 +10,7 @@ from devworkspace.core.quantity import parse_quantity
 from devworkspace.kube.client import Client
 from devworkspace.kube.errors import NotFound, ServerError
 from devworkspace.kube.resource import POD_METRICS
-from devworkspace.server.api.lookup import ENVIRONMENT, Lookup
+from devworkspace.server.api.lookup import ENVIRONMENT, TO_OPEN, Lookup
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import View
 from devworkspace.server.api.volumes import Volumes
@@ -74,7 +74,7 @@ class Usage:
                 "Processor and memory that it uses now",
                 UsageView,
                 problems=(404,),
-                right="owner, or `create workspaceinstances/connect`",
+                right=TO_OPEN,
             ),
         )
 
