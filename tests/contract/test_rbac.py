@@ -179,6 +179,7 @@ async def live_through(server: FakeApiServer) -> None:
     await eventually(lambda: phase_of(server) == "Running")
 
     await meet_a_taken_name(server)
+    await end_after_a_long_stop(server)
     await eventually(lambda: server.objects(EVENTS))
     await eventually(lambda: (server.get(TEMPLATES, Key("", "python")) or {}).get("status"))
     await delete_with_its_volume(server)
@@ -203,6 +204,14 @@ async def meet_a_taken_name(server: FakeApiServer) -> None:
     await eventually(lambda: "belongs to somebody else" in status_of(server, other).get("message", ""))
     assert pods_of(server, other) == []
     server.remove(INSTANCES, other)
+
+
+async def end_after_a_long_stop(server: FakeApiServer) -> None:
+    """Nobody needs it any more, by the word of its template."""
+    old = Key("team", "old")
+    put_template(server, "brief", lifecycle={"deleteAfterStopped": "1s"})
+    put_instance(server, "old", templateRef="brief", running=False)
+    await eventually(lambda: server.get(INSTANCES, old) is None)
 
 
 async def delete_with_its_volume(server: FakeApiServer) -> None:

@@ -50,7 +50,7 @@ def test_the_environment_then_lives_on_it() -> None:
     world = world_of(volumes=(taken,), adoptable=taken, adoptable_in_use=True)
     assert make_plan(world).adopt is None
     assert applied(world, "PersistentVolumeClaim")["metadata"]["name"] == OLD_NAME
-    (home,) = applied(world, "Pod")["spec"]["volumes"]
+    home, _ = applied(world, "Pod")["spec"]["volumes"]
     assert home["persistentVolumeClaim"] == {"claimName": OLD_NAME}
 
 

@@ -197,3 +197,21 @@ def test_a_slow_start_becomes_a_problem_at_its_timeout() -> None:
     assert find_trouble(slow) is None
     late = seen(make_world(pod=make_pod(age=301, phase="Pending"), now=NOW + timedelta(seconds=1)))
     assert find_trouble(late) == reasons.START_TIMEOUT
+
+
+@pytest.mark.parametrize("before", [RUNNING, CRASHED], ids=["running", "failed"])
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("User", None),
+        ("Idle", reasons.STOPPED_IDLE),
+        ("MaxRunDuration", reasons.STOPPED_MAX_RUN_DURATION),
+        ("Schedule", reasons.STOPPED_SCHEDULE),
+    ],
+)
+def test_a_stop_that_nobody_asked_for_is_told_once(before: InstanceStatus, reason: str, told: str | None) -> None:
+    stopping, stopped = (replace(step, stop_reason=reason) for step in (STOPPING, STOPPED))
+    first = transition(before, stopping)
+    assert (None if first is None else (first.type_, first.reason)) == (None if told is None else ("Normal", told))
+    assert transition(stopping, stopped) is None
+    assert transition(stopped, STARTING) is None

@@ -86,6 +86,15 @@ def _restarted(ledger: Ledger) -> bool:
     ] == ["once"]
 
 
+def _stopped_by_the_clock(ledger: Ledger) -> bool:
+    instance = _instance(ledger, FIRST)
+    return (
+        instance is not None
+        and _in_phase(FIRST, "Stopped")(ledger)
+        and instance["status"].get("stopReason") == "MaxRunDuration"
+    )
+
+
 def _left(*resources: str) -> Callable[[Ledger], bool]:
     """Whether the namespace holds objects of these kinds and no others."""
     return lambda ledger: {resource for resource, _ in ledger.objects} == set(resources)
@@ -111,6 +120,8 @@ LIFECYCLE: Final = (
     Step("start", lambda actor: actor.change(FIRST, running=True), _in_phase(FIRST, "Running")),
     Step("grow", lambda actor: actor.change(FIRST, overrides={"storage": {"size": LARGER}}), _enlarged),
     Step("restart", lambda actor: actor.annotate(FIRST, "restartedAt", "once"), _restarted),
+    Step("longest run", lambda actor: actor.change(FIRST, lifecycle={"maxRunDuration": "1s"}), _stopped_by_the_clock),
+    Step("start again", lambda actor: actor.change(FIRST, running=True, lifecycle=None), _in_phase(FIRST, "Running")),
     Step("delete and retain", lambda actor: actor.delete(FIRST), _retained),
     Step("adopt", _adopt, _in_phase(SECOND, "Running")),
     Step("delete with volume", lambda actor: actor.delete(SECOND), _left()),

@@ -59,9 +59,9 @@ def free_port() -> int:
         return port
 
 
-def put_template(server: FakeApiServer, **spec: Any) -> None:
+def put_template(server: FakeApiServer, name: str = "python", **spec: Any) -> None:
     body = {"displayName": "Python", "environment": {"image": "localhost/devworkspace/python:0.1.0"}, **spec}
-    server.put(TEMPLATES, {"metadata": {"name": "python"}, "spec": body})
+    server.put(TEMPLATES, {"metadata": {"name": name}, "spec": body})
 
 
 def put_instance(server: FakeApiServer, name: str = "demo", **spec: Any) -> str:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from devworkspace.api import names
 from devworkspace.core import adoption, deletion, plan, world
 from devworkspace.operator import cluster, reconciler
+from tests.operator.histories.lifecycle import ClockHistories
 from tests.operator.histories.machine import Histories
 
 # The same histories in every run: nobody meets somebody else's find. DEVWORKSPACE_HISTORIES runs that many others.
@@ -40,6 +41,17 @@ def test_whatever_happens_no_data_is_lost_and_status_comes_true() -> None:
     print(f"DEVWORKSPACE_HISTORIES={_COUNT} DEVWORKSPACE_HISTORIES_SEED={chosen}")  # noqa: T201
     long = settings(_QUICK, max_examples=int(_COUNT), derandomize=False)
     seed(chosen)(get_state_machine_test(Histories, settings=long))()
+
+
+def test_whatever_happens_nobody_is_stopped_early() -> None:
+    get_state_machine_test(ClockHistories, settings=settings(_QUICK, max_examples=60, stateful_step_count=40))()
+
+
+def test_an_operator_that_believes_its_own_clock_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "is_confirmed", lambda found, *, now, **_: found.at <= now)
+    found = settings(_QUICK, max_examples=5000, phases=[Phase.generate], report_multiple_bugs=False)
+    with pytest.raises(AssertionError):
+        get_state_machine_test(ClockHistories, settings=found)()
 
 
 Break = Callable[[pytest.MonkeyPatch], None]

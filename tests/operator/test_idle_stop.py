@@ -11,7 +11,7 @@ from devworkspace.api.meta import Key
 from devworkspace.core.idleness import LAG
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
 from devworkspace.kube.clock import micro_timestamp, now
-from devworkspace.kube.resource import LEASES
+from devworkspace.kube.resource import EVENTS, LEASES
 from tests.operator.running import (
     DEMO,
     let_pod_answer,
@@ -71,7 +71,7 @@ def is_running(server: FakeApiServer) -> bool:
 
 
 async def test_an_unused_environment_is_stopped_and_says_why(tmp_path: Path) -> None:
-    async with FakeApiServer() as server, running_operator(server, tmp_path):
+    async with FakeApiServer() as server, running_operator(server, tmp_path) as operator:
         await start_long_ago(server, idleTimeout="1h")
         say(server)
         before = len(server.writes)
@@ -83,7 +83,11 @@ async def test_an_unused_environment_is_stopped_and_says_why(tmp_path: Path) -> 
         assert status["stopReason"] == "Idle"
         assert "nobody used it" in status["message"]
         assert (datetime.now(UTC) - parse_timestamp(status["stoppedAt"])).total_seconds() < 60
-        writes = [f"{write.verb} {write.resource}" for write in own_writes(server, since=before)]
+        await eventually(lambda: "StoppedIdle" in {event["reason"] for event in server.objects(EVENTS, "team")})
+        counted = operator.metrics.registry.get_sample_value
+        await eventually(lambda: counted("devworkspace_stops_total", {"reason": "Idle"}) == 1)
+        done = own_writes(server, since=before)
+        writes = [f"{write.verb} {write.resource}" for write in done if write.resource != "events"]
         assert writes == [
             "patch workspaceinstances",
             "apply workspaceinstances/status",
@@ -129,7 +133,9 @@ async def test_it_is_not_stopped(
         await start_long_ago(server, **lifecycle)
         say(server, known_until=known_until)
         set_last(server, None if last is None else ago(**last))
-        assert await silence(server, 0.6) == []
+        written = await silence(server, 0.6)
+        # Whoever is almost idle is warned.
+        assert [write for write in written if not write.startswith("patch pods ")] == []
         assert is_running(server)
         assert phase_of(server) == "Running"
 

@@ -31,6 +31,7 @@ class Bench:
         self.api = api or Api()
         self.counted: list[tuple[str, str]] = []
         self.announced: list[datetime] = []
+        self.stops_at: datetime | None = None
         self.recorder = ActivityRecorder(
             table=self.table,
             reports=self.reports,
@@ -38,6 +39,7 @@ class Bench:
             now=lambda: self.now,
             count=lambda what, result: self.counted.append((what, result)),
             announce=self.hear,
+            stops_at=lambda _: self.stops_at,
             period=0.02,
         )
 
@@ -160,6 +162,41 @@ async def test_a_custom_server_is_never_asked_and_always_unknown(bench: Bench) -
     await bench.look()
     assert bench.reports.asked == []
     assert bench.written() == [None]
+
+
+async def test_who_is_about_to_be_stopped_is_written_at_once(bench: Bench) -> None:
+    bench.add(last_activity=format_timestamp(START - 3 * MINUTE))
+    bench.report(worked=START)
+    bench.stops_at = START + 2 * MINUTE
+    await bench.look()
+    assert bench.written() == [], "work that goes on is written every five minutes"
+    bench.stops_at = START + MINUTE
+    await bench.look()
+    assert bench.written() == [format_timestamp(START)]
+
+
+async def test_who_is_about_to_be_stopped_is_asked_between_the_rounds(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "LAST_CALL_SECONDS", 0.01)
+    bench.add(last_activity=format_timestamp(START - 3 * MINUTE))
+    bench.recorder._period = 60.0
+    bench.stops_at = START + 10 * MINUTE
+    running = asyncio.create_task(bench.recorder.run())
+    await asyncio.sleep(0.1)
+    assert len(bench.reports.asked) == 1, "the round"
+    bench.stops_at = START + MINUTE
+    bench.report(worked=START)
+    async with asyncio.timeout(5):
+        while not bench.written():
+            await asyncio.sleep(0.01)
+    bench.stops_at = START - 2 * MINUTE
+    await asyncio.sleep(0.05)
+    asked = len(bench.reports.asked)
+    await asyncio.sleep(0.1)
+    assert len(bench.reports.asked) == asked, "nobody stops it, so there is no hurry"
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_opening_a_page_counts_where_reports_come(bench: Bench) -> None:

@@ -33,6 +33,7 @@ class TestReading:
             "open",
             "stop",
             "restart",
+            "extend",
             "delete",
             "edit",
             "logs",

@@ -33,6 +33,7 @@ def stored(wired: Wired) -> dict[str, Any]:
 
 async def test_every_field_has_its_place(all_wired: Wired) -> None:
     put(all_wired)
+    hours = {"days": ["Mon"], "stop": "18:00", "timeZone": "Asia/Shanghai", "except": ["2026-10-01"]}
     body = {
         "displayName": "Payments",
         "description": "pays",
@@ -43,6 +44,7 @@ async def test_every_field_has_its_place(all_wired: Wired) -> None:
         "variables": [{"name": "A", "value": "1"}],
         "idleTimeout": "30m",
         "maxRunDuration": "8h",
+        "schedule": [hours],
         "dataPolicy": "Delete",
         "paused": True,
     }
@@ -59,7 +61,7 @@ async def test_every_field_has_its_place(all_wired: Wired) -> None:
             "image": "python:2",
             "env": [{"name": "A", "value": "1"}],
         },
-        "lifecycle": {"idleTimeout": "30m", "maxRunDuration": "8h"},
+        "lifecycle": {"idleTimeout": "30m", "maxRunDuration": "8h", "schedule": [hours]},
         "dataPolicy": "Delete",
     }
     assert stored(all_wired)["metadata"]["annotations"] == {names.ANNOTATION_PAUSED: "true"}
@@ -73,6 +75,7 @@ async def test_every_field_has_its_place(all_wired: Wired) -> None:
         "variables": [{"name": "A", "value": "1"}],
         "idleTimeout": "30m",
         "maxRunDuration": "8h",
+        "schedule": [hours],
     }
 
 

@@ -1,10 +1,11 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { oneMoreHour } from "../model/clock";
 import { ApiError, client, take } from "./client";
 import { ENVIRONMENTS } from "./feed";
 import { useLive } from "./live";
 import type { EnvironmentRequest, EnvironmentView } from "./schema";
 
-export type Act = "start" | "stop" | "restart";
+export type Act = "start" | "stop" | "restart" | "extend";
 export type Data = "Retain" | "Delete";
 
 export function useMe() {
@@ -42,9 +43,22 @@ function place(environment: EnvironmentView) {
 }
 
 export function act(environment: EnvironmentView, action: Act): Promise<unknown> {
+  if (action === "extend") {
+    return extend(environment, oneMoreHour(environment, Date.now()));
+  }
   return take(
     client.POST(`/api/v1/namespaces/{namespace}/environments/{name}/${action}`, {
       params: { path: place(environment) },
+    }),
+  );
+}
+
+/** Puts its stop off until a moment; null takes that back. */
+export function extend(environment: EnvironmentView, until: string | null): Promise<EnvironmentView> {
+  return take(
+    client.POST("/api/v1/namespaces/{namespace}/environments/{name}/extend", {
+      params: { path: place(environment) },
+      body: { until },
     }),
   );
 }

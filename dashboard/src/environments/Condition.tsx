@@ -1,9 +1,11 @@
 import type { EnvironmentView } from "../api/schema";
 import { isKnown, type Texts, useTexts } from "../i18n";
+import { formatSoonest } from "../model/clock";
 import { isTroubled } from "../model/phases";
 import { formatDuration, formatMoment } from "../model/times";
 import { Status } from "../ui/Status";
 import styles from "./Condition.module.css";
+import { StopClock } from "./StopClock";
 import { stopReasonOf } from "./stopReason";
 
 /** Phase and, below it, what there is to know about it: the trouble's title, the operator's sentence, why it stopped. */
@@ -17,6 +19,9 @@ export function Condition({ environment }: { readonly environment: EnvironmentVi
         <span className={styles.outdated}>{texts.t("phase.NeedsRestart")}</span>
       )}
       {second !== "" && <div className={styles.second}>{second}</div>}
+      {environment.phase === "Running" && environment.stopsAt !== null && (
+        <StopClock environment={{ ...environment, stopsAt: environment.stopsAt }} />
+      )}
     </div>
   );
 }
@@ -27,10 +32,21 @@ export function reasonTitle(reason: string, texts: Texts): string {
   return isKnown(`what.${reason}`) && isKnown(key) ? texts.t(key) : "";
 }
 
+/** What the clock does to a stopped one. */
+function nextOf({ startsAt, deletesAt }: EnvironmentView, { t }: Texts): string {
+  if (startsAt !== null) {
+    return t("stopped.starts", { time: formatSoonest(startsAt, Date.now()) });
+  }
+  return deletesAt === null ? "" : t("stopped.removed", { time: formatSoonest(deletesAt, Date.now()) });
+}
+
 function secondLine(environment: EnvironmentView, texts: Texts): string {
   if (environment.phase === "Stopped") {
     const moment = environment.stoppedAt === null ? "" : formatMoment(environment.stoppedAt);
-    return [stopReasonOf(environment, texts.t), moment].filter(Boolean).join(" · ");
+    return [stopReasonOf(environment, texts.t), moment, nextOf(environment, texts)].filter(Boolean).join(" · ");
+  }
+  if (environment.phase === "Running" && environment.stopsAt !== null) {
+    return "";
   }
   if (environment.phase === "Running") {
     const took = Date.parse(environment.readyAt ?? "") - Date.parse(environment.startedAt ?? "");

@@ -13,6 +13,7 @@ const placeholders = (text: string) => [...new Set(text.match(/\{\{\w+\}\}/g) ??
 const COMPOSED = [
   "phase.",
   "reason.",
+  "stops.",
   "stopped.",
   "done.",
   "bulk.",

@@ -1,7 +1,7 @@
 import type { EnvironmentView } from "../api/schema";
 
 export type Phase = EnvironmentView["phase"];
-export type Action = "open" | "start" | "stop" | "restart" | "delete";
+export type Action = "open" | "start" | "stop" | "restart" | "extend" | "delete";
 
 /** How an action is offered in a phase. The first one of a phase is its primary. */
 export interface Offer {
@@ -18,6 +18,7 @@ export interface Offer {
     | "action.restart"
     | "action.restart-apply"
     | "action.retry"
+    | "action.extend"
     | "action.delete";
 }
 
@@ -35,6 +36,7 @@ const OFFERS: Record<Phase, readonly Offer[]> = {
   ],
   Running: [
     { action: "open", label: "action.open" },
+    { action: "extend", label: "action.extend" },
     { action: "stop", label: "action.stop" },
     { action: "restart", label: "action.restart" },
     { action: "delete", label: "action.delete" },
@@ -42,6 +44,7 @@ const OFFERS: Record<Phase, readonly Offer[]> = {
   Unreachable: [
     { action: "restart", label: "action.restart" },
     { action: "open", label: "action.open-anyway" },
+    { action: "extend", label: "action.extend" },
     { action: "stop", label: "action.stop" },
     { action: "delete", label: "action.delete" },
   ],
@@ -63,22 +66,29 @@ const OFFERS: Record<Phase, readonly Offer[]> = {
 };
 
 export function offersOf(environment: EnvironmentView): readonly Offer[] {
-  return OFFERS[environment.phase].map((offer) =>
-    offer.label === "action.restart" && environment.templateOutdated
-      ? { action: "restart", label: "action.restart-apply" }
-      : offer,
-  );
+  return OFFERS[environment.phase]
+    .filter(({ action }) => action !== "extend" || canBePutOff(environment))
+    .map((offer) =>
+      offer.label === "action.restart" && environment.templateOutdated
+        ? { action: "restart", label: "action.restart-apply" }
+        : offer,
+    );
 }
 
 /** Whether the phase offers the action and the server would let this person do it now. */
 export function canDo(environment: EnvironmentView, action: Action): boolean {
-  return obstacleOf(environment, action) === null && OFFERS[environment.phase].some((offer) => offer.action === action);
+  return obstacleOf(environment, action) === null && offersOf(environment).some((offer) => offer.action === action);
 }
 
 /** What is against an action: a missing right, or the phase. */
 export function obstacleOf(environment: EnvironmentView, action: Action): "right" | "phase" | null {
   const answer = environment.allowed[action];
   return answer === undefined ? "phase" : answer.allowed ? null : (answer.obstacle ?? "phase");
+}
+
+/** Whether the clock stops it, and could do so later. */
+function canBePutOff({ stopsAt, extendableUntil }: EnvironmentView): boolean {
+  return stopsAt !== null && extendableUntil !== null && Date.parse(extendableUntil) > Date.parse(stopsAt);
 }
 
 export const GROUPS = ["running", "starting", "stopped", "failed"] as const;

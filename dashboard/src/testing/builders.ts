@@ -35,7 +35,7 @@ export function makeEnvironment(part: Partial<EnvironmentView> = {}): Environmen
     restarts: 0,
     templateOutdated: false,
     progress: { made: true, placed: true, started: true },
-    allowed: { open: YES, start: YES, stop: YES, restart: YES, delete: YES, edit: YES, logs: YES },
+    allowed: { open: YES, start: YES, stop: YES, restart: YES, extend: YES, delete: YES, edit: YES, logs: YES },
     resourceVersion: "10",
     cpu: "2",
     memory: "2Gi",
@@ -48,6 +48,7 @@ export function makeEnvironment(part: Partial<EnvironmentView> = {}): Environmen
       variables: [],
       idleTimeout: null,
       maxRunDuration: null,
+      schedule: [],
     },
     disk: { size: null, wanted: null, used: null },
     paused: false,
@@ -58,6 +59,11 @@ export function makeEnvironment(part: Partial<EnvironmentView> = {}): Environmen
     cpuRequest: "500m",
     memoryRequest: "1Gi",
     stopNote: null,
+    stopsAt: null,
+    stopsWhy: null,
+    extendableUntil: null,
+    startsAt: null,
+    deletesAt: null,
     ...part,
   };
 }
@@ -69,7 +75,7 @@ export function makeForeign(phase: Phase): EnvironmentView {
     name: "foreign",
     owner: "li.wei",
     phase,
-    allowed: { open: YES, start: no, stop: no, restart: no, delete: no, edit: no, logs: YES },
+    allowed: { open: YES, start: no, stop: no, restart: no, extend: no, delete: no, edit: no, logs: YES },
   });
 }
 

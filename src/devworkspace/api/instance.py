@@ -3,7 +3,7 @@
 from typing import Literal
 
 from devworkspace.api.meta import Condition, ObjectMeta, Struct
-from devworkspace.api.template import EnvVar, Resources
+from devworkspace.api.template import EnvVar, Resources, ScheduleRule
 
 Phase = Literal["Pending", "Provisioning", "Running", "Stopping", "Stopped", "Failed"]
 DataPolicy = Literal["Retain", "Delete"]
@@ -23,6 +23,8 @@ class Overrides(Struct, frozen=True):
 class LifecycleOverride(Struct, frozen=True):
     idle_timeout: str | None = None
     max_run_duration: str | None = None
+    schedule: tuple[ScheduleRule, ...] = ()
+    keep_awake_until: str | None = None
 
 
 class InstanceSpec(Struct, frozen=True):

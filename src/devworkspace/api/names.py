@@ -47,6 +47,8 @@ OPERATOR_LEASE: Final = "devworkspace-operator"
 ANNOTATION_STOPPED_FOR: Final = f"{GROUP}/stopped-for"
 # Who stopped it and why, in that person's words: core/stopnote.py.
 ANNOTATION_STOP_NOTE: Final = f"{GROUP}/stop-note"
+# On a pod, when it is stopped and why; its editor reads it as the file `stops` in this folder.
+ANNOTATION_STOPS: Final = f"{GROUP}/stops"
 ANNOTATION_FORCE_DELETE: Final = f"{GROUP}/force-delete"
 
 # Only on environments whose volume goes with them; all others are deleted without any help of the operator.
@@ -54,6 +56,8 @@ FINALIZER_DELETE_VOLUME: Final = f"{GROUP}/delete-volume"
 
 CONTAINER_NAME: Final = "workspace"
 VOLUME_NAME: Final = "home"
+CLOCK_VOLUME: Final = "clock"
+CLOCK_FOLDER: Final = "/etc/devworkspace"
 PORT_NAME: Final = "dw-editor"
 CREDENTIAL_KEY: Final = "hashed-password"
 CREDENTIAL_VARIABLE: Final = "HASHED_PASSWORD"

@@ -67,6 +67,12 @@ POD_REPLACED: Final = "PodReplaced"
 VOLUME_ADOPTED: Final = "VolumeAdopted"
 VOLUME_DELETED: Final = "VolumeDeleted"
 VOLUME_RESIZED: Final = "VolumeResized"
+STOPPED_IDLE: Final = "StoppedIdle"
+STOPPED_MAX_RUN_DURATION: Final = "StoppedMaxRunDuration"
+STOPPED_SCHEDULE: Final = "StoppedSchedule"
+STARTED_SCHEDULE: Final = "StartedSchedule"
+DELETION_PLANNED: Final = "DeletionPlanned"
+DELETED_AFTER_STOPPED: Final = "DeletedAfterStopped"
 
 # Conditions of a template.
 ACCEPTED: Final = "Accepted"

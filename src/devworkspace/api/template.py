@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import msgspec
+
 from devworkspace.api.meta import Condition, ObjectMeta, Struct
 
 Quantities = dict[str, str | int]
@@ -67,10 +69,25 @@ class AllowedOverrides(Struct, frozen=True):
     env: bool = False
 
 
+Day = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+
+
+class ScheduleRule(Struct, frozen=True):
+    """Times of a week, `HH:MM` by the clocks of `time_zone`. `except_` are local dates on which it does not hold."""
+
+    time_zone: str
+    days: tuple[Day, ...] = ()
+    start: str | None = None
+    stop: str | None = None
+    except_: tuple[str, ...] = msgspec.field(default=(), name="except")
+
+
 class Lifecycle(Struct, frozen=True):
     start_timeout: str = "5m"
     idle_timeout: str | None = None
     max_run_duration: str | None = None
+    max_keep_awake: str = "8h"
+    schedule: tuple[ScheduleRule, ...] = ()
     delete_after_stopped: str | None = None
 
 

@@ -77,17 +77,20 @@ def is_known(knowledge: Knowledge, now: datetime) -> bool:
     return knowledge.worked_at is not None and now - knowledge.heard_at < FRESH
 
 
-def find_write(knowledge: Knowledge, *, stored: datetime | None, now: datetime) -> ActivityWrite | None:
+def find_write(
+    knowledge: Knowledge, *, stored: datetime | None, now: datetime, urgent: bool = False
+) -> ActivityWrite | None:
     """What to write, if anything; `stored` is what the status says.
 
     Work after a pause is written at once, work that goes on every `WRITE_INTERVAL`, and never an earlier time than the
-    one that stands there. Several servers agree without talking: what one has written, the others see as not due.
+    one that stands there. `urgent` where the environment is about to be stopped: all news is written at once then.
+    Several servers agree without talking: what one has written, the others see as not due.
     """
     if now - knowledge.heard_at >= FRESH:
         return None if stored is None else ActivityWrite(None)
     if knowledge.worked_at is None:
         return None
     last = max(knowledge.worked_at, knowledge.opened_at or knowledge.worked_at)
-    if stored is not None and (last - stored < RESOLUTION or now - stored < WRITE_INTERVAL):
+    if stored is not None and (last - stored < RESOLUTION or (now - stored < WRITE_INTERVAL and not urgent)):
         return None
     return ActivityWrite(last)

@@ -43,6 +43,11 @@ from devworkspace.core.world import World, own_volume
 SLOW_STEP: Final = timedelta(seconds=45)
 # The CRD's bound on status.message; a longer text would make the whole status write fail.
 MAX_MESSAGE: Final = 2048
+_STOPPED_BECAUSE: Final = {
+    "Idle": "nobody used it",
+    "MaxRunDuration": "it has run for as long as it may",
+    "Schedule": "its hours are over",
+}
 
 
 class Verdict(Struct, frozen=True):
@@ -130,9 +135,8 @@ def _judge_stopping(world: World, instance: WorkspaceInstance, pod: Pod | None) 
     if pod is not None:
         return Verdict("Stopping", reasons.STOPPING, "The editor is being stopped; the disk is kept.")
     again = "the disk is kept. Set spec.running to true to start it again."
-    if _stop_reason(instance) == "Idle":
-        return Verdict("Stopped", reasons.STOPPED, f"Stopped because nobody used it; {again}")
-    return Verdict("Stopped", reasons.STOPPED, f"Stopped; {again}")
+    why = _STOPPED_BECAUSE.get(_stop_reason(instance))
+    return Verdict("Stopped", reasons.STOPPED, f"Stopped because {why}; {again}" if why else f"Stopped; {again}")
 
 
 def _stop_reason(instance: WorkspaceInstance) -> str:

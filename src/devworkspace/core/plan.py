@@ -19,7 +19,8 @@ from devworkspace.api.meta import Struct
 from devworkspace.core.adoption import Adopt, plan_adoption
 from devworkspace.core.credential import environment_credential, key_id
 from devworkspace.core.deletion import decide_on_volume, is_held, pods_in_the_way
-from devworkspace.core.idleness import LOOK_AGAIN, find_idle_deadline, is_idle
+from devworkspace.core.due import Due, due, is_confirmed
+from devworkspace.core.idleness import LOOK_AGAIN
 from devworkspace.core.observe import SLOW_STEP, observe
 from devworkspace.core.podstate import container_status, is_ready
 from devworkspace.core.refusals import namespace_terminating
@@ -75,15 +76,35 @@ class DeleteVolume(Struct, frozen=True):
     uid: str
 
 
+class Act(Struct, frozen=True):
+    """What the clock asks for, for the version of the instance that was looked at.
+
+    `keep volume` comes before `delete` where the volume would go with the environment: nobody asked for that.
+    """
+
+    verb: Literal["stop", "start", "keep volume", "delete"]
+    reason: str
+
+
+class Warn(Struct, frozen=True):
+    """Tells the people in a pod, by its annotation, when it is stopped and why."""
+
+    name: str
+    uid: str
+    text: str
+
+
 class Plan(Struct, frozen=True):
     """`status` is None where the stored one is true; `apply` holds groups that are written one after the other.
 
-    `stop` is why the instance is to be stopped though nobody asked for it; it holds for the version that was looked at.
+    `act` is done alone, in a round of its own. `clean_up_at` is when the environment is deleted, once that is near.
     `hold` puts our finalizer on the instance, `release` takes it away.
     """
 
     status: InstanceStatus | None = None
-    stop: Literal["Idle"] | None = None
+    act: Act | None = None
+    warn: Warn | None = None
+    clean_up_at: datetime | None = None
     hold: bool = False
     delete: tuple[Delete, ...] = ()
     adopt: Adopt | None = None
@@ -103,9 +124,9 @@ def make_plan(world: World) -> Plan:
         return _plan_deletion(world, instance)
     if instance.metadata.annotations.get(names.ANNOTATION_PAUSED) == "true":
         return Plan()
-    deadline = find_idle_deadline(instance, world.template)
-    if is_idle(deadline, known_until=world.known_until, now=world.now):
-        return Plan(stop="Idle")
+    found = due(instance, world.template, world.now)
+    if found is not None and (act := _act(found, world, instance)) is not None:
+        return Plan(act=act)
     settings = resolve(instance, world.template, namespace_labels=world.namespace_labels)
     if world.namespace_terminating and world.pod is None:
         settings = namespace_terminating(world.key.namespace)
@@ -123,7 +144,9 @@ def make_plan(world: World) -> Plan:
         delete=_deletes(world, instance),
         retain=_retains(world),
         release=not wants_deletion and is_held(instance),
-        requeue_after=_sooner(_next_look(world, settings), _until(deadline, world.now)),
+        warn=_warn(found, world),
+        clean_up_at=found.at if found is not None and found.action == "delete" and found.warn_at <= world.now else None,
+        requeue_after=_sooner(_next_look(world, settings), _until(found, world.now)),
     )
 
 
@@ -297,9 +320,37 @@ def _last_change(pod: Pod) -> datetime:
     return parse_timestamp(max([*times, pod.metadata.creation_timestamp or "1970-01-01T00:00:00Z"]))
 
 
-def _until(deadline: datetime | None, now: datetime) -> timedelta | None:
-    """The time until an unused environment may be stopped; a minute where only the servers' word is missing."""
-    return None if deadline is None else max(deadline - now, LOOK_AGAIN)
+def _act(found: Due, world: World, instance: WorkspaceInstance) -> Act | None:
+    """What the clock asks for now, by everybody's word."""
+    if not is_confirmed(found, now=world.now, server_now=world.server_now, known_until=world.known_until):
+        return None
+    if found.action == "delete" and instance.spec.data_policy != "Retain":
+        return Act("keep volume", found.reason)
+    if found.action == "delete" and (instance.status.data_policy != "Retain" or is_held(instance)):
+        # The deletion follows what stands in the status, and that is written first.
+        return None
+    return Act(found.action, found.reason)
+
+
+def _warn(found: Due | None, world: World) -> Warn | None:
+    pod = world.pod
+    if found is None or found.action != "stop" or pod is None or pod.metadata.deletion_timestamp is not None:
+        return None
+    text = f"{format_timestamp(found.at)} {found.reason}"
+    if not found.warn_at <= world.now < found.at or pod.metadata.annotations.get(names.ANNOTATION_STOPS) == text:
+        return None
+    return Warn(pod.metadata.name, pod.metadata.uid, text)
+
+
+def _until(found: Due | None, now: datetime) -> timedelta | None:
+    """The time until somebody is to be warned, or something to be done; a little where it is late already.
+
+    The API server tells its time in whole seconds, so that what is due now is confirmed a second later.
+    """
+    if found is None:
+        return None
+    late = min(max(now - found.at, timedelta(seconds=1)), LOOK_AGAIN)
+    return min((at - now for at in (found.warn_at, found.at) if at > now), default=late)
 
 
 def _sooner(first: timedelta | None, second: timedelta | None) -> timedelta | None:

@@ -1,7 +1,7 @@
 """Two statuses of an environment -> the Kubernetes Event that the step between them is worth, if any.
 
-An Event tells what a person would want to be woken for: that a problem came up, and that it is over. A start or a stop
-that goes well is no news and costs no write.
+An Event tells what a person would want to be woken for: that a problem came up, that it is over, and what happened
+without anybody asking for it. A start or a stop that goes well is no news and costs no write.
 """
 
 from typing import Final, Literal
@@ -34,6 +34,15 @@ class Transition(Struct, frozen=True):
     message: str
 
 
+_STOPPED: Final = {
+    "Idle": Transition("Normal", reasons.STOPPED_IDLE, "It is stopped because nobody used it; the disk is kept."),
+    "MaxRunDuration": Transition(
+        "Normal", reasons.STOPPED_MAX_RUN_DURATION, "It is stopped because it has run for as long as it may."
+    ),
+    "Schedule": Transition("Normal", reasons.STOPPED_SCHEDULE, "It is stopped because its hours are over."),
+}
+
+
 def transition(old: InstanceStatus, new: InstanceStatus, *, trouble: str | None = None) -> Transition | None:
     """What is worth telling about the step from `old` to `new`; None for most steps.
 
@@ -46,6 +55,8 @@ def transition(old: InstanceStatus, new: InstanceStatus, *, trouble: str | None 
         return Transition("Warning", after, new.message or after)
     if (past := before or trouble) is not None and runs(new):
         return Transition("Normal", reasons.RECOVERED, f"The editor answers; {past} is over.")
+    if old.stop_reason is None and (stopped := _STOPPED.get(new.stop_reason or "")) is not None:
+        return stopped
     return _volume_transition(old, new)
 
 

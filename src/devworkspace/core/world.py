@@ -40,7 +40,8 @@ class World(Struct, frozen=True):
     for as long as that write did not succeed. `policies` are the
     namespace's own by name. `replacements` counts the pods that lately failed and were replaced.
     `warnings` are Events about pod and volumes, `node` is the verdict on the pod's node; both may be unknown.
-    `known_until` is up to when the servers say that all work was written; it is read only where it decides on a stop.
+    `known_until` is up to when the servers say that all work was written, `server_now` the time by the API server's
+    clock; both are there only where the time for something has come.
     `deletion` is there only while the instance is being deleted and its volume might go with it.
     """
 
@@ -64,6 +65,7 @@ class World(Struct, frozen=True):
     warnings: tuple[Event, ...] = ()
     node: NodeVerdict | None = None
     known_until: datetime | None = None
+    server_now: datetime | None = None
     deletion: DeletionFacts | None = None
 
 

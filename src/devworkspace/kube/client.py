@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -99,6 +100,10 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._transport.__aexit__(kind, error, trace)
+
+    def server_time(self) -> datetime | None:
+        """The present time by the API server's clock, a second behind at most; None before its first answer."""
+        return self._transport.server_time()
 
     async def get(self, resource: Resource, key: Key, type: type[A]) -> A:
         """Read one object; `NotFound` if there is none."""

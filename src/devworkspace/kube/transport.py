@@ -19,6 +19,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
@@ -26,6 +28,7 @@ from typing import Final, Self
 import aiohttp
 from yarl import URL
 
+from devworkspace.kube.clock import elapsed
 from devworkspace.kube.config import Endpoint
 from devworkspace.kube.errors import ApiError, Unauthorized, Unreachable, api_error, clean
 from devworkspace.kube.ratelimit import TokenBucket
@@ -115,6 +118,8 @@ class Transport:
         self._gate = gate
         self._rate_limit = rate_limit
         self._requests: aiohttp.ClientSession | None = None
+        # The last answer's `Date`, and when it came.
+        self._date: tuple[str, float] | None = None
         self._streams: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -130,6 +135,16 @@ class Transport:
             if session is not None:
                 await session.close()
         self._requests = self._streams = None
+
+    def server_time(self) -> datetime | None:
+        """The present time by the server's clock, a second behind at most; None before its first answer."""
+        if self._date is None:
+            return None
+        text, at = self._date
+        try:
+            return parsedate_to_datetime(text).astimezone(UTC) + timedelta(seconds=elapsed() - at)
+        except ValueError:
+            return None
 
     async def send(self, request: Request) -> bytes:
         """Return the body of the 2xx answer. Raises an `ApiError`, `Unreachable`, `NotLeading` or `ConfigError`."""
@@ -213,6 +228,8 @@ class Transport:
                 server_hostname=self._endpoint.server_name,
                 proxy=self._endpoint.proxy,
             )
+            if (date := response.headers.get("Date")) is not None:
+                self._date = (date, elapsed())
             if 200 <= response.status < 300:
                 return response
             async with response:

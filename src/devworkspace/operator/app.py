@@ -127,7 +127,14 @@ class Operator:
         """Followers know the cluster in every process, writers change it in the one that leads."""
         events = EventRecorder(client, now=clock.now, on_result=self.metrics.observe_event)
         word = ActivityWord(client, namespace=self.config.server_namespace)
-        reconciler = Reconciler(client=client, cluster=cluster, events=events, word=word, now=clock.now)
+        reconciler = Reconciler(
+            client=client,
+            cluster=cluster,
+            events=events,
+            word=word,
+            now=clock.now,
+            on_stop=self.metrics.observe_stop,
+        )
         followers: dict[str, Coroutine[Any, Any, Any]] = {
             f"informer of {informer.resource.plural}": informer.run() for informer in cluster.informers
         }

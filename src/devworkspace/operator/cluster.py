@@ -73,6 +73,8 @@ class Cluster:
         self.write_refusals: dict[str, Refusal] = {}
         # The problem that an instance's Events told last, until they told its end.
         self.troubles: dict[str, str] = {}
+        # The clean-up that an instance's Events announced last.
+        self.announced: dict[str, datetime] = {}
         self._deleted_pods: set[str] = set()
         self._replacements: dict[Key, tuple[int, datetime]] = {}
         self._enqueue = enqueue
@@ -184,6 +186,7 @@ class Cluster:
         self.instances.drop(key, uid)
         self.write_refusals.pop(uid, None)
         self.troubles.pop(uid, None)
+        self.announced.pop(uid, None)
         self._replacements.pop(key, None)
 
     def _pod_of(self, instance: WorkspaceInstance | None, now: datetime) -> Pod | None:

@@ -61,6 +61,12 @@ class Metrics:
             ("result",),
             registry=self.registry,
         )
+        self._stops = Counter(
+            "devworkspace_stops",
+            "Environments that were stopped, by reason: User, Idle, MaxRunDuration, Schedule.",
+            ("reason",),
+            registry=self.registry,
+        )
         self.queue_length = Gauge(
             "devworkspace_queue_length", "Instances that wait for a worker.", registry=self.registry
         )
@@ -86,6 +92,10 @@ class Metrics:
     def observe_event(self, result: str) -> None:
         """One write of an Event, or one that will not be written."""
         self._events.labels(result).inc()
+
+    def observe_stop(self, reason: str) -> None:
+        """One environment that has come to rest."""
+        self._stops.labels(reason).inc()
 
     def watch(self, cluster: Cluster) -> None:
         """Adds the counts of environments by phase, read from the stores when asked."""

@@ -13,7 +13,7 @@ from devworkspace.api.children import NetworkPolicy, PersistentVolumeClaim, Pod,
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
 from devworkspace.core.deletion import is_held
-from devworkspace.core.idleness import find_idle_deadline, stop_note
+from devworkspace.core.due import due
 from devworkspace.core.ownership import is_own_child, is_own_volume
 from devworkspace.core.plan import Apply, Delete, Kind, Plan, make_plan
 from devworkspace.core.refusals import explain_refusal, name_conflict
@@ -26,6 +26,7 @@ from devworkspace.kube.client import Client
 from devworkspace.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, KubeError, NotFound
 from devworkspace.kube.resource import NETWORK_POLICIES, PODS, PVCS, SECRETS, SERVICES, Resource
 from devworkspace.operator.activity import ActivityWord
+from devworkspace.operator.clockwork import Clockwork
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.events import EventRecorder
 from devworkspace.operator.volumes import Volumes
@@ -57,7 +58,10 @@ class RefusedWriteError(KubeError):
 
 
 class Reconciler:
-    """`reconcile` makes the cluster as one instance wants it and returns the seconds until it must look again."""
+    """`reconcile` makes the cluster as one instance wants it and returns the seconds until it must look again.
+
+    `on_stop` is told the reason of each stop.
+    """
 
     def __init__(
         self,
@@ -67,12 +71,15 @@ class Reconciler:
         events: EventRecorder,
         word: ActivityWord,
         now: Callable[[], datetime],
+        on_stop: Callable[[str], None],
     ) -> None:
         self._client = client
         self._word = word
         self._cluster = cluster
         self._events = events
         self._volumes = Volumes(client=client, cluster=cluster, events=events)
+        self._clockwork = Clockwork(client=client, cluster=cluster, events=events)
+        self._on_stop = on_stop
         self._now = now
 
     async def reconcile(self, key: Key) -> float | None:
@@ -99,17 +106,18 @@ class Reconciler:
         world = self._cluster.world(key, self._now())
         instance = world.instance
         if instance is not None:
-            deadline = find_idle_deadline(instance, world.template)
-            if deadline is not None and deadline <= world.now:
-                world = replace(world, known_until=await self._word.known_until())
+            found = due(instance, world.template, world.now)
+            if found is not None and found.at <= world.now:
+                known_until = await self._word.known_until() if found.reason == "Idle" else None
+                world = replace(world, known_until=known_until, server_now=self._client.server_time())
         ending = instance is not None and instance.metadata.deletion_timestamp is not None and is_held(instance)
         if instance is None or not ending or world.pod is not None:
             return world
         return replace(world, deletion=await self._volumes.deletion_facts(world, instance))
 
     async def _carry_out(self, key: Key, instance: WorkspaceInstance | None, plan: Plan) -> None:
-        if instance is not None and plan.stop is not None:
-            await self._stop(instance, plan.stop)
+        if instance is not None and plan.act is not None:
+            await self._clockwork.act(instance, plan.act)
             return
         told, existing = await asyncio.gather(
             self._tell(instance, plan), self._find_existing(plan), return_exceptions=True
@@ -120,6 +128,10 @@ class Reconciler:
                 raise outcome
         if not told or isinstance(existing, BaseException):
             return
+        if instance is not None and plan.clean_up_at is not None:
+            self._clockwork.announce_clean_up(instance, plan.clean_up_at)
+        if plan.warn is not None:
+            await self._clockwork.warn(key, plan.warn)
         if instance is not None and plan.hold and not await self._set_finalizer(instance, held=True):
             return
         for deletion in plan.delete:
@@ -173,26 +185,6 @@ class Reconciler:
             self._cluster.forget_instance(metadata.key, metadata.uid)
         return True
 
-    async def _stop(self, instance: WorkspaceInstance, reason: str) -> None:
-        """What a person does who stops it, with the reason, for exactly the version that the decision was made from."""
-        metadata = instance.metadata
-        note = stop_note(reason, generation=metadata.generation + 1)
-        patch = {
-            "metadata": {
-                "uid": metadata.uid,
-                # Work that was written meanwhile, or a person's own wish, makes this a conflict.
-                "resourceVersion": metadata.resource_version,
-                "annotations": {names.ANNOTATION_STOPPED_FOR: note},
-            },
-            "spec": {"running": False},
-        }
-        try:
-            written = await self._client.merge_patch(INSTANCES, metadata.key, patch, WorkspaceInstance)
-        except NotFound:
-            return
-        logger.info("%s is stopped: %s, last used %s", metadata.key, reason, instance.status.last_activity)
-        self._cluster.instances.put(written)
-
     async def _write_status(self, instance: WorkspaceInstance, status: InstanceStatus) -> bool:
         """False when the instance has gone or was replaced: nothing may be made for it then."""
         metadata = instance.metadata
@@ -226,6 +218,8 @@ class Reconciler:
     def _tell_transition(self, instance: WorkspaceInstance, new: InstanceStatus) -> None:
         """Records what a status that was written is worth as an Event."""
         uid, troubles = instance.metadata.uid, self._cluster.troubles
+        if new.phase == "Stopped" and instance.status.phase not in ("Stopped", None):
+            self._on_stop(new.stop_reason or "User")
         told = transition(instance.status, new, trouble=troubles.get(uid))
         if told is not None:
             self._events.record(instance.metadata, told)

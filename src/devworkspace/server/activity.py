@@ -4,6 +4,9 @@ Each server asks each environment once a minute, evenly spread, so that nothing 
 pods, a server that starts anew knows it a minute later, and a write that two servers consider is made by one of them,
 because it holds only for the version of the instance that was looked at.
 
+Who is about to be stopped is asked more often, and news of work is written at once: whoever comes back in the last
+minute shall not be stopped.
+
 After a round in which nothing was left unwritten it says so, with the time at which the round began: the operator stops
 what nobody uses, and without that word an old time in a status could as well mean that no server was there to write.
 """
@@ -19,6 +22,7 @@ import structlog
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.core.activity import Knowledge, find_last_work, find_write, is_known, learn
+from devworkspace.core.idleness import LAST_CALL
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
 from devworkspace.kinds import INSTANCES
 from devworkspace.kube.client import Client, OnlyMetadata
@@ -34,6 +38,8 @@ MAX_AT_ONCE: Final = 32
 # Environments that never report, or hang, are asked in every fifth round only: they must not delay the others.
 PATIENCE: Final = 3
 SELDOM: Final = 5
+# How often those are asked who are about to be stopped.
+LAST_CALL_SECONDS: Final = 15.0
 
 
 class Reports(Protocol):
@@ -69,6 +75,7 @@ class ActivityRecorder:
     """Asks each environment once in `period` seconds; reports older than `core.activity.FRESH` count for nothing.
 
     `announce` tells the operator up to when all is written, `count` is told ("report" or "write", result) of each one.
+    `stops_at` tells when an environment is stopped unless somebody works in it; None: nobody will.
     """
 
     def __init__(
@@ -80,9 +87,11 @@ class ActivityRecorder:
         now: Callable[[], datetime],
         count: Callable[[str, str], None],
         announce: Callable[[datetime], Awaitable[None]],
+        stops_at: Callable[[Environment], datetime | None],
         period: float,
     ) -> None:
         self._period = period
+        self._stops_at = stops_at
         self._announce = announce
         self._table = table
         self._reports = reports
@@ -109,8 +118,27 @@ class ActivityRecorder:
     def unknown(self) -> int:
         return len(self._seen) - self.known()
 
-    async def run(self) -> NoReturn:
-        """One round after the other, for ever."""
+    async def run(self) -> None:
+        """One round after the other, and the last calls between them, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._run_rounds())
+            group.create_task(self._run_last_calls())
+
+    async def _run_last_calls(self) -> NoReturn:
+        while True:
+            await asyncio.sleep(LAST_CALL_SECONDS)
+            ending = [found for found in self._table.values() if is_watched(found) and self._is_last_call(found)]
+            async with asyncio.TaskGroup() as group:
+                for environment in ending:
+                    await self._slots.acquire()
+                    group.create_task(self._look_in_slot(environment, []))
+
+    def _is_last_call(self, environment: Environment) -> bool:
+        stops_at = self._stops_at(environment)
+        # Not for ever: where no operator is, nobody is stopped.
+        return stops_at is not None and abs(stops_at - self._now()) <= LAST_CALL
+
+    async def _run_rounds(self) -> NoReturn:
         number = 0
         while True:
             began, loop = self._now(), asyncio.get_running_loop()
@@ -199,7 +227,8 @@ class ActivityRecorder:
     async def _write(self, environment: Environment, knowledge: Knowledge, now: datetime, *, force: bool) -> bool:
         instance = environment.instance
         stored = instance.status.last_activity
-        write = find_write(knowledge, stored=parse_timestamp(stored) if stored else None, now=now)
+        known = parse_timestamp(stored) if stored else None
+        write = find_write(knowledge, stored=known, now=now, urgent=self._is_last_call(environment))
         if write is None:
             return True
         # A write of somebody else in between, the operator's or another server's, makes this one a conflict.

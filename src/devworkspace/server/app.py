@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 from aiohttp import web
@@ -18,6 +18,7 @@ from devworkspace.api.children import Namespace, PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.core.due import due
 from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube import config as kube_config
 from devworkspace.kube.client import Client
@@ -45,7 +46,7 @@ from devworkspace.server.connections import DoorServer
 from devworkspace.server.dashboard.files import DashboardFiles, read_files
 from devworkspace.server.dashboard.handler import DashboardRoom
 from devworkspace.server.endless import EndlessAnswers
-from devworkspace.server.environments import DoorPod, EnvironmentTable
+from devworkspace.server.environments import DoorPod, Environment, EnvironmentTable
 from devworkspace.server.frontdoor import FrontDoor, PublicHandler
 from devworkspace.server.gateway.handler import Gateway
 from devworkspace.server.grants import Grants, InformedGrants
@@ -179,6 +180,10 @@ def make_rooms(
         if readiness.problem() is None:
             await announce(until)
 
+    def idle_stop(environment: Environment) -> datetime | None:
+        found = due(environment.instance, catalogue.template(environment.template), now())
+        return found.at if found is not None and found.reason == "Idle" else None
+
     activity = ActivityRecorder(
         table=table,
         reports=reports,
@@ -186,6 +191,7 @@ def make_rooms(
         now=now,
         count=metrics.count_activity,
         announce=announce_if_current,
+        stops_at=idle_stop,
         period=config.activity_seconds,
     )
     changes = Changes(audit=audit, limiter=Limiter(config.change_allowance.share(config.replicas)))
@@ -194,7 +200,7 @@ def make_rooms(
         public=public, table=table, authorizer=authorizer, session=sign_in.session, lifecycle=lifecycle, audit=audit
     )
     usual = UsualStarts(table)
-    viewer = Viewer(public=public, authorizer=authorizer, catalogue=catalogue, volumes=volumes, usual=usual)
+    viewer = Viewer(public=public, authorizer=authorizer, catalogue=catalogue, volumes=volumes, usual=usual, now=now)
     gateway = Gateway(
         public=public,
         keys=keys,
@@ -416,7 +422,9 @@ async def run(config: ServerConfig) -> None:
             files=read_files(),
             grants=grants,
         )
-        watches = [asyncio.create_task(informer.run()) for informer in (*informers, *grants.informers)]
+        watches: list[asyncio.Task[Any]] = [
+            asyncio.create_task(informer.run()) for informer in (*informers, *grants.informers)
+        ]
         watches.append(asyncio.create_task(_record_activity(rooms, informers)))
         watches.append(asyncio.create_task(keys.follow(seconds=config.key_seconds)))
         try:
@@ -441,14 +449,14 @@ def _client(endpoint: Endpoint, metrics: Metrics, *, timeout: float = 30.0) -> C
     )
 
 
-async def _record_activity(rooms: Rooms, watches: Iterable[Watch]) -> NoReturn:
+async def _record_activity(rooms: Rooms, watches: Iterable[Watch]) -> None:
     """Before the lists are complete, environments would seem to have no pod."""
     for watch in watches:
         await watch.synced.wait()
     await rooms.activity.run()
 
 
-async def _first_of(stop: asyncio.Event, watches: "Sequence[asyncio.Task[NoReturn]]") -> None:
+async def _first_of(stop: asyncio.Event, watches: "Sequence[asyncio.Task[Any]]") -> None:
     """Waits for the signal to stop. A watch that ends by itself ends the server with its error."""
     waiting = asyncio.create_task(stop.wait())
     try:

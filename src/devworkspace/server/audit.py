@@ -25,6 +25,7 @@ Action = Literal[
     "start",
     "stop",
     "restart",
+    "extend",
     "create",
     "edit",
     "delete",

@@ -125,6 +125,12 @@ class Lifecycle:
         async with self._changes.recorded("restart", by, environment.key):
             await self._patch(environment, {"metadata": {"annotations": annotations}, "spec": {"running": True}})
 
+    async def extend(self, environment: Environment, until: datetime | None, by: Actor) -> WorkspaceInstance:
+        """Puts an idle or scheduled stop off; None takes that back."""
+        at = format_timestamp(until) if until is not None else None
+        async with self._changes.recorded("extend", by, environment.key, until=at):
+            return await self._patch(environment, {"spec": {"lifecycle": {"keepAwakeUntil": at}}})
+
     async def create(self, body: Mapping[str, Any], by: Actor, *, dry_run: bool) -> WorkspaceInstance:
         """The instance as the API server stores it, or would store it."""
         async with self._changes.recorded("create", by, key_of(body), dry_run=dry_run or None):

@@ -104,7 +104,10 @@ def test_the_whole_pod() -> None:
                         "requests": {"cpu": "100m", "memory": "256Mi"},
                         "limits": {"cpu": "2", "memory": "2Gi"},
                     },
-                    "volumeMounts": [{"name": "home", "mountPath": "/home/dev"}],
+                    "volumeMounts": [
+                        {"name": "home", "mountPath": "/home/dev"},
+                        {"name": "clock", "mountPath": "/etc/devworkspace", "readOnly": True},
+                    ],
                     "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
                     "readinessProbe": {
                         "httpGet": {"path": "/healthz", "port": "dw-editor"},
@@ -115,7 +118,20 @@ def test_the_whole_pod() -> None:
                     "terminationMessagePolicy": "FallbackToLogsOnError",
                 }
             ],
-            "volumes": [{"name": "home", "persistentVolumeClaim": {"claimName": CHILD}}],
+            "volumes": [
+                {"name": "home", "persistentVolumeClaim": {"claimName": CHILD}},
+                {
+                    "name": "clock",
+                    "downwardAPI": {
+                        "items": [
+                            {
+                                "path": "stops",
+                                "fieldRef": {"fieldPath": "metadata.annotations['devworkspace.kubesphere.io/stops']"},
+                            }
+                        ]
+                    },
+                },
+            ],
         },
     }
 
@@ -137,6 +153,7 @@ def test_a_custom_image_keeps_its_own_command_and_gets_no_credential() -> None:
     container = pod["spec"]["containers"][0]
     assert (container["command"], container["args"]) == (["start"], ["--x"])
     assert [variable["name"] for variable in container["env"]] == ["HOME"]
+    assert [mount["name"] for mount in container["volumeMounts"]] == ["home"], "nobody there reads of a stop"
     assert container["ports"] == [{"name": "dw-editor", "containerPort": 8888, "protocol": "TCP"}]
 
 

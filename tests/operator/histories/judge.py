@@ -12,7 +12,9 @@ import msgspec
 from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.credential import environment_credential
-from devworkspace.kinds import CRDS, INSTANCE_CRD, INSTANCES
+from devworkspace.core.duration import parse_duration
+from devworkspace.core.timestamps import parse_timestamp
+from devworkspace.kinds import CRDS, INSTANCE_CRD, INSTANCES, TEMPLATES
 from devworkspace.kube import resource as kinds
 from tests.operator.histories.server import MemoryServer, Round, Write
 from tests.support.builders import MASTER_KEY
@@ -27,6 +29,7 @@ _ALLOWED: Final = {
     *(("apply", kind.plural) for kind in (kinds.PODS, kinds.PVCS, kinds.SECRETS, kinds.SERVICES)),
     ("apply", "networkpolicies"),
     ("patch", "persistentvolumeclaims"),
+    ("patch", "pods"),
     *(("delete", plural) for plural in ("pods", "persistentvolumeclaims", "networkpolicies")),
 }
 _CONSENT: Final = (
@@ -45,12 +48,15 @@ class Judge:
         self._server = server
         self.ours: set[str] = set()
         self._consented: set[str] = set()
+        self._lifecycles: list[dict[str, str]] = []
         server.on_request = self.request
         server.on_write = self.write
         server.store.listeners.append(self._note_deletion)
 
     def _note_deletion(self, change: Change) -> None:
         """Consent is what stood in the status when the deletion was asked for."""
+        if change.resource == TEMPLATES:
+            self._lifecycles.append(change.new["spec"].get("lifecycle", {}))
         if change.resource != INSTANCES or change.old is None:
             return
         metadata = change.new["metadata"]
@@ -121,11 +127,28 @@ class Judge:
         text = msgspec.json.encode(body).decode()
         for secret in (environment_credential(MASTER_KEY, known.metadata.uid), MASTER_KEY.decode()):
             assert secret not in text, f"{what}: a secret in the open"
-        if write.target.verb == "patch" and not write.target.subresource:
+        if write.target.verb == "patch" and not write.target.subresource and "spec" in body:
+            self._check_clock(write, before, what)
+        elif write.target.verb == "patch" and not write.target.subresource:
             old, new = set(finalizers(before)), set(body["metadata"].get("finalizers", ()))
             assert set(body) == {"metadata"}, f"{what}: more than metadata"
             assert old ^ new <= {names.FINALIZER_DELETE_VOLUME}, f"{what}: somebody else's finalizer"
             assert not new - old or known.spec.data_policy == "Delete", f"{what}: held without being asked to"
+
+    def _check_clock(self, write: Write, before: Object, what: str) -> None:
+        """A stop that nobody asked for, by what stood at the API server and by its clock."""
+        body = write.body
+        assert body["spec"] == {"running": False}, f"{what}: no stop"
+        assert body["metadata"].get("resourceVersion") == before["metadata"]["resourceVersion"], f"{what}: any version"
+        reason = body["metadata"]["annotations"][names.ANNOTATION_STOPPED_FOR].partition("@")[0]
+        field = {"MaxRunDuration": "maxRunDuration", "Idle": "idleTimeout"}[reason]
+        # Which of the limits that there ever were the operator had heard of is not known here.
+        limits = [parse_duration(limit[field]) for limit in self._lifecycles if field in limit]
+        assert limits, f"{what}: {reason}, and there is no limit"
+        status = before["status"]
+        began = [status["startedAt"]] if reason == "MaxRunDuration" else [status["lastActivity"], status["readyAt"]]
+        run = self._server.store.clock() - max(parse_timestamp(time) for time in began)
+        assert run >= min(limits), f"{what}: {reason} after {run}"
 
     def _check_owner(self, write: Write, before: Object, what: str) -> None:
         if write.after is not None and write.after == before:

@@ -52,8 +52,9 @@ class Replica:
             client=self.client,
             cluster=self.cluster,
             events=self._events,
-            word=ActivityWord(self.client, namespace="devworkspace-system"),
+            word=ActivityWord(self.client, namespace="devworkspace-system", monotonic=loop.time),
             now=now,
+            on_stop=lambda _: None,
         )
         self._tasks: list[asyncio.Task[object]] = []
         self.leads = False

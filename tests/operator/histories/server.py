@@ -242,6 +242,9 @@ class _MemoryTransport(Transport):
         self._server = server
         self._client = client
 
+    def server_time(self) -> datetime:
+        return self._server.store.clock()
+
     async def _exchange(self, request: Request) -> bytes:
         round = ROUND.get()
         if round is None:

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { type Act, act } from "../../api/queries";
+import { act } from "../../api/queries";
 import type { EnvironmentView } from "../../api/schema";
 import { explain, explainObstacle } from "../../environments/explain";
 import { inTurn } from "../../environments/inTurn";
@@ -19,7 +19,8 @@ interface BulkBarProps {
   readonly onDone: (outcomes: readonly Outcome[]) => void;
 }
 
-const ACTS = ["start", "stop", "restart"] as const satisfies readonly Act[];
+const ACTS = ["start", "stop", "restart"] as const;
+type Act = (typeof ACTS)[number];
 
 /** What can be done with all that are selected. Each action takes those that it fits and says how many these are. */
 export function BulkBar({ chosen, matching, onSelect, onDelete, onDone }: BulkBarProps) {

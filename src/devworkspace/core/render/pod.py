@@ -58,11 +58,26 @@ def render_pod(
             "containers": [_container(instance, settings, gateway)],
             "volumes": [
                 {"name": names.VOLUME_NAME, "persistentVolumeClaim": {"claimName": volume}},
+                *_clock_volume(settings.environment),
             ],
             **_pull_secrets(settings.environment),
             **_placement(settings.scheduling),
         },
     }
+
+
+def _clock_volume(environment: Environment) -> list[Body]:
+    """A file with the annotation that warns of a stop: it needs no address, no credential and no way out of the pod."""
+    if environment.ide != "code-server":
+        return []
+    source = {"fieldPath": f"metadata.annotations['{names.ANNOTATION_STOPS}']"}
+    return [{"name": names.CLOCK_VOLUME, "downwardAPI": {"items": [{"path": "stops", "fieldRef": source}]}}]
+
+
+def _mounts(environment: Environment) -> list[Body]:
+    home: Body = {"name": names.VOLUME_NAME, "mountPath": environment.home_path}
+    clock: Body = {"name": names.CLOCK_VOLUME, "mountPath": names.CLOCK_FOLDER, "readOnly": True}
+    return [home, clock] if environment.ide == "code-server" else [home]
 
 
 def _pod_security(environment: Environment) -> Body:
@@ -85,7 +100,7 @@ def _container(instance: WorkspaceInstance, settings: Settings, gateway: Gateway
         "env": _environment_variables(instance, environment, gateway),
         "ports": _ports(settings),
         "resources": {"requests": settings.requests, "limits": settings.limits},
-        "volumeMounts": [{"name": names.VOLUME_NAME, "mountPath": environment.home_path}],
+        "volumeMounts": _mounts(environment),
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "readinessProbe": {
             "httpGet": {"path": environment.health_path, "port": names.PORT_NAME},

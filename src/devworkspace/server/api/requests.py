@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from devworkspace.api import names
 from devworkspace.api.instance import DataPolicy
+from devworkspace.api.template import ScheduleRule
 
 Quantity = Annotated[str, Meta(min_length=1, max_length=32)]
 Text = Annotated[str, Meta(max_length=253)]
@@ -16,11 +17,19 @@ Description = Annotated[str, Meta(max_length=1024)]
 Image = Annotated[str, Meta(min_length=1, max_length=512)]
 Duration = Annotated[str, Meta(min_length=2, max_length=32)]
 MAX_VARIABLES: Final = 64
+MAX_RULES: Final = 16
 
 
 class Variable(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     name: Annotated[str, Meta(min_length=1, max_length=128)]
     value: Annotated[str, Meta(max_length=4096)] = ""
+
+
+class Hours(ScheduleRule, frozen=True, forbid_unknown_fields=True):
+    """Times of a week at which it is started and stopped, `HH:MM` by the clocks of `timeZone`."""
+
+
+Schedule = Annotated[tuple[Hours, ...], Meta(max_length=MAX_RULES)]
 
 
 class EnvironmentRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -38,6 +47,7 @@ class EnvironmentRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unk
     variables: Annotated[tuple[Variable, ...], Meta(max_length=MAX_VARIABLES)] = ()
     idle_timeout: Duration | None = None
     max_run_duration: Duration | None = None
+    schedule: Schedule | None = None
     data_policy: DataPolicy = "Retain"
     adopt_volume: Text | None = None
     running: bool = True
@@ -58,6 +68,7 @@ class EnvironmentPatch(msgspec.Struct, frozen=True, rename="camel", forbid_unkno
     variables: Annotated[tuple[Variable, ...], Meta(max_length=MAX_VARIABLES)] | UnsetType = UNSET
     idle_timeout: Duration | UnsetType | None = UNSET
     max_run_duration: Duration | UnsetType | None = UNSET
+    schedule: Schedule | UnsetType | None = UNSET
     data_policy: DataPolicy | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
 
@@ -73,6 +84,7 @@ _PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     "image": ("overrides", "image"),
     "idle_timeout": ("lifecycle", "idleTimeout"),
     "max_run_duration": ("lifecycle", "maxRunDuration"),
+    "schedule": ("lifecycle", "schedule"),
 }
 
 
@@ -82,7 +94,7 @@ def instance_body(wanted: EnvironmentRequest, *, namespace: str, owner: str, sub
     for field, place in _PLACES.items():
         value = getattr(wanted, field)
         if value is not None:
-            _put(spec, place, value)
+            _put(spec, place, msgspec.to_builtins(value))
     if wanted.variables:
         _put(spec, ("overrides", "env"), _variables(wanted.variables))
     annotations = {
@@ -98,7 +110,7 @@ def instance_patch(wanted: EnvironmentPatch) -> dict[str, Any]:
     for field, place in _PLACES.items():
         value = getattr(wanted, field)
         if value is not UNSET:
-            _put(spec, place, value)
+            _put(spec, place, msgspec.to_builtins(value))
     if wanted.variables is not UNSET:
         _put(spec, ("overrides", "env"), _variables(wanted.variables) or None)
     patch: dict[str, Any] = {"spec": spec} if spec else {}

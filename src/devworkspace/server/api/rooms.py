@@ -14,6 +14,7 @@ from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.endings import Endings
 from devworkspace.server.api.environments import Environments
 from devworkspace.server.api.events import Events
+from devworkspace.server.api.extending import Extending
 from devworkspace.server.api.logs import Logs
 from devworkspace.server.api.lookup import Lookup
 from devworkspace.server.api.manifests import Manifests
@@ -108,6 +109,7 @@ def make_api(
         *Starters(starters=starters, catalogue=catalogue, authorizer=authorizer).routes,
         *stream.routes,
         *environments.routes,
+        *Extending(lookup=lookup, catalogue=catalogue, lifecycle=lifecycle, viewer=viewer, now=now).routes,
         *Events(cluster=cluster, lookup=lookup).routes,
         *Logs(cluster=cluster, lookup=lookup, callers=callers, endless=endless).routes,
         *Usage(cluster=cluster, lookup=lookup, volumes=volumes).routes,

@@ -1,7 +1,8 @@
 """From an environment of the table to what a person is shown of it: with rights, disk, start and what waits."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple, get_args
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple, get_args
 
 from devworkspace.api import names
 from devworkspace.api.children import PersistentVolumeClaim
@@ -10,10 +11,12 @@ from devworkspace.api.template import DEFAULT_RESOURCES, Port, Resources, Worksp
 from devworkspace.core.access import Identity
 from devworkspace.core.actions import Action, Rights, find_obstacle
 from devworkspace.core.conditions import find_condition
+from devworkspace.core.due import due
 from devworkspace.core.quantity import parse_quantity
 from devworkspace.core.resolve import Refusal, effective_resources, resolve
 from devworkspace.core.startup import start_stages
 from devworkspace.core.stopnote import find_note
+from devworkspace.core.timestamps import format_timestamp
 from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.usual import UsualStarts
 from devworkspace.server.api.views import (
@@ -53,7 +56,9 @@ class Viewer:
         catalogue: Catalogue,
         volumes: Volumes,
         usual: UsualStarts,
+        now: Callable[[], datetime],
     ) -> None:
+        self._now = now
         self._public = public
         self._authorizer = authorizer
         self._catalogue = catalogue
@@ -138,6 +143,7 @@ class Viewer:
             cpu_request=_request("cpu", environment, template),
             memory_request=_request("memory", environment, template),
             stop_note=_stop_note(instance),
+            **_clock(sources, now=self._now()),
         )
 
     def startup(self, environment: Environment) -> StartupView | None:
@@ -201,6 +207,21 @@ def _startup(sources: _Sources, *, phase: ShownPhase) -> StartupView | None:
         stages=tuple(StageView(item.id, item.state, item.started_at, item.finished_at) for item in stages),
         usual=sources.usual,
     )
+
+
+def _clock(sources: _Sources, *, now: datetime) -> dict[str, Any]:
+    """The fields that tell what the clock does next."""
+    found = due(sources.environment.instance, sources.template, now)
+    at = {found.action: format_timestamp(found.at)} if found is not None else {}
+    stops = found is not None and found.action == "stop"
+    latest = found.latest if found is not None else None
+    return {
+        "stops_at": at.get("stop"),
+        "stops_why": found.reason if found is not None and stops else None,
+        "extendable_until": format_timestamp(latest) if latest is not None else None,
+        "starts_at": at.get("start"),
+        "deletes_at": at.get("delete"),
+    }
 
 
 def _pending(sources: _Sources) -> tuple[Pending, ...]:
@@ -272,6 +293,7 @@ def _own(instance: WorkspaceInstance) -> OwnSettings:
         variables=tuple(VariableView(variable.name, variable.value) for variable in overrides.env),
         idle_timeout=lifecycle.idle_timeout,
         max_run_duration=lifecycle.max_run_duration,
+        schedule=lifecycle.schedule,
     )
 
 

@@ -5,8 +5,9 @@ from typing import Literal
 
 import msgspec
 
-from devworkspace.api.template import Resources, WorkspaceTemplate
+from devworkspace.api.template import Resources, ScheduleRule, WorkspaceTemplate
 from devworkspace.core.actions import Obstacle
+from devworkspace.core.due import StopReason
 from devworkspace.core.resolve import effective_resources
 from devworkspace.core.startup import StageId, StageState
 from devworkspace.server.environments import ShownPhase
@@ -97,6 +98,7 @@ class OwnSettings(View, frozen=True):
     variables: tuple[VariableView, ...]
     idle_timeout: str | None
     max_run_duration: str | None
+    schedule: tuple[ScheduleRule, ...]
 
 
 class StopNoteView(View, frozen=True):
@@ -115,7 +117,9 @@ class EnvironmentView(View, frozen=True):
 
     `cpu`, `memory` and `image` are what it has, or gets at its next start; the requests are what the cluster keeps free
     for it. `pending` names what waits for a restart.
-    `portAddress` is the address of any port, with `{port}` in place of its number.
+    `stopsAt`, `startsAt` and `deletesAt` are what the clock does next, one of them or none, unless somebody works in it
+    or changes it. A stop can be put off until `extendableUntil`; null: it cannot. `portAddress` is the address of any
+    port, with `{port}` in place of its number.
     """
 
     uid: str
@@ -162,6 +166,11 @@ class EnvironmentView(View, frozen=True):
     cpu_request: str
     memory_request: str
     stop_note: StopNoteView | None
+    stops_at: str | None
+    stops_why: StopReason | None
+    extendable_until: str | None
+    starts_at: str | None
+    deletes_at: str | None
 
 
 class TemplateUse(View, frozen=True):
