@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.server.process import put_environment, put_record, running_process
-from tests.server.support import browsing, environment_origin, free_port
+from tests.server.support import browsing, environment_origin
 from tests.support.fake_apiserver import FakeApiServer
+from tests.support.ports import free_port
 
 from bench.gateway.nginx import running_proxy, running_upstream
 from bench.gateway.process import LOAD_CORE, PROXY_CORE, pin, running

@@ -15,7 +15,7 @@ from devworkspace.cli.main import main
 from devworkspace.cli.project import Project
 from tests.cli.conftest import ROOT
 from tests.cli.programs import Call, FakeKubectl, FakeProgram
-from tests.operator.running import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.usefixtures("cheap_hashes")
 

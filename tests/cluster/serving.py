@@ -24,8 +24,9 @@ import yaml
 from devworkspace.api import names
 from devworkspace.server import codes
 from devworkspace.server.revocations import OBJECT_NAME
-from tests.server.support import ADMIN, FAST_HASHER, free_port
+from tests.server.support import ADMIN, FAST_HASHER
 from tests.support.live import Live
+from tests.support.ports import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 ACCOUNT = "devworkspace-server"

@@ -20,9 +20,10 @@ from devworkspace.server.seal import Sealer
 from devworkspace.server.sessions import Session
 from tests.cluster.deployed import MasterKeys, at_each_replica, browser_at, find_password, pods_of, scaled
 from tests.e2e.installation import roll_out_server
-from tests.server.support import NAVIGATION, Browser, browsing, environment_origin, free_port
+from tests.server.support import NAVIGATION, Browser, browsing, environment_origin
 from tests.support.environment import Surroundings
 from tests.support.live import Anything, Live
+from tests.support.ports import free_port
 
 # Changes the installation for everybody who uses it; as it was afterwards.
 pytestmark = [pytest.mark.cluster, pytest.mark.destructive, pytest.mark.alone]

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from tests.server.support import free_port
+from tests.support.ports import free_port
 
 
 class Relay:

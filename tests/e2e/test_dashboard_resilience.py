@@ -19,8 +19,9 @@ from devworkspace.kube.resource import NAMESPACES, PODS, ROLE_BINDINGS, ROLES
 from tests.e2e.dashboard import Dashboard
 from tests.e2e.relay import Relay, running_relay
 from tests.server.process import Process, put_environment, put_record, running_process
-from tests.server.support import ADMIN, PASSWORD, free_port
+from tests.server.support import ADMIN, PASSWORD
 from tests.support.fake_apiserver import INSTANCES, TEMPLATES, FakeApiServer
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.e2e
 

@@ -14,8 +14,9 @@ from playwright.async_api import BrowserContext, Request, Response, expect
 
 from devworkspace.server.config import KubeSphereConfig
 from devworkspace.server.dashboard.files import read_files
-from tests.server.support import free_port, make_instance, running_pod, running_server
+from tests.server.support import make_instance, running_pod, running_server
 from tests.support.kubesphere import HOST, PREFIX, running_kubesphere
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.e2e
 

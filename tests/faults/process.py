@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Final, Self
 
 import aiohttp
 import yaml
+
+from tests.support.ports import free_port
 
 PROGRAM: Final = Path(sys.executable).with_name("devworkspace")
 # As deploy/operator.yaml has it.
@@ -70,7 +71,7 @@ class OperatorProcess:
 
     async def _start(self) -> None:
         self._expected = False
-        self._probe_port = _free_port()
+        self._probe_port = free_port()
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 PROGRAM,
@@ -151,10 +152,3 @@ class OperatorProcess:
                 "current-context": "proxy",
             }
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -16,9 +16,9 @@ from devworkspace.api.meta import Key
 from devworkspace.kinds import TEMPLATES
 from devworkspace.kube.lease import LeaseTiming
 from devworkspace.kube.resource import EVENTS, LEASES
-from tests.operator.running import free_port
 from tests.support.builders import MASTER_KEY
 from tests.support.fake_apiserver import FakeApiServer
+from tests.support.ports import free_port
 
 LEASE = Key("devworkspace-system", "devworkspace-operator")
 _LATE = (LEASES.plural, EVENTS.plural, TEMPLATES.plural)

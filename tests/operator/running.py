@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from tests.support.builders import MASTER_KEY, running_status
 from tests.support.fake_apiserver import INSTANCES, TEMPLATES, FakeApiServer
 from tests.support.fake_faults import Logged
 from tests.support.fixtures import eventually
+from tests.support.ports import free_port
 
 DEMO = Key("team", "demo")
 
@@ -50,13 +50,6 @@ async def running_operator(
     finally:
         operator.stop()
         await task
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def put_template(server: FakeApiServer, name: str = "python", **spec: Any) -> None:

@@ -22,8 +22,9 @@ from devworkspace.server import codes
 from devworkspace.server.config import ServerConfig
 from devworkspace.server.revocations import OBJECT_NAME
 from devworkspace.server.signin.oidc import turns
-from tests.server.support import ADMIN, FAST_HASHER, MASTER_KEY, PASSWORD, free_port
+from tests.server.support import ADMIN, FAST_HASHER, MASTER_KEY, PASSWORD
 from tests.support.fake_apiserver import INSTANCES, FakeApiServer
+from tests.support.ports import free_port
 
 PROGRAM = """
 import asyncio, json, pathlib, sys, uvloop

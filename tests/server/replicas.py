@@ -9,8 +9,9 @@ from typing import NamedTuple
 import aiohttp
 
 from tests.server.process import Process, put_environment, put_record, running_process
-from tests.server.support import ADMIN, Answer, Browser, Pod, browsing, environment_origin, free_port
+from tests.server.support import ADMIN, Answer, Browser, Pod, browsing, environment_origin
 from tests.support.fake_apiserver import FakeApiServer
+from tests.support.ports import free_port
 
 
 class Replicas(NamedTuple):

@@ -41,6 +41,7 @@ from devworkspace.server.limits import Allowance
 from devworkspace.server.metrics import Metrics
 from devworkspace.server.revocations import OBJECT_NAME, Revocations
 from tests.server.fakes import Api, Catalogue, Rbac, Record, Reports, Shelf, Tokens, Volumes
+from tests.support.ports import free_port
 
 MASTER_KEY = b"m" * 32
 PASSWORD = "correct horse battery staple"
@@ -59,13 +60,6 @@ DASHBOARD = DashboardFiles(
 )
 UNLIMITED = Allowance(rate=0, burst=1)
 FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Synced:

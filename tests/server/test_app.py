@@ -14,7 +14,8 @@ from devworkspace.server.metrics import Metrics
 from devworkspace.server.readiness import Readiness
 from devworkspace.server.revocations import OBJECT_NAME, Revocations
 from tests.server.fakes import Record
-from tests.server.support import Browser, Clock, Harness, Pod, Synced, free_port, running_pod, running_server
+from tests.server.support import Browser, Clock, Harness, Pod, Synced, running_pod, running_server
+from tests.support.ports import free_port
 
 
 async def internal(server: Harness, path: str) -> tuple[int, str]:

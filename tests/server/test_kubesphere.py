@@ -16,8 +16,9 @@ from devworkspace.kube.tokens import TokenUser
 from devworkspace.server import codes
 from devworkspace.server.config import KubeSphereConfig
 from devworkspace.server.kubesphere import KubeSphere, Question
-from tests.server.support import Answer, Browser, Clock, Harness, Pod, free_port, running_pod, running_server
+from tests.server.support import Answer, Browser, Clock, Harness, Pod, running_pod, running_server
 from tests.support.kubesphere import HOST, KubeSphereStandIn, make_token, running_kubesphere
+from tests.support.ports import free_port
 
 CSRF = {"X-DevWorkspace-CSRF": "1"}
 DEMO = "/api/v1/namespaces/team/environments/demo"

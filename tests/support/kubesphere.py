@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from tests.server.support import free_port
+from tests.support.ports import free_port
 
 HOST = "devworkspace-server.devworkspace-system.svc"
 # Where a ReverseProxy of the console leads to us.

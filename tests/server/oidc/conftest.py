@@ -11,8 +11,9 @@ import pytest
 from devworkspace.server.config import OidcConfig
 from devworkspace.server.signin.oidc import provider
 from tests.server.oidc.world import World
-from tests.server.support import Clock, free_port, running_server
+from tests.server.support import Clock, running_server
 from tests.support.identity import running_provider
+from tests.support.ports import free_port
 
 ADA = {"preferred_username": "ada", "name": "Ada", "groups": ["developers"]}
 

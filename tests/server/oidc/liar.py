@@ -16,7 +16,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from yarl import URL
 
-from tests.server.support import Answer, Browser, Harness, free_port
+from tests.server.support import Answer, Browser, Harness
+from tests.support.ports import free_port
 
 CLIENT_ID, CLIENT_SECRET = "devworkspace", "s" * 40
 Claims = dict[str, Any]

@@ -17,7 +17,8 @@ from devworkspace.server.signin.oidc.people import subject_of
 from tests.server.fakes import Record, Shelf
 from tests.server.oidc.conftest import ADA, running_world
 from tests.server.oidc.world import World
-from tests.server.support import Browser, Harness, browsing, free_port, running_pod, running_server
+from tests.server.support import Browser, Harness, browsing, running_pod, running_server
+from tests.support.ports import free_port
 
 LIFETIME = 300
 
