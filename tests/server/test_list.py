@@ -121,6 +121,12 @@ def test_every_phase_and_every_reason_of_a_failure_has_words() -> None:
         reasons.VOLUME_RESIZED,
         reasons.ACCEPTED,
         reasons.COUNTED,
+        reasons.STOPPED_IDLE,
+        reasons.STOPPED_MAX_RUN_DURATION,
+        reasons.STOPPED_SCHEDULE,
+        reasons.STARTED_SCHEDULE,
+        reasons.DELETION_PLANNED,
+        reasons.DELETED_AFTER_STOPPED,
     }
     everything = {value for name, value in vars(reasons).items() if name.isupper()}
     assert {f"reason.{reason}" for reason in everything - fine} <= set(TEXTS)
