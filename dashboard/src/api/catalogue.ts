@@ -1,11 +1,12 @@
 import { type QueryClient, useQuery } from "@tanstack/react-query";
-import { client, take } from "./client";
+import { client, isStale, take } from "./client";
 import type { TemplateSpec, TemplateView, VolumeView } from "./schema";
 
 export const TEMPLATES = ["templates"] as const;
 export const VOLUMES = ["volumes"] as const;
 /** How often pages without a stream read again what they show. */
 export const AGAIN_MS = 15_000;
+const TRIES = 8;
 
 export type TemplateState = TemplateView["state"];
 
@@ -49,11 +50,13 @@ export interface TemplateWrite {
   readonly version: string;
 }
 
+export interface WriteOptions {
+  readonly dryRun: boolean;
+  readonly signal?: AbortSignal;
+}
+
 /** Creates or replaces, or with `dryRun` only asks the cluster whether it could be. */
-export function writeTemplate(
-  { name, spec, version }: TemplateWrite,
-  options: { dryRun: boolean; signal?: AbortSignal },
-): Promise<TemplateView> {
+export function writeTemplate({ name, spec, version }: TemplateWrite, options: WriteOptions): Promise<TemplateView> {
   const body = { spec: spec as unknown as TemplateSpec };
   const query = { dryRun: options.dryRun };
   const signal = options.signal ? { signal: options.signal } : {};
@@ -64,6 +67,27 @@ export function writeTemplate(
   return take(client.PUT("/api/v1/templates/{name}", { params, body, ...signal }));
 }
 
+/**
+ * Writes the spec that `make` makes of the template as it is; once more where that has moved on meanwhile, which it
+ * does with every environment that starts or stops, since its status counts them.
+ */
+export async function rewriteTemplate(
+  name: string,
+  make: (yaml: string) => Omit<TemplateWrite, "name">,
+  options: WriteOptions,
+): Promise<TemplateView> {
+  for (let attempt = 1; ; attempt += 1) {
+    const write = make(await readTemplate(name, options.signal));
+    try {
+      return await writeTemplate({ name, ...write }, options);
+    } catch (error) {
+      if (!isStale(error) || attempt === TRIES) {
+        throw error;
+      }
+    }
+  }
+}
+
 /** Changes only the state; whatever else somebody changed meanwhile stays. */
 export async function changeState(
   template: TemplateView,
@@ -71,11 +95,13 @@ export async function changeState(
 ): Promise<TemplateView> {
   // The reader of YAML is larger than this page, which works without it until something is changed.
   const { draftOf, readDraft, withValue } = await import("../model/manifest");
-  const draft = draftOf(await readTemplate(template.name));
-  const stated = withValue(draft.text, ["spec", "state"], state);
-  const text = message === undefined ? stated : withValue(stated, ["spec", "stateMessage"], message || undefined);
-  const { spec } = readDraft(text);
-  return writeTemplate({ name: template.name, spec, version: draft.version }, { dryRun: false });
+  const make = (yaml: string) => {
+    const { text, version } = draftOf(yaml);
+    const stated = withValue(text, ["spec", "state"], state);
+    const said = message === undefined ? stated : withValue(stated, ["spec", "stateMessage"], message || undefined);
+    return { spec: readDraft(said).spec, version };
+  };
+  return rewriteTemplate(template.name, make, { dryRun: false });
 }
 
 /** In whatever version it has: the operator writes its counts just when its last environment goes. */

@@ -20,6 +20,11 @@ export class ApiError extends Error {
 type Listener = () => void;
 const sessionListeners = new Set<Listener>();
 
+/** Whether the object is no longer in the version that a change was meant for. */
+export function isStale(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 412;
+}
+
 /** Calls `listener` whenever the server no longer knows who we are. Returns the way to stop that. */
 export function onSessionEnd(listener: Listener): () => void {
   sessionListeners.add(listener);

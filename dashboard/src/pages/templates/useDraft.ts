@@ -1,7 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
-import { readTemplate } from "../../api/catalogue";
-import { draftOf, emptyDraft, type Path, readDraft, withValue } from "../../model/manifest";
+import { readTemplate, rewriteTemplate, type WriteOptions, writeTemplate } from "../../api/catalogue";
+import { ApiError } from "../../api/client";
+import type { TemplateView } from "../../api/schema";
+import { type Draft, draftOf, emptyDraft, type Path, readDraft, withValue } from "../../model/manifest";
 
 /** What the editing began with; `version` is empty for a template that is not there yet. */
 export interface Base {
@@ -34,6 +36,26 @@ export function useBase(source: Source) {
     refetchOnWindowFocus: false,
     refetchOnReconnect: false,
   });
+}
+
+/** Writes a draft over what its editing began with; refused as stale once somebody has changed that. */
+export function writeDraft(
+  { name, spec }: Pick<Draft, "name" | "spec">,
+  base: Base,
+  options: WriteOptions,
+): Promise<TemplateView> {
+  if (base.version === "") {
+    return writeTemplate({ name, spec, version: "" }, options);
+  }
+  const make = (yaml: string) => {
+    const current = draftOf(yaml);
+    // The version alone says nothing: it moves on with the counts in the status, too.
+    if (current.text !== base.text) {
+      throw new ApiError(412, {});
+    }
+    return { spec, version: current.version };
+  };
+  return rewriteTemplate(name, make, options);
 }
 
 /** The text that is being edited, and what it says. */

@@ -1,8 +1,8 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useMemo, useRef, useState } from "react";
 import { useNavigate, useSearchParams } from "react-router";
-import { noteTemplate, readTemplate, writeTemplate } from "../../api/catalogue";
-import { ApiError } from "../../api/client";
+import { noteTemplate, readTemplate } from "../../api/catalogue";
+import { ApiError, isStale } from "../../api/client";
 import { explain } from "../../environments/explain";
 import { useTexts } from "../../i18n";
 import { API_VERSION, draftOf, KIND, lineOf } from "../../model/manifest";
@@ -10,7 +10,7 @@ import { Button } from "../../ui/kit";
 import { useNotices } from "../../ui/Notices";
 import { pageTo } from "../../ui/pageTo";
 import { fieldOf } from "./fields";
-import { type Base, useDraft } from "./useDraft";
+import { type Base, useDraft, writeDraft } from "./useDraft";
 import { findingsOf, useTemplateCheck } from "./useTemplateCheck";
 
 /** Something that stands against saving, at its field and its line. */
@@ -35,8 +35,7 @@ export function useEditor(initial: Base) {
   const done = useRef(false);
 
   const write = useMutation({
-    mutationFn: () =>
-      writeTemplate({ name: state.draft.name, spec: state.draft.spec, version: base.version }, { dryRun: false }),
+    mutationFn: () => writeDraft(state.draft, base, { dryRun: false }),
     onSuccess: async (written) => {
       done.current = true;
       noteTemplate(queries, written);
@@ -140,7 +139,3 @@ export function useEditor(initial: Base) {
 }
 
 export type EditorState = ReturnType<typeof useEditor>;
-
-function isStale(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 412;
-}

@@ -1,13 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
-import { writeTemplate } from "../../api/catalogue";
-import { ApiError } from "../../api/client";
+import { ApiError, isStale } from "../../api/client";
 import type { TemplateView } from "../../api/schema";
 import { useTexts } from "../../i18n";
 import { type Draft, valueAt } from "../../model/manifest";
 import { useSettled } from "../../ui/useSettled";
 import { FIELDS, fieldOf, placeOf } from "./fields";
-import type { Base } from "./useDraft";
+import { type Base, writeDraft } from "./useDraft";
 
 /** Something that stands against the template; `field` as the cluster names it, empty if it is about all of it. */
 export interface Finding {
@@ -32,10 +31,10 @@ export function useTemplateCheck(draft: Draft, base: Base): TemplateCheck {
   const missing = useMemo(() => findMissing(draft, base), [draft, base]);
   const settled = useSettled(draft);
   const ready = findMissing(settled, base).length === 0 && settled.mistakes.length === 0 && settled.isTemplate;
-  const write = { name: settled.name, spec: settled.spec, version: base.version };
+  const write = { name: settled.name, spec: settled.spec };
   const dryRun = useQuery({
-    queryKey: ["template-check", write],
-    queryFn: ({ signal }) => writeTemplate(write, { dryRun: true, signal }),
+    queryKey: ["template-check", write, base],
+    queryFn: ({ signal }) => writeDraft(write, base, { dryRun: true, signal }),
     enabled: ready,
     retry: false,
     gcTime: 0,
@@ -58,7 +57,7 @@ export function useTemplateCheck(draft: Draft, base: Base): TemplateCheck {
   if (said.status === 0 || said.status >= 500) {
     return { findings: here, problems: byField(here), state: "unknown", outdated: false, preview };
   }
-  const outdated = said.status === 412;
+  const outdated = isStale(said);
   const findings = outdated ? [] : findingsOf(said);
   return { findings, problems: byField(findings), state: "refused", outdated, preview };
 }

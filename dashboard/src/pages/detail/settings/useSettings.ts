@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useRef, useState } from "react";
-import { ApiError } from "../../../api/client";
+import { ApiError, isStale } from "../../../api/client";
 import { isOlder } from "../../../api/feed";
 import { useLive } from "../../../api/live";
 import { useChange } from "../../../api/queries";
@@ -95,7 +95,7 @@ export function useSave(environment: EnvironmentView, base: Draft) {
         feed.apply({ kind: "environment", environment: saved });
         return saved;
       } catch (error) {
-        if (!(error instanceof ApiError && error.status === 412) || attempt === TRIES) {
+        if (!isStale(error) || attempt === TRIES) {
           throw error;
         }
       }
