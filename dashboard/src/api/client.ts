@@ -7,23 +7,26 @@ export class ApiError extends Error {
   readonly status: number;
   readonly reason: string;
   readonly fields: readonly FieldError[];
+  /** Seconds that the server asks to wait before another try, if it named them. */
+  readonly retryAfter: number | undefined;
 
-  constructor(status: number, problem: Partial<ProblemBody>) {
+  constructor(status: number, problem: Partial<ProblemBody>, retryAfter?: number) {
     super(problem.detail ?? "");
     this.name = "ApiError";
     this.status = status;
     this.reason = problem.reason ?? "";
     this.fields = problem.errors ?? [];
+    this.retryAfter = retryAfter;
   }
 }
-
-type Listener = () => void;
-const sessionListeners = new Set<Listener>();
 
 /** Whether the object is no longer in the version that a change was meant for. */
 export function isStale(error: unknown): boolean {
   return error instanceof ApiError && error.status === 412;
 }
+
+type Listener = () => void;
+const sessionListeners = new Set<Listener>();
 
 /** Calls `listener` whenever the server no longer knows who we are. Returns the way to stop that. */
 export function onSessionEnd(listener: Listener): () => void {
@@ -87,5 +90,9 @@ export async function take<Data>(call: Promise<Result<Data>>): Promise<Data> {
     reportSessionEnd();
   }
   const problem = typeof result.error === "object" && result.error !== null ? result.error : {};
-  throw new ApiError(result.response.status, problem);
+  throw new ApiError(result.response.status, problem, secondsIn(result.response.headers.get("Retry-After")));
+}
+
+function secondsIn(header: string | null): number | undefined {
+  return header !== null && /^\d+$/.test(header) ? Number(header) : undefined;
 }

@@ -1,4 +1,5 @@
 import { screen, within } from "@testing-library/react";
+import { HttpResponse } from "msw";
 import { beforeEach, expect, test } from "vitest";
 import { makeEnvironment } from "../testing/builders";
 import { problem, record, serveEnvironments } from "../testing/server";
@@ -70,4 +71,24 @@ test("several are listed, and their disks go only for their number", async () =>
   await user.click(within(dialog).getByRole("button", { name: "Delete with disk" }));
   await screen.findByText("other is being deleted.");
   expect(asked.sort()).toEqual(["team/environments/demo?data=Delete", "team/environments/other?data=Delete"]);
+});
+
+test("what was left stays in the dialog, and a second try asks for nothing that is gone", async () => {
+  let left = 1;
+  record("delete", "", () =>
+    left-- > 0
+      ? new HttpResponse(null, { status: 204 })
+      : new HttpResponse(null, { status: 429, headers: { "Retry-After": "3600" } }),
+  );
+  const { user } = show("/envs");
+  await user.click(await screen.findByRole("checkbox", { name: "Select all on this page" }));
+  await user.click(screen.getByRole("button", { name: "Delete 2" }));
+  const dialog = await screen.findByRole("dialog", { name: "Delete 2 environments?" });
+  await user.click(within(dialog).getByRole("button", { name: "Delete" }));
+  await user.click(await within(dialog).findByRole("button", { name: "Leave the rest" }));
+  expect(await within(dialog).findByRole("alert")).toHaveTextContent("1 was left as it is.");
+  const asked = record("delete");
+  await user.click(within(dialog).getByRole("button", { name: "Delete" }));
+  await screen.findByText("other is being deleted.");
+  expect(asked).toEqual(["team/environments/other?data=Retain"]);
 });

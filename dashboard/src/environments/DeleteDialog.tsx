@@ -9,8 +9,10 @@ import { Button, Radio, TextInput } from "../ui/kit";
 import { useNotices } from "../ui/Notices";
 import { Ago } from "./Ago";
 import styles from "./DeleteDialog.module.css";
-import { explain } from "./explain";
-import { inTurn } from "./inTurn";
+import { InTurnProgress } from "./InTurnProgress";
+import type { Outcome } from "./inTurn";
+import { NotDone } from "./NotDone";
+import { useInTurn } from "./useInTurn";
 
 interface DeleteDialogProps {
   /** What is to be deleted; the dialog is open while there is any. */
@@ -19,56 +21,52 @@ interface DeleteDialogProps {
   readonly onClose: (gone: ReadonlySet<string>) => void;
 }
 
-interface Refused {
-  readonly environment: EnvironmentView;
-  readonly text: string;
-}
-
 /** Asks what becomes of the disks before it deletes: they are kept unless somebody types that they are to go. */
 export function DeleteDialog({ environments, onClose }: DeleteDialogProps) {
   const { t } = useTexts();
   const { tell } = useNotices();
   const [data, setData] = useState<Data>("Retain");
   const [typed, setTyped] = useState("");
-  const [refused, setRefused] = useState<readonly Refused[]>([]);
+  const [outcomes, setOutcomes] = useState<readonly Outcome<EnvironmentView>[]>([]);
+  const [gone, setGone] = useState<ReadonlySet<string>>(new Set());
+  const work = useInTurn();
   const open = environments.length > 0;
   useEffect(() => {
     if (open) {
       setData("Retain");
       setTyped("");
-      setRefused([]);
+      setOutcomes([]);
+      setGone(new Set());
     }
   }, [open]);
 
-  const doomed = environments.filter((environment) => canDo(environment, "delete"));
+  const doomed = environments.filter((environment) => canDo(environment, "delete") && !gone.has(environment.uid));
   const [only] = doomed.length === 1 ? doomed : [];
   const word = only?.name ?? String(doomed.length);
-  const change = useChange(async () => {
-    const failures: Refused[] = [];
-    await inTurn(doomed, async (environment) => {
-      try {
-        await remove(environment, data);
-        tell({ tone: "done", text: t("done.delete", { name: environment.displayName }) });
-      } catch (error) {
-        failures.push({ environment, text: explain(error, t) });
-      }
-    });
-    return failures;
-  });
+  const change = useChange(() =>
+    work.run(doomed, async (environment) => {
+      await remove(environment, data);
+      tell({ tone: "done", text: t("done.delete", { name: environment.displayName }) });
+    }),
+  );
 
   const submit = () =>
     change.mutate(undefined, {
-      onSuccess: (failures) => {
-        setRefused(failures);
-        if (failures.length === 0) {
-          onClose(new Set(doomed.map(({ uid }) => uid)));
+      onSuccess: (results) => {
+        const deleted = results.filter(({ result }) => result === "done").map(({ item }) => item.uid);
+        const all = new Set([...gone, ...deleted]);
+        if (deleted.length === results.length) {
+          onClose(all);
+        } else {
+          setOutcomes(results);
+          setGone(all);
         }
       },
     });
 
   const title = only ? t("delete.title", { name: only.displayName }) : t("delete.title-many", { count: doomed.length });
   return (
-    <Dialog opened={open} onClose={() => !change.isPending && onClose(new Set())} title={title}>
+    <Dialog opened={open} onClose={() => !change.isPending && onClose(gone)} title={title}>
       <form
         className={styles.form}
         onSubmit={(event) => {
@@ -76,7 +74,11 @@ export function DeleteDialog({ environments, onClose }: DeleteDialogProps) {
           submit();
         }}
       >
-        {only ? <One environment={only} /> : <Many doomed={doomed} left={environments.length - doomed.length} />}
+        {only ? (
+          <One environment={only} />
+        ) : (
+          <Many doomed={doomed} left={environments.length - gone.size - doomed.length} />
+        )}
         <Radio.Group
           label={t("delete.disk")}
           value={data}
@@ -98,17 +100,10 @@ export function DeleteDialog({ environments, onClose }: DeleteDialogProps) {
             />
           </Callout>
         )}
-        {refused.length > 0 && (
-          <div role="alert" className={styles.refused}>
-            {refused.map(({ environment, text }) => (
-              <p key={environment.uid} className={styles.line}>
-                {t("done.failed", { name: environment.displayName, message: text })}
-              </p>
-            ))}
-          </div>
-        )}
+        <NotDone outcomes={outcomes} />
+        <InTurnProgress work={work} />
         <div className={styles.buttons}>
-          <Button variant="default" data-autofocus disabled={change.isPending} onClick={() => onClose(new Set())}>
+          <Button variant="default" data-autofocus disabled={change.isPending} onClick={() => onClose(gone)}>
             {t("cancel")}
           </Button>
           <Button

@@ -1,14 +1,16 @@
 import { useEffect, useState } from "react";
 import { useChange } from "../../api/queries";
 import type { EnvironmentView } from "../../api/schema";
-import { explain } from "../../environments/explain";
-import { inTurn } from "../../environments/inTurn";
+import { InTurnProgress } from "../../environments/InTurnProgress";
+import type { Outcome } from "../../environments/inTurn";
+import { NotDone } from "../../environments/NotDone";
+import { Picks, usePicks } from "../../environments/Picks";
+import { useInTurn } from "../../environments/useInTurn";
 import { useTexts } from "../../i18n";
 import { isInUse } from "../../model/overview";
 import { Dialog } from "../../ui/Dialog";
-import { Button, Checkbox, TextInput } from "../../ui/kit";
+import { Button, TextInput } from "../../ui/kit";
 import { useNotices } from "../../ui/Notices";
-import { toggle } from "../list/rows";
 import styles from "./AdminPage.module.css";
 import { stopFor } from "./useAdmin";
 
@@ -26,61 +28,28 @@ export function StopDialog({ environments, onClose }: StopDialogProps) {
   const { t } = useTexts();
   const { tell } = useNotices();
   const [reason, setReason] = useState("");
-  const [ticked, setTicked] = useState<ReadonlySet<string>>(new Set());
-  const [used, setUsed] = useState<ReadonlySet<string>>(new Set());
-  const [refused, setRefused] = useState<readonly string[]>([]);
-  useEffect(() => {
-    const now = Date.now();
-    const busy = environments.filter((environment) => isInUse(environment, now));
-    setUsed(new Set(busy.map(({ uid }) => uid)));
-    setTicked(new Set(environments.filter((one) => !busy.includes(one)).map(({ uid }) => uid)));
-    setRefused([]);
-  }, [environments]);
+  const picks = usePicks(environments, isInUse);
+  const { chosen } = picks;
+  const [outcomes, setOutcomes] = useState<readonly Outcome<EnvironmentView>[]>([]);
+  const work = useInTurn();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what became of the former ones is not said of these
+  useEffect(() => setOutcomes([]), [environments]);
 
-  const chosen = environments.filter(({ uid }) => ticked.has(uid));
-  const change = useChange(async () => {
-    const failures: string[] = [];
-    const stopped = new Set<string>();
-    await inTurn(chosen, async (environment) => {
-      try {
-        await stopFor(environment, reason.trim());
-        stopped.add(environment.uid);
-      } catch (error) {
-        failures.push(t("done.failed", { name: environment.displayName, message: explain(error, t) }));
-      }
-    });
-    return { failures, stopped };
-  });
+  const change = useChange(() => work.run(chosen, (environment) => stopFor(environment, reason.trim())));
   const submit = () =>
     change.mutate(undefined, {
-      onSuccess: ({ failures, stopped }) => {
+      onSuccess: (results) => {
+        const stopped = new Set(results.filter(({ result }) => result === "done").map(({ item }) => item.uid));
         tell({ tone: "done", text: t("admin.stopping", { count: stopped.size }) });
-        setRefused(failures);
-        // What was refused stays here, to be tried again.
-        setTicked((before) => new Set([...before].filter((uid) => !stopped.has(uid))));
-        if (failures.length === 0) {
+        setOutcomes(results);
+        // What was refused or left stays here, to be tried again.
+        picks.tick(stopped, false);
+        if (stopped.size === results.length) {
           setReason("");
           onClose(stopped);
         }
       },
     });
-  const pick = (group: readonly EnvironmentView[], legend: string) =>
-    group.length > 0 && (
-      <fieldset className={styles.choice}>
-        <legend>{legend}</legend>
-        <div className={styles.choices}>
-          {group.map((environment) => (
-            <Checkbox
-              key={environment.uid}
-              size="xs"
-              label={t("admin.of", { name: environment.displayName, owner: environment.owner })}
-              checked={ticked.has(environment.uid)}
-              onChange={(event) => setTicked((before) => toggle(before, environment.uid, event.currentTarget.checked))}
-            />
-          ))}
-        </div>
-      </fieldset>
-    );
 
   return (
     <Dialog
@@ -104,23 +73,9 @@ export function StopDialog({ environments, onClose }: StopDialogProps) {
           value={reason}
           onChange={(event) => setReason(event.currentTarget.value)}
         />
-        {pick(
-          environments.filter(({ uid }) => !used.has(uid)),
-          t("admin.stop-these"),
-        )}
-        {pick(
-          environments.filter(({ uid }) => used.has(uid)),
-          t("admin.stop-used"),
-        )}
-        {refused.length > 0 && (
-          <div role="alert">
-            {refused.map((text) => (
-              <p key={text} className={styles.outcome}>
-                {text}
-              </p>
-            ))}
-          </div>
-        )}
+        <Picks picks={picks} labels={{ free: t("admin.stop-these"), used: t("admin.stop-used") }} />
+        <NotDone outcomes={outcomes} />
+        <InTurnProgress work={work} />
         <div className={styles.buttons}>
           <Button variant="default" disabled={change.isPending} onClick={() => onClose(new Set())}>
             {t("cancel")}

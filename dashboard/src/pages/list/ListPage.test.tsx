@@ -7,6 +7,7 @@ import { FakeEventSource } from "../../testing/events";
 import { api, problem, record, serveEnvironments, serveTemplates } from "../../testing/server";
 import { show } from "../../testing/show";
 
+const results = () => screen.findByRole("region", { name: "What became of them" });
 const row = async (name: string) => (await screen.findByRole("link", { name })).closest("tr") as HTMLElement;
 
 describe("states", () => {
@@ -169,6 +170,71 @@ test("a menu stays open while its row would move away", async () => {
   expect(screen.getByRole("menu")).toBe(menu);
   await user.click(screen.getByRole("button", { name: /update order/ }));
   await waitFor(() => expect(screen.queryByRole("link", { name: "zzz" }), "on the second page").toBeNull());
+});
+
+/** Accepts 30 stops, and then one after each that it has refused, or no more today; returns whom it stopped. */
+function serveLimitedStops({ refill }: { refill: boolean }): readonly string[] {
+  const stopped: string[] = [];
+  let tokens = 30;
+  api.use(
+    http.post("*/api/v1/namespaces/team/environments/:name/stop", ({ params }) => {
+      if (tokens === 0) {
+        tokens = refill ? 1 : 0;
+        return new HttpResponse(null, { status: 429, headers: { "Retry-After": refill ? "0" : "3600" } });
+      }
+      tokens -= 1;
+      stopped.push(String(params.name));
+      return new HttpResponse(null, { status: 204 });
+    }),
+  );
+  return stopped;
+}
+
+describe("more than the server takes at once", () => {
+  const all = Array.from({ length: 35 }, (_, number) => makeEnvironment({ name: `env-${number}` }));
+
+  async function stopAll() {
+    serveEnvironments(...all);
+    const shown = show("/envs");
+    await shown.user.click(await screen.findByRole("checkbox", { name: "Select all on this page" }));
+    await shown.user.click(screen.getByRole("button", { name: "Select all 35 that match" }));
+    await shown.user.click(screen.getByRole("button", { name: "Stop 35" }));
+    return shown;
+  }
+
+  test("goes on at the server's pace until all are done", async () => {
+    const stopped = serveLimitedStops({ refill: true });
+    await stopAll();
+    expect(within(await results()).getByText("35 of 35 done")).toBeVisible();
+    expect([...stopped].sort()).toEqual(all.map(({ name }) => name).sort());
+  });
+
+  test("says how far it is; the rest can be left, is named, and stays selected", async () => {
+    serveLimitedStops({ refill: false });
+    const { user } = await stopAll();
+    await screen.findByText("30 of 35 so far");
+    expect(screen.getByText(/The server limits changes per person/)).toBeVisible();
+    expect(screen.getByRole("progressbar", { name: "Progress" })).toHaveAttribute("value", "30");
+    await user.click(screen.getByRole("button", { name: "Leave the rest" }));
+    const shown = within(await results());
+    expect(shown.getByText("30 of 35 done")).toBeVisible();
+    const lines = shown.getAllByRole("listitem");
+    const undone = lines.filter((line) => line.textContent?.endsWith(": Not done: the rest was left"));
+    expect(undone).toEqual(lines.slice(0, 5));
+    expect(screen.getByText("5 selected")).toBeVisible();
+  });
+
+  test("nobody leaves the page by accident meanwhile", async () => {
+    serveLimitedStops({ refill: false });
+    const { user, router } = await stopAll();
+    await screen.findByRole("button", { name: "Leave the rest" });
+    await user.click(screen.getByRole("link", { name: "Kept disks" }));
+    const dialog = await screen.findByRole("dialog");
+    expect(within(dialog).getByText(/the rest stays as it is/)).toBeVisible();
+    await user.click(within(dialog).getByRole("button", { name: "Stay" }));
+    expect(router.state.location.pathname).toBe("/envs");
+    expect(screen.getByRole("button", { name: "Leave the rest" })).toBeVisible();
+  });
 });
 
 describe("many", () => {

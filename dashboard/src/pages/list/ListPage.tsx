@@ -4,6 +4,7 @@ import { useEnvironments } from "../../api/live";
 import { useMe } from "../../api/queries";
 import type { EnvironmentView } from "../../api/schema";
 import { DeleteDialog } from "../../environments/DeleteDialog";
+import { useInTurn } from "../../environments/useInTurn";
 import { useTexts } from "../../i18n";
 import { matchBeforeState, matchesState, sortEnvironments } from "../../model/listing";
 import { Banner } from "../../ui/Banner";
@@ -11,7 +12,7 @@ import { Button, Skeleton } from "../../ui/kit";
 import { Failure, Loading, Message } from "../../ui/states";
 import { useWide } from "../../ui/useWide";
 import { BulkBar } from "./BulkBar";
-import { BulkResult, type Outcome } from "./BulkResult";
+import { BulkResult, type Result } from "./BulkResult";
 import { Cards } from "./Cards";
 import { FirstSteps } from "./FirstSteps";
 import styles from "./ListPage.module.css";
@@ -62,7 +63,8 @@ function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentVie
   const place = useRef<HTMLDivElement>(null);
   const inUse = useInUse(place);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const [outcomes, setOutcomes] = useState<readonly Outcome[]>([]);
+  const [result, setResult] = useState<Result | null>(null);
+  const work = useInTurn();
   const [doomed, setDoomed] = useState<readonly EnvironmentView[]>([]);
 
   const before = useMemo(() => matchBeforeState(known.values(), view, me), [known, view, me]);
@@ -83,16 +85,27 @@ function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentVie
     () => [...selected].map((uid) => known.get(uid)).filter((found) => found !== undefined),
     [selected, known],
   );
+  const many = chosen.length > 0 || work.running;
   const shared = { rows, known, selected, onSelect: setSelected, onDelete: (one: EnvironmentView) => setDoomed([one]) };
 
   return (
     <section className={styles.panel} aria-label={t("nav.environments")}>
-      {chosen.length > 0 ? (
-        <BulkBar chosen={chosen} matching={sorted} onSelect={setSelected} onDelete={setDoomed} onDone={setOutcomes} />
-      ) : (
-        <Toolbar known={known} before={before} view={view} onChange={change} wide={wide} />
-      )}
-      {outcomes.length > 0 && <BulkResult outcomes={outcomes} onClose={() => setOutcomes([])} />}
+      <div className={styles.bars}>
+        <div style={{ visibility: many ? "hidden" : undefined }}>
+          <Toolbar known={known} before={before} view={view} onChange={change} wide={wide} />
+        </div>
+        {many && (
+          <BulkBar
+            work={work}
+            chosen={chosen}
+            matching={sorted}
+            onSelect={setSelected}
+            onDelete={setDoomed}
+            onDone={setResult}
+          />
+        )}
+      </div>
+      {result !== null && <BulkResult result={result} onClose={() => setResult(null)} />}
       {dropped && <p className={styles.note}>{t("list.dropped")}</p>}
       {calm.waiting > 0 && (
         <Button variant="default" size="xs" radius="xl" className={styles.moved} onClick={calm.update}>
