@@ -142,8 +142,10 @@ async def test_a_killed_server_that_comes_back(world: World) -> None:
 
 async def test_a_lost_connection_that_comes_back(world: World) -> None:
     await expect(world.row("mine")).to_be_visible()
+    place = await world.row("mine").bounding_box()
     await world.relay.cut()
     await expect(world.interruption("paused")).to_contain_text("Live updates paused")
+    assert await world.row("mine").bounding_box() == place, "the page moved under the pointer"
     world.api.set_status(INSTANCES, Key("team", "mine"), {"phase": "Stopped"})
     world.api.remove(PODS, Key("team", "mine-pod"))
     await expect(world.row("mine")).to_have_attribute("data-phase", "Running")

@@ -2,7 +2,6 @@ import { useMantineColorScheme } from "@mantine/core";
 import { IconCode, IconKeyboard, IconLanguage, IconMoon, IconSun, IconSunMoon } from "@tabler/icons-react";
 import { useEffect, useRef, useState } from "react";
 import { Outlet, useLocation, useNavigate } from "react-router";
-import { useMe } from "../api/queries";
 import { embedded } from "../base";
 import { setLanguage, useTexts } from "../i18n";
 import { Dialog } from "../ui/Dialog";
@@ -12,17 +11,8 @@ import { pageTo } from "../ui/pageTo";
 import { areShortcutsOn } from "../ui/preferences";
 import { Account } from "./Account";
 import { LiveStrip, SessionEnd } from "./interruptions";
+import { Navigation } from "./Navigation";
 import styles from "./Shell.module.css";
-
-const PAGES = [
-  { path: "/envs", label: "nav.environments" },
-  { path: "/templates", label: "nav.templates" },
-  { path: "/disks", label: "nav.disks" },
-  // Only for those who may; the API does not show it to others either.
-  { path: "/admin", label: "nav.admin" },
-  // Elsewhere it is in the person's menu.
-  { path: "/me", label: "me.title" },
-] as const;
 
 /** What stands around every page. */
 export function Shell() {
@@ -30,9 +20,6 @@ export function Shell() {
   const { pathname } = useLocation();
   const main = useRef<HTMLElement>(null);
   const [help, setHelp] = useState(false);
-  const me = useMe();
-  const isOffered = ({ path }: (typeof PAGES)[number]) =>
-    (path !== "/admin" || me.data?.seesAll === true) && (path !== "/me" || embedded);
   useFocusOnNavigation(main, pathname);
   useShortcuts(() => setHelp(true));
   return (
@@ -47,13 +34,7 @@ export function Shell() {
             <span className={styles.productName}>{t("product")}</span>
           </PageLink>
         )}
-        <nav aria-label={t("nav.label")} className={styles.nav}>
-          {PAGES.filter(isOffered).map(({ path, label }) => (
-            <PageLink key={path} to={path} className={styles.page} current={pathname.startsWith(path)}>
-              {t(label)}
-            </PageLink>
-          ))}
-        </nav>
+        <Navigation />
         {!embedded && (
           <div className={styles.tools}>
             <HelpButton onOpen={() => setHelp(true)} />

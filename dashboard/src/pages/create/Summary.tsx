@@ -32,7 +32,7 @@ export function Summary({ state, check, problems, general, pending, onCreateOnly
   const verdict = VERDICTS[check.state];
   const sentences = [...new Set(Object.values(problems)), ...(general === undefined ? [] : [general])];
   return (
-    <aside className={`${styles.section} ${styles.summary}`} aria-label={t("create.summary")}>
+    <aside className={`${styles.section} ${styles.summary}`} aria-label={t("create.summary")} data-actions="narrow">
       <h2 className={styles.summaryTitle}>{form.displayName || form.address || t("create.summary")}</h2>
       {template !== undefined && (
         <dl className={styles.facts}>

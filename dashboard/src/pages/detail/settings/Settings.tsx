@@ -106,7 +106,7 @@ function Form({ environment, template }: FormProps) {
         <LifecycleFields {...fields} />
       </fieldset>
       {dirty.length > 0 && (
-        <div className={styles.bar}>
+        <div className={styles.bar} data-actions="always">
           <div aria-live="polite" className={styles.verdict}>
             <span>{t("settings.changes", { count: dirty.length, fields: listOf(dirty, t) })}</span>{" "}
             {check.state === "checking" && t("create.checking")}
