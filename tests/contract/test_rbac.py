@@ -36,6 +36,7 @@ from devworkspace.api.meta import Key
 from devworkspace.core.render.policy import POLICY_NAMES
 from devworkspace.kube.resource import EVENTS, NETWORK_POLICIES, PVCS, SERVICES
 from devworkspace.operator.config import OperatorConfig
+from devworkspace.server.authorizer import DELETE_KEPT
 from devworkspace.server.signin.accounts import ADMIN_GROUPS
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
@@ -338,6 +339,12 @@ def test_the_question_that_the_server_asks_is_one_that_roles_can_answer() -> Non
     """What a person needs to open somebody else's environment is a right of the admins' role."""
     connect = Right("create", names.GROUP, f"{names.INSTANCE_PLURAL}/{names.CONNECT_SUBRESOURCE}")
     assert connect in rights_of("devworkspace-admin")
+
+
+def test_an_administrator_deletes_kept_disks_by_the_server_and_no_claim_without_it() -> None:
+    granted = rights_of("devworkspace-admin")
+    assert Right("delete", names.GROUP, f"{names.INSTANCE_PLURAL}/{DELETE_KEPT.subresource}") in granted
+    assert {right.group for right in granted} == {names.GROUP}
 
 
 def test_the_generated_administrator_is_in_the_group_that_is_bound() -> None:

@@ -162,7 +162,7 @@ async def test_a_template_is_made_checked_changed_and_deleted(dashboard: Dashboa
 
 
 async def keep_empty_disk(live: Live) -> None:
-    """A claim that looks as an environment left it; nothing is on it, because no pod ever used it."""
+    """A claim that looks as somebody's environment left it; nothing is on it, because no pod ever used it."""
     metadata = {
         "name": "kept-home",
         "labels": {
@@ -170,7 +170,7 @@ async def keep_empty_disk(live: Live) -> None:
             names.LABEL_RETAINED: "true",
             names.LABEL_INSTANCE_UID: "gone",
         },
-        "annotations": {names.ANNOTATION_OWNER: "admin", names.ANNOTATION_INSTANCE: "kept"},
+        "annotations": {names.ANNOTATION_OWNER: "li.wei", names.ANNOTATION_INSTANCE: "kept"},
     }
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     body = {"metadata": {**metadata, "namespace": live.namespace}, "spec": spec}
@@ -202,3 +202,4 @@ async def test_no_page_has_a_barrier_and_none_scrolls_or_traps(dashboard: Dashbo
     await page.keyboard.press("Escape")
     await page.keyboard.press("Tab")
     await expect(yaml).not_to_be_focused()
+    await expect(page.locator("[data-volume='kept-home']")).to_contain_text("li.wei")

@@ -16,6 +16,7 @@ from tests.server.support import ADMIN, Answer, read, send
 from tests.support.fake_apiserver import INSTANCES
 from tests.support.fake_faults import Fault
 
+MAY_DELETE_KEPT = (ADMIN, "delete", "volume")
 MAY_DELETE_CLAIMS = (ADMIN, "delete", "persistentvolumeclaims")
 
 
@@ -87,15 +88,29 @@ class TestList:
         all_wired.server.rbac.rights.add((ADMIN, "create", "", "team", ""))
         assert (await listed(all_wired))[0]["allowed"]["adopt"] is True
 
-    async def test_those_of_others_need_the_right_to_delete_claims(self, all_wired: Wired) -> None:
+    @pytest.mark.parametrize("right", [MAY_DELETE_KEPT, MAY_DELETE_CLAIMS])
+    async def test_those_of_others_need_a_right_to_delete_them(
+        self, all_wired: Wired, right: tuple[str, str, str]
+    ) -> None:
         keep(all_wired, "mine")
         keep(all_wired, "theirs", owner="li.wei")
         keep(all_wired, "elsewhere", owner="li.wei", namespace="other")
         assert [item["name"] for item in await listed(all_wired, "?all=true")] == ["mine"]
-        all_wired.server.rbac.rights.add((*MAY_DELETE_CLAIMS, "team", ""))
+        all_wired.server.rbac.rights.add((*right, "team", ""))
         assert [item["name"] for item in await listed(all_wired)] == ["mine"]
         assert [item["name"] for item in await listed(all_wired, "?all=true")] == ["mine", "theirs"]
         assert [item["name"] for item in await listed(all_wired, "?all=true&namespace=other")] == []
+
+    async def test_an_administrator_sees_all_and_deletes_them_but_takes_none_over(self, all_wired: Wired) -> None:
+        keep(all_wired, "theirs", owner="li.wei")
+        uid = keep(all_wired, "elsewhere", owner="li.wei", namespace="other")
+        everywhere = {(*MAY_DELETE_KEPT, "", ""), (*MAY_DELETE_KEPT, "other", ""), (ADMIN, "create", "", "", "")}
+        all_wired.server.rbac.rights |= everywhere
+        found = await listed(all_wired, "?all=true")
+        assert [(item["name"], item["owner"]) for item in found] == [("elsewhere", "li.wei"), ("theirs", "li.wei")]
+        assert {(item["allowed"]["adopt"], item["allowed"]["delete"]) for item in found} == {(False, True)}
+        path = f"{API}/namespaces/other/volumes/elsewhere?uid={uid}"
+        assert (await send(all_wired.server, all_wired.browser, "DELETE", path)).status == 204
 
     async def test_a_name_that_was_given_out_again_inherits_nothing(self, all_wired: Wired) -> None:
         uid = keep(all_wired, subject="the account before")

@@ -39,6 +39,8 @@ MANAGE: Final = Right("update")
 CREATE: Final = Right("create")
 DELETE: Final = Right("delete")
 SET_OWNER: Final = Right("create", "owner")
+# Kept volumes by the server alone; the second also any other claim, with kubectl.
+DELETE_KEPT: Final = Right("delete", "volume")
 DELETE_VOLUME: Final = Right("delete", group="", resource="persistentvolumeclaims")
 READ_TEMPLATE: Final = Right("get", resource=names.TEMPLATE_PLURAL)
 CREATE_TEMPLATE: Final = Right("create", resource=names.TEMPLATE_PLURAL)

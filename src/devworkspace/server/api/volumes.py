@@ -18,8 +18,10 @@ from devworkspace.server.api.lookup import actor_of, changed
 from devworkspace.server.api.problems import Problem, from_cluster
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import View
-from devworkspace.server.authorizer import CREATE, DELETE_VOLUME, Authorizer
+from devworkspace.server.authorizer import CREATE, DELETE_KEPT, DELETE_VOLUME, Authorizer
 from devworkspace.server.purging import Purging
+
+_RIGHTS: Final = "`delete workspaceinstances/volume` or `delete persistentvolumeclaims`"
 
 _BY_INSTANCE: Final = "instance"
 _KEPT: Final = "kept"
@@ -63,7 +65,7 @@ class InformedVolumes:
 
 
 class VolumeQuery(msgspec.Struct, frozen=True, rename="camel"):
-    """`all`: also those of others, where you may delete their claims."""
+    """`all`: also those of others, where you may delete them."""
 
     namespace: Annotated[str, Meta(max_length=63)] | None = None
     all: bool = False
@@ -104,7 +106,7 @@ class VolumeList(View, frozen=True):
 
 
 class KeptVolumes:
-    """The addresses of kept volumes: their owner's, and those people's whom RBAC lets delete the claim."""
+    """The addresses of kept volumes: their owner's, and those people's whom RBAC lets delete them."""
 
     def __init__(self, *, volumes: Volumes, authorizer: Authorizer, purging: Purging) -> None:
         self._volumes = volumes
@@ -121,7 +123,7 @@ class KeptVolumes:
                 "Volumes kept of yours",
                 VolumeList,
                 query=VolumeQuery,
-                right="owner; with `all` `delete persistentvolumeclaims`",
+                right=f"owner; with `all` {_RIGHTS}",
             ),
             Route(
                 "DELETE",
@@ -132,7 +134,7 @@ class KeptVolumes:
                 status=204,
                 query=PurgeQuery,
                 problems=(404, 409, 412),
-                right="owner, or `delete persistentvolumeclaims`",
+                right=f"owner, or {_RIGHTS}",
             ),
         )
 
@@ -140,7 +142,7 @@ class KeptVolumes:
         query: VolumeQuery = call.query
         kept = [volume for volume in self._volumes.kept() if query.namespace in (None, volume.metadata.namespace)]
         others = {volume.metadata.namespace for volume in kept if not _is_owner(call.identity, volume)}
-        free = await self._authorizer.namespaces_with(call.identity, others if query.all else (), DELETE_VOLUME)
+        free = await self._deletable(call.identity, others if query.all else ())
         shown = [volume for volume in kept if volume.metadata.namespace in free or _is_owner(call.identity, volume)]
         own = {volume.metadata.namespace for volume in shown}
         creatable = await self._authorizer.namespaces_with(call.identity, own, CREATE)
@@ -170,12 +172,22 @@ class KeptVolumes:
         if obstacle is not None:
             raise Problem(409, _REFUSALS[obstacle])
 
+    async def _deletable(self, identity: Identity, namespaces: Iterable[str]) -> frozenset[str]:
+        """Those of `namespaces` in which the person may delete everybody's."""
+        asked = frozenset(namespaces)
+        kept = await self._authorizer.namespaces_with(identity, asked, DELETE_KEPT)
+        return kept | await self._authorizer.namespaces_with(identity, asked - kept, DELETE_VOLUME)
+
     async def _check(self, call: Call, volume: PersistentVolumeClaim) -> None:
         """Foreign and absent volumes look the same, and so do volumes that no environment made."""
         if _is_owner(call.identity, volume):
             return
-        if await self._authorizer.answer(call.identity, volume.metadata.key, DELETE_VOLUME) is not True:
-            raise _absent()
+        key = volume.metadata.key
+        # The first is about all of a namespace: there is no object of that name.
+        for right, place in ((DELETE_KEPT, Key(key.namespace, "")), (DELETE_VOLUME, key)):
+            if await self._authorizer.answer(call.identity, place, right) is True:
+                return
+        raise _absent()
 
 
 def _absent() -> Problem:
