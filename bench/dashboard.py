@@ -11,14 +11,16 @@ The environments are stopped ones in namespaces of their own, made where they ar
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from playwright.async_api import CDPSession, Page, Request
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 from tests.e2e.conftest import running_chromium
 from tests.e2e.dashboard import Dashboard
 from tests.e2e.steps import type_into_new_file
@@ -301,6 +303,15 @@ def _tell(request: Request) -> None:
         print(f"  {request.method} {request.url[:100]}: {timing['responseEnd']:.0f} ms", flush=True)
 
 
+@contextlib.asynccontextmanager
+async def _naming_the_page(page: Page) -> AsyncIterator[None]:
+    """What does not come says where the way ended instead, and in which words."""
+    try:
+        yield
+    except PlaywrightTimeoutError as error:
+        raise SystemExit(f"no editor, but {page.url}: {await page.locator('body').inner_text()}") from error
+
+
 async def _first_steps(bench: Bench, page: Page, namespace: str) -> dict[str, float]:
     """Seconds of each step and of all: three clicks after the sign-in."""
     await page.goto(f"{bench.url}/envs")
@@ -315,11 +326,12 @@ async def _first_steps(bench: Bench, page: Page, namespace: str) -> dict[str, fl
     times["form"] = time.monotonic()
     await page.get_by_role("button", name="Create and open").click()
     times["asked"] = time.monotonic()
-    await page.wait_for_url(lambda url: not url.startswith(f"{bench.url}/"), wait_until="commit")
-    times["left"] = time.monotonic()
-    await page.locator(".monaco-workbench").wait_for()
-    times["workbench"] = time.monotonic()
-    await type_into_new_file(page, "hello")
+    async with _naming_the_page(page):
+        await page.wait_for_url(lambda url: not url.startswith(f"{bench.url}/"), wait_until="commit")
+        times["left"] = time.monotonic()
+        await page.locator(".monaco-workbench").wait_for()
+        times["workbench"] = time.monotonic()
+        await type_into_new_file(page, "hello")
     times["typed"] = time.monotonic()
     lasted = {f"{one} → {other}": times[other] - times[one] for one, other in itertools.pairwise(times)}
     return {**lasted, "sign-in → typed text": times["typed"] - times["start"]}

@@ -64,6 +64,7 @@ class Api:
         self.refusal: KubeError | None = None
         self.conflicts = False
         self.on_patch: Callable[[Key, dict[str, Any]], None] = lambda *_: None
+        self.on_create: Callable[[WorkspaceInstance], None] = lambda _: None
         self.broken = False
         self.gate = asyncio.Event()
         self.gate.set()
@@ -104,7 +105,10 @@ class Api:
         if self.refusal is not None:
             raise self.refusal
         self.created.append((dict(body), dry_run))
-        return msgspec.convert({**body, "metadata": {**body["metadata"], "uid": "uid-new"}}, type)
+        made = msgspec.convert({**body, "metadata": {**body["metadata"], "uid": "uid-new"}}, type)
+        if not dry_run:
+            self.on_create(made)
+        return made
 
     async def delete(self, resource: Resource, key: Key, *, uid: str, grace_period_seconds: int | None = None) -> None:
         assert (resource.plural, grace_period_seconds) == (names.INSTANCE_PLURAL, None)

@@ -203,8 +203,7 @@ class Harness:
         self.volumes = volumes
         self.config = config
         self.rooms = rooms
-        self.table = table
-        self.rbac = rbac
+        self.table, self.rbac = table, rbac
         self.api = api
         self.catalogue = catalogue
         self.port = config.listen_port
@@ -363,6 +362,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
     config = ServerConfig(**options)
     keys = Keys(config.master_key_file)
     table, rbac, api, catalogue, tokens, volumes = EnvironmentTable(), Rbac(), Api(), Catalogue(), Tokens(), Volumes()
+    api.on_create = lambda made: table.on_instance(None, made)
     revocations = Revocations(record, Key("system", OBJECT_NAME), clock=clock)
     record.follow(revocations)
     rooms = make_rooms(

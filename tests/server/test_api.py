@@ -1,5 +1,6 @@
 """The REST API over real sockets: who sees and does what, and what wrong requests are told."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -7,8 +8,10 @@ import msgspec
 import pytest
 
 from devworkspace.api import names
+from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid
+from devworkspace.server.api import environments
 from tests.server.support import ADMIN, Browser, Harness, Pod, make_instance, read, send
 
 API = "/api/v1"
@@ -202,6 +205,28 @@ class TestCreating:
                 },
             },
         }
+
+    async def test_whoever_made_it_finds_it_at_once(self, server: Harness, signed_in: Browser) -> None:
+        """The watch tells of it a moment after the API server's answer; the browser goes there within it."""
+        server.rbac.rights.add(MAY_CREATE)
+
+        def tell_later(made: WorkspaceInstance) -> None:
+            asyncio.get_running_loop().call_later(0.2, server.table.on_instance, None, made)
+
+        server.api.on_create = tell_later
+        assert (await send(server, signed_in, "POST", CREATE, body={"name": "new", "template": "python"})).status == 201
+        assert (await signed_in.get(f"{server.origin}{CREATE}/new")).status == 200
+        opened = await signed_in.get(f"{server.origin}/-/open?env=new--team")
+        assert (opened.status, opened.headers["Location"]) == (302, f"{server.environment_origin('new')}/")
+
+    async def test_a_watch_that_is_behind_keeps_nobody_waiting(
+        self, server: Harness, signed_in: Browser, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(environments, "KNOWN_SECONDS", 0.05)
+        server.rbac.rights.add(MAY_CREATE)
+        server.api.on_create = lambda _: None
+        body = {"name": "new", "template": "python"}
+        assert (await send(server, signed_in, "POST", CREATE, body=body)).status == 201
 
     async def test_a_dry_run_makes_nothing(self, server: Harness, signed_in: Browser) -> None:
         server.rbac.rights.add(MAY_CREATE)

@@ -44,6 +44,9 @@ MAX_PAGE: Final = 500
 # The operator notes a wish to delete the volume in a fraction of a second, unless it is away.
 CONSENT_SECONDS: Final = 5.0
 CONSENT_POLL_SECONDS: Final = 0.05
+# The watch tells of a new environment in milliseconds.
+KNOWN_SECONDS: Final = 2.0
+KNOWN_POLL_SECONDS: Final = 0.005
 
 
 class ListQuery(msgspec.Struct, frozen=True, rename="camel"):
@@ -210,8 +213,19 @@ class Environments:
         subject = call.identity.subject if owner == call.identity.name else ""
         body = instance_body(wanted, namespace=namespace, owner=owner, subject=subject)
         self._check_template(body)
-        made = await self._lifecycle.create(body, actor_of(call), dry_run=call.query.dry_run)
-        return await self._viewer.view(call.identity, make_environment(made, None))
+        made = make_environment(await self._lifecycle.create(body, actor_of(call), dry_run=call.query.dry_run), None)
+        if not call.query.dry_run:
+            await self._wait_known(made)
+        return await self._viewer.view(call.identity, made)
+
+    async def _wait_known(self, made: Environment) -> None:
+        """Whoever made it goes there at once, and would be told that there is no such environment."""
+        deadline = asyncio.get_running_loop().time() + KNOWN_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            known = self._table.find(made.id)
+            if known is not None and known.uid == made.uid:
+                return
+            await asyncio.sleep(KNOWN_POLL_SECONDS)
 
     async def edit(self, call: Call) -> EnvironmentView:
         environment = await self._lookup.find(call)
