@@ -214,23 +214,40 @@ class TestReading:
         assert me["mayCreate"] is True
         assert me["templates"] == {"create": False, "edit": True, "delete": False}
 
-    async def test_when_it_was_last_changed(self, all_wired: Wired) -> None:
-        """By whomever; the operator's status is no change of the template."""
+    async def test_for_whom_it_was_written_stands_at_it(self, all_wired: Wired) -> None:
+        grant(all_wired, "create")
+        grant(all_wired, "update")
+        assert (await ask(all_wired, "POST", ALL, body={"name": "python", "spec": SPEC})).status == 201
+        told = {names.ANNOTATION_CHANGED_BY: ADMIN}
+        assert (stored(all_wired) or {})["metadata"]["annotations"] == told
+        other = {"metadata": {"annotations": {names.ANNOTATION_CHANGED_BY: "li.wei", "team": "ml"}}}
+        all_wired.api.patch(TEMPLATES, Key("", "python"), other)
+        assert (await ask(all_wired, "PUT", ONE, body={"spec": SPEC})).status == 200
+        assert (stored(all_wired) or {})["metadata"]["annotations"] == {**told, "team": "ml"}
+
+    @pytest.mark.parametrize(
+        ("last", "by"),
+        [("2026-11-24T09:59:59Z", "li.wei"), ("2026-11-24T10:00:00Z", None), ("2026-11-25T10:00:00Z", None)],
+    )
+    async def test_when_it_was_last_changed_and_by_whom(self, all_wired: Wired, last: str, by: str | None) -> None:
+        """By whomever; the operator's status is no change of the template. Who used kubectl is not known here."""
         template = put_template(all_wired)
         assert (await read(all_wired.server, all_wired.browser, ONE))["changedAt"] == (
             template.metadata.creation_timestamp
         )
         written = {
             "managedFields": [
-                {"manager": "kubectl-edit", "operation": "Update", "time": "2026-11-20T10:00:00Z", "fieldsV1": {}},
+                {"manager": "kubectl-edit", "operation": "Update", "time": last, "fieldsV1": {}},
                 {"manager": "devworkspace-server", "operation": "Update", "time": "2026-11-24T10:00:00Z"},
-                {"manager": "operator", "time": "2026-11-25T10:00:00Z", "subresource": "status"},
-            ]
+                {"manager": "operator", "time": "2026-11-26T10:00:00Z", "subresource": "status"},
+            ],
+            "annotations": {names.ANNOTATION_CHANGED_BY: "li.wei"},
         }
         body = {**(stored(all_wired) or {})}
         body["metadata"] = {**body["metadata"], **written}
         all_wired.server.catalogue.known["python"] = msgspec.convert(body, WorkspaceTemplate)
-        assert (await read(all_wired.server, all_wired.browser, ONE))["changedAt"] == "2026-11-24T10:00:00Z"
+        found = await read(all_wired.server, all_wired.browser, ONE)
+        assert (found["changedAt"], found["changedBy"]) == (max(last, "2026-11-24T10:00:00Z"), by)
 
 
 class TestStarters:

@@ -29,6 +29,11 @@ export function isInUse(environment: EnvironmentView, now: number): boolean {
   return since !== null && now - Date.parse(since) < USED_JUST_NOW_MS;
 }
 
+/** The same where not knowing counts as working: by this goes what would interrupt somebody unasked. */
+export function mayBeInUse(environment: EnvironmentView, now: number): boolean {
+  return idleSince(environment) === null || isInUse(environment, now);
+}
+
 export function fitsPreset(environment: EnvironmentView, preset: Preset, now: number): boolean {
   switch (preset) {
     case "all":

@@ -102,6 +102,7 @@ export function makeTemplate(part: Partial<TemplateView> = {}): TemplateView {
     resourceVersion: "1",
     createdAt: "2026-11-25T09:00:00Z",
     changedAt: "2026-11-25T09:00:00Z",
+    changedBy: null,
     idleTimeout: null,
     maxRunDuration: null,
     usualStart: null,

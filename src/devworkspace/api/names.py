@@ -14,6 +14,7 @@ TEMPLATE_PLURAL: Final = "ideworkspacetemplates"
 CONNECT_SUBRESOURCE: Final = "connect"
 
 FIELD_MANAGER: Final = "devworkspace-operator"
+SERVER_FIELD_MANAGER: Final = "devworkspace-server"
 SYSTEM_NAMESPACE: Final = "devworkspace-system"
 
 LABEL_NAME: Final = "app.kubernetes.io/name"
@@ -49,6 +50,8 @@ ANNOTATION_STOPPED_FOR: Final = f"{GROUP}/stopped-for"
 ANNOTATION_STOP_NOTE: Final = f"{GROUP}/stop-note"
 # On a pod, when it is stopped and why; its editor reads it as the file `stops` in this folder.
 ANNOTATION_STOPS: Final = f"{GROUP}/stops"
+# On templates: the person for whom the server last wrote it.
+ANNOTATION_CHANGED_BY: Final = f"{GROUP}/changed-by"
 ANNOTATION_FORCE_DELETE: Final = f"{GROUP}/force-delete"
 
 # Only on environments whose volume goes with them; all others are deleted without any help of the operator.

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from devworkspace.api import names
 from devworkspace.api.meta import Condition, ObjectMeta, Struct
 
 Quantities = dict[str, str | int]
@@ -150,8 +151,9 @@ class TemplateStatus(Struct, frozen=True, omit_defaults=False):
 
 
 class ManagedFields(Struct, frozen=True):
-    """When somebody last wrote their part of an object; `subresource` is `status` for the operator's."""
+    """When and with what somebody last wrote their part; `subresource` is `status` for the operator's."""
 
+    manager: str = ""
     time: str = ""
     subresource: str = ""
 
@@ -162,8 +164,17 @@ class TemplateMeta(ObjectMeta, frozen=True):
     @property
     def changed_at(self) -> str | None:
         """When the template itself was last written, by whomever."""
-        times = [field.time for field in self.managed_fields if field.time and not field.subresource]
-        return max(times, default=self.creation_timestamp)
+        return max((field.time for field in self._writes), default=self.creation_timestamp)
+
+    @property
+    def changed_by(self) -> str | None:
+        """The person for whom the server did that; None where it was not the server, which knows nothing of others."""
+        writers = {field.manager for field in self._writes if field.time == self.changed_at}
+        return self.annotations.get(names.ANNOTATION_CHANGED_BY) if writers == {names.SERVER_FIELD_MANAGER} else None
+
+    @property
+    def _writes(self) -> tuple[ManagedFields, ...]:
+        return tuple(field for field in self.managed_fields if field.time and not field.subresource)
 
 
 class WorkspaceTemplate(Struct, frozen=True):

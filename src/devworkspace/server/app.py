@@ -74,7 +74,7 @@ MANAGED: Final = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
 # Open sockets and streams are ended over this time when the server goes, so that they do not all come back at once.
 DRAIN_SECONDS: Final = 5.0
 BACKLOG: Final = 1024
-USER_AGENT: Final = "devworkspace-server"
+USER_AGENT: Final = names.SERVER_FIELD_MANAGER
 # Somebody waits for these answers: rights, tokens, ended sessions.
 QUESTION_SECONDS: Final = 5.0
 

@@ -6,6 +6,7 @@ The caller has decided that the person may. The API server checks each template 
 from collections.abc import Mapping
 from typing import Any
 
+from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.kinds import TEMPLATES
@@ -26,7 +27,7 @@ class Publishing:
         return await self._client.get(TEMPLATES, Key("", name), dict[str, Any])
 
     async def create(self, name: str, spec: Mapping[str, Any], by: Actor, *, dry_run: bool) -> WorkspaceTemplate:
-        body = {"metadata": {"name": name}, "spec": spec}
+        body = {"metadata": {"name": name, "annotations": _changed_by(by)}, "spec": spec}
         if dry_run:
             return await self._client.create(TEMPLATES, body, WorkspaceTemplate, dry_run=True, strict=True)
         async with self._changes.recorded("create-template", by, template=name):
@@ -38,6 +39,7 @@ class Publishing:
         """The template with another spec; `Conflict` if it is not in `version` (None: as it is now) any more."""
         known = await self.read(name)
         metadata = {key: value for key, value in known["metadata"].items() if key != "managedFields"}
+        metadata["annotations"] = {**metadata.get("annotations", {}), **_changed_by(by)}
         if version is not None:
             metadata["resourceVersion"] = version
         body = {**known, "metadata": metadata, "spec": spec}
@@ -53,3 +55,7 @@ class Publishing:
             await self._client.delete(
                 TEMPLATES, metadata.key, uid=metadata.uid, resource_version=metadata.resource_version
             )
+
+
+def _changed_by(by: Actor) -> dict[str, str]:
+    return {names.ANNOTATION_CHANGED_BY: by.user or ""}

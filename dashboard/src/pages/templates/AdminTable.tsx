@@ -9,6 +9,7 @@ import { useWide } from "../../ui/useWide";
 import styles from "./AdminTable.module.css";
 import { DeleteTemplateDialog } from "./DeleteTemplateDialog";
 import { DeprecateDialog } from "./DeprecateDialog";
+import { RestartDialog } from "./RestartDialog";
 import { TemplateFace } from "./TemplateFace";
 import { TemplateMenu } from "./TemplateMenu";
 import { usersOf } from "./usersOf";
@@ -23,14 +24,22 @@ export function AdminTable({ templates, rights }: AdminTableProps) {
   const wide = useWide();
   const [doomed, setDoomed] = useState<TemplateView | null>(null);
   const [ageing, setAgeing] = useState<TemplateView | null>(null);
+  const [outdated, setOutdated] = useState<TemplateView | null>(null);
   const menu = (template: TemplateView) => (
-    <TemplateMenu template={template} rights={rights} onDelete={setDoomed} onDeprecate={setAgeing} />
+    <TemplateMenu
+      template={template}
+      rights={rights}
+      onDelete={setDoomed}
+      onDeprecate={setAgeing}
+      onRestart={setOutdated}
+    />
   );
   return (
     <>
       {wide ? <Rows templates={templates} menu={menu} /> : <Cards templates={templates} menu={menu} />}
       <DeleteTemplateDialog template={doomed} onClose={() => setDoomed(null)} />
       <DeprecateDialog template={ageing} onClose={() => setAgeing(null)} />
+      <RestartDialog template={outdated} onClose={() => setOutdated(null)} />
     </>
   );
 }
@@ -79,7 +88,7 @@ function Rows({ templates, menu }: ListProps) {
               <UsualStart template={template} />
             </td>
             <td className={styles.changed}>
-              <Ago time={template.changedAt} />
+              <Changed template={template} />
             </td>
             <td className={styles.actions}>{menu(template)}</td>
           </tr>
@@ -107,13 +116,25 @@ function Cards({ templates, menu }: ListProps) {
             </dd>
             <dt>{t("templates.column.changed")}</dt>
             <dd>
-              <Ago time={template.changedAt} />
+              <Changed template={template} />
             </dd>
           </dl>
           {menu(template)}
         </li>
       ))}
     </ul>
+  );
+}
+
+function Changed({ template }: { readonly template: TemplateView }) {
+  const { t } = useTexts();
+  return (
+    <>
+      <Ago time={template.changedAt} />
+      {template.changedBy !== null && (
+        <div className={styles.dim}>{t("templates.changed-by", { name: template.changedBy })}</div>
+      )}
+    </>
   );
 }
 
@@ -144,7 +165,13 @@ function Use({ template }: { readonly template: TemplateView }) {
         {t("templates.used", { count: use.instances })}
       </PageLink>{" "}
       <span className={styles.dim}>{t("templates.running", { count: use.running })}</span>
-      {use.outdated > 0 && <div>{t("templates.outdated", { count: use.outdated })}</div>}
+      {use.outdated > 0 && (
+        <div>
+          <PageLink to={`${usersOf(template)}&state=outdated`} className={styles.link}>
+            {t("templates.outdated", { count: use.outdated })}
+          </PageLink>
+        </div>
+      )}
     </>
   );
 }

@@ -15,10 +15,11 @@ interface TemplateMenuProps {
   readonly rights: Me["templates"];
   readonly onDelete: (template: TemplateView) => void;
   readonly onDeprecate: (template: TemplateView) => void;
+  readonly onRestart: (template: TemplateView) => void;
 }
 
 /** What can be done with a template; what this person may never do is not there. */
-export function TemplateMenu({ template, rights, onDelete, onDeprecate }: TemplateMenuProps) {
+export function TemplateMenu({ template, rights, onDelete, onDeprecate, onRestart }: TemplateMenuProps) {
   const { t } = useTexts();
   const change = useChangeState(template);
   const path = encodeURIComponent(template.name);
@@ -58,6 +59,9 @@ export function TemplateMenu({ template, rights, onDelete, onDeprecate }: Templa
             <Menu.Item component={Link} to={pageTo(`/templates/-/new?from=${path}`)}>
               {t("templates.duplicate")}
             </Menu.Item>
+          )}
+          {rights.edit && template.use !== null && template.use.outdated > 0 && (
+            <Menu.Item onClick={() => onRestart(template)}>{t("templates.restart")}</Menu.Item>
           )}
           {rights.edit && template.state !== "Active" && (
             <Menu.Item onClick={() => change.run("Active")}>{t("templates.activate")}</Menu.Item>

@@ -2,7 +2,7 @@ import { screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { expect, test } from "vitest";
 import { makeEnvironment, makeTemplate } from "../../testing/builders";
-import { api, problem, serveEnvironments, servePublisher, serveTemplates } from "../../testing/server";
+import { api, problem, record, serveEnvironments, servePublisher, serveTemplates } from "../../testing/server";
 import { show } from "../../testing/show";
 
 const USED = makeTemplate({ use: { instances: 12, running: 7, outdated: 3 } });
@@ -50,11 +50,18 @@ test("a developer gets cards that lead to an environment, and no table", async (
 test("a publisher sees how each is used, hidden ones too", async () => {
   servePublisher();
   serveEnvironments(makeEnvironment(), makeEnvironment({ name: "other", template: "go" }));
-  serveTemplates(USED, makeTemplate({ name: "old", uid: "uid-old", displayName: "Old", state: "Hidden" }));
+  serveTemplates(
+    { ...USED, changedBy: "li.wei" },
+    makeTemplate({ name: "old", uid: "uid-old", displayName: "Old", state: "Hidden" }),
+  );
   const { user } = show("/templates");
   const row = (await screen.findByText("7 running")).closest("tr") as HTMLElement;
   expect(within(row).getByText("Active")).toBeVisible();
-  expect(within(row).getByText("3 need restart")).toBeVisible();
+  expect(within(row).getByRole("link", { name: "3 need restart" })).toHaveAttribute(
+    "href",
+    "/envs?template=python&state=outdated",
+  );
+  expect(within(row).getByText("by li.wei")).toBeVisible();
   await user.click(screen.getByRole("button", { name: "Hidden 1" }));
   expect(screen.queryByText("7 running")).toBeNull();
   expect(screen.getByText("Old")).toBeVisible();
@@ -108,6 +115,34 @@ test("one that is offered again no longer says so", async () => {
   await screen.findByText("Python 3 is offered again.");
   expect(written[0]?.spec).not.toHaveProperty("stateMessage");
   expect(written[0]?.spec.state).toBe("Active");
+});
+
+test("idle ones that need it are restarted; those in use, or of unknown use, only if somebody ticks them", async () => {
+  servePublisher();
+  serveTemplates(USED);
+  const before = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
+  const old = { templateOutdated: true, lastActivity: before(60), readyAt: before(90) };
+  serveEnvironments(
+    makeEnvironment({ ...old, name: "idle" }),
+    makeEnvironment({ ...old, name: "busy", lastActivity: before(1) }),
+    makeEnvironment({ ...old, name: "unknown", lastActivity: null }),
+    makeEnvironment({ ...old, name: "current", templateOutdated: false }),
+    makeEnvironment({ ...old, name: "elsewhere", template: "go" }),
+    makeEnvironment({ ...old, name: "stopped", phase: "Stopped" }),
+  );
+  const asked = record("post", "/restart");
+  const { user } = await choose("Restart idle ones…");
+  const dialog = await screen.findByRole("dialog", { name: "Restart environments of Python 3?" });
+  await within(dialog).findByRole("group", { name: "Nobody works in these:" });
+  const boxes = within(dialog).getAllByRole<HTMLInputElement>("checkbox");
+  const names = (checked: boolean) =>
+    boxes.filter((box) => box.checked === checked).map((box) => box.labels?.[0]?.textContent);
+  expect([names(true), names(false)]).toEqual([["idle of admin"], ["busy of admin", "unknown of admin"]]);
+  await user.click(within(dialog).getByRole("checkbox", { name: "unknown of admin" }));
+  await user.click(within(dialog).getByRole("button", { name: "Restart 2" }));
+  expect(await screen.findByText("2 environments are being restarted.")).toBeVisible();
+  expect(asked.sort()).toEqual(["team/environments/idle/restart", "team/environments/unknown/restart"]);
+  expect(screen.queryByRole("dialog")).toBeNull();
 });
 
 test("one in use is not deleted; its environments are a click away", async () => {

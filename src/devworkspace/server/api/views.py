@@ -208,6 +208,7 @@ class TemplateView(View, frozen=True):
     resource_version: str
     created_at: str
     changed_at: str
+    changed_by: str | None
     idle_timeout: str | None
     max_run_duration: str | None
     usual_start: UsualStart | None
@@ -243,6 +244,7 @@ def make_template_view(
         resource_version=template.metadata.resource_version,
         created_at=template.metadata.creation_timestamp or "",
         changed_at=template.metadata.changed_at or "",
+        changed_by=template.metadata.changed_by,
         idle_timeout=spec.lifecycle.idle_timeout,
         max_run_duration=spec.lifecycle.max_run_duration,
         usual_start=usual,
