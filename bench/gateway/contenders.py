@@ -126,11 +126,13 @@ async def _running_gateway(directory: Path, upstreams: Upstreams) -> AsyncIterat
     files = directory / "gateway"
     files.mkdir()
     python = PRODUCT / "bin" / "python"
+    # As often as in production, not as in tests; and the thousand sockets are one person's.
+    settings = {"activity_seconds": 60.0, "key_seconds": 5.0, "sockets_per_person": 0}
     async with FakeApiServer(authorize=authorize) as api:
         for name, port in (("http", upstreams.http), ("echo", upstreams.echo), ("editor", upstreams.editor)):
             put_environment(api, name, owner=OWNER, port=port)
         put_record(api)
-        async with running_process(files, api, python=python, sockets_per_person=0) as process:
+        async with running_process(files, api, python=python, **settings) as process:
             await process.ready()
             pin(process.process.pid, PROXY_CORE)
             origin = process.config.public_url

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gc
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -453,6 +454,8 @@ async def _record_activity(rooms: Rooms, watches: Iterable[Watch]) -> None:
     """Before the lists are complete, environments would seem to have no pod."""
     for watch in watches:
         await watch.synced.wait()
+    # The stores live as long as the process; without this every full collection walks all of them, and all wait.
+    gc.freeze()
     await rooms.activity.run()
 
 
