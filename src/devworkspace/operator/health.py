@@ -16,10 +16,10 @@ from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from devworkspace.api import names
 from devworkspace.api.instance import WorkspaceInstance
-from devworkspace.api.meta import Key, ObjectMeta, Struct
+from devworkspace.api.meta import Key, ObjectMeta
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.kinds import INSTANCES, TEMPLATES
-from devworkspace.kube.client import Client, ListResult
+from devworkspace.kube.client import Client, ListResult, OnlyMetadata
 from devworkspace.kube.errors import KubeError, NotFound
 from devworkspace.kube.resource import Resource
 from devworkspace.operator.cluster import Cluster
@@ -35,10 +35,6 @@ LAG_SECONDS: Final = 20.0
 FIRST_SWEEP_SECONDS: Final = 10.0
 
 T = TypeVar("T", WorkspaceInstance, WorkspaceTemplate)
-
-
-class Listed(Struct, frozen=True):
-    metadata: ObjectMeta
 
 
 class Sweep(Generic[T]):
@@ -87,13 +83,14 @@ class Sweep(Generic[T]):
 
     async def run_once(self) -> tuple[Key, ...]:
         """Lists, waits where the store lags, and returns the keys that were missed; they are repaired."""
-        listing: ListResult[Listed] = await self._client.list(self._resource, Listed)
+        # Specs and statuses are most of the bytes, and versions tell as much.
+        listing: ListResult[OnlyMetadata] = await self._client.list(self._resource, OnlyMetadata, metadata_only=True)
         late = self._behind(listing.items)
         healed: tuple[Key, ...] = await self._heal(late) if late else ()
         self.lagging, self._missed_before = bool(healed) and self._missed_before, bool(healed)
         return (*healed, *self._drop_absent(listing))
 
-    async def _heal(self, late: list[Listed]) -> tuple[Key, ...]:
+    async def _heal(self, late: list[OnlyMetadata]) -> tuple[Key, ...]:
         """Puts into the store what the watch does not bring even after a pause; what has gone meanwhile is not late."""
         await self._pause()
         if not (late := self._behind(late)):
@@ -108,7 +105,7 @@ class Sweep(Generic[T]):
             self._store.put(found)
         return tuple(found.metadata.key for found in missed)
 
-    def _drop_absent(self, listing: ListResult[Listed]) -> tuple[Key, ...]:
+    def _drop_absent(self, listing: ListResult[OnlyMetadata]) -> tuple[Key, ...]:
         missed = self._store.absent_from((item.metadata.key, item.metadata.uid) for item in listing.items)
         # An object that is newer than the list was made after it.
         gone = [known for known in missed if int(known.resource_version) <= int(listing.resource_version)]
@@ -116,7 +113,7 @@ class Sweep(Generic[T]):
             self._store.drop(known.key, known.uid)
         return tuple(known.key for known in gone)
 
-    def _behind(self, items: Iterable[Listed]) -> list[Listed]:
+    def _behind(self, items: Iterable[OnlyMetadata]) -> list[OnlyMetadata]:
         return [item for item in items if self._store.version(item.metadata.key) < int(item.metadata.resource_version)]
 
 
