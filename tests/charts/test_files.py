@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from devworkspace.kube.clock import now
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.metrics import Metrics as OperatorMetrics
 from devworkspace.server.metrics import Metrics as ServerMetrics
@@ -103,7 +104,7 @@ def test_both_charts_have_the_product_s_version() -> None:
 def known_series() -> set[str]:
     """The names of all series that operator and server have."""
     operator, server = OperatorMetrics(), ServerMetrics()
-    operator.watch(Cluster.__new__(Cluster))
+    operator.watch(Cluster.__new__(Cluster), now=now)
     names = {"devworkspace_environments", "devworkspace_server_request_seconds_bucket"}
     for registry in (operator.registry, server.registry):
         names |= set(registry._names_to_collectors)

@@ -47,6 +47,15 @@ async def test_an_admin_stops_for_a_reason_and_the_owner_reads_it(dashboard: Das
     await expect(row).to_have_attribute("data-phase", "Stopped")
     await expect(row).to_contain_text("Stopped by a person")
 
+    use = page.get_by_role("region", name="Use by month")
+    await use.get_by_role("combobox", name="Summed up by").select_option("environment")
+    async with page.expect_download() as download:
+        await use.get_by_role("link", name="Download CSV").click()
+    text = (await (await download.value).path()).read_text(encoding="utf-8-sig")
+    (line,) = [line for line in csv.DictReader(io.StringIO(text)) if line["namespace"] == live.namespace]
+    assert (line["environment"], line["owner"]) == ("busy", "li.wei")
+    assert float(line["runningHours"]) > 0
+
     system = page.get_by_role("region", name="System")
     for part in ("operator", "storage", "stream"):
         await expect(system.locator(f"[data-check={part}]")).to_have_attribute("data-state", "ok")

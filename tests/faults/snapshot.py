@@ -23,6 +23,8 @@ _TIMES: Final = (
     "stoppedAt",
     "startTime",
     "finishedAt",
+    "since",
+    "months",
     "devworkspace.kubesphere.io/retained-at",
 )
 # The volume controller's own notes; some of them are left out when it is overtaken by the provisioner.

@@ -225,6 +225,7 @@ async def test_probes_and_metrics_answer(tmp_path: Path) -> None:
         async with session.get(address + "/metrics") as response:
             text = await response.text()
         assert 'devworkspace_environments{phase="Running"} 1.0' in text
+        assert 'devworkspace_namespace_requested_storage_bytes{namespace="team"} 1.073741824e+10' in text
         assert 'devworkspace_api_requests_total{resource="pods",status="200",verb="apply"} 1.0' in text
 
 

@@ -139,6 +139,7 @@ class TestUsage:
             },
         )
         found = await get(all_wired, f"{DEMO}/usage")
+        assert len(found.pop("months")) == 3
         assert found == {
             "available": True,
             "detail": "",

@@ -27,6 +27,8 @@ const COMPOSED = [
   "admin.part.",
   "admin.state.",
   "admin.check.",
+  "admin.use.by.",
+  "admin.use.column.",
   "detail.tab.",
   "detail.step.",
   "detail.stage.",

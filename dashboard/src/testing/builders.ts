@@ -1,4 +1,4 @@
-import type { EnvironmentView, Me, TemplateView, VolumeView } from "../api/schema";
+import type { EnvironmentView, Me, MonthView, TemplateView, UsageRow, UsageTable, VolumeView } from "../api/schema";
 import type { Phase } from "../model/phases";
 
 const YES = { allowed: true, obstacle: null };
@@ -144,4 +144,21 @@ export function makeVolume(part: Partial<VolumeView> = {}): VolumeView {
     allowed: { adopt: true, delete: true },
     ...part,
   };
+}
+
+export function makeMonth(part: Partial<MonthView> = {}): MonthView {
+  return { month: "2026-11", runningHours: 0, cpuHours: 0, memoryGibHours: 0, storageGibHours: 0, ...part };
+}
+
+export function makeUsageRow({
+  owner = "",
+  namespace = "",
+  environment = "",
+  ...usage
+}: Partial<Omit<UsageRow, "usage"> & MonthView>): UsageRow {
+  return { namespace, owner, environment, environments: 1, usage: makeMonth(usage) };
+}
+
+export function makeUsageTable(...items: readonly UsageRow[]): UsageTable {
+  return { month: "2026-11", months: ["2026-11", "2026-10", "2026-09"], items: [...items], total: makeMonth() };
 }

@@ -1,7 +1,7 @@
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import type { EnvironmentView, TemplateView } from "../api/schema";
-import { makeMe, makeTemplate } from "./builders";
+import { makeMe, makeTemplate, makeUsageTable } from "./builders";
 
 const PLACE = "*/api/v1/namespaces/:namespace/environments/:name";
 
@@ -11,6 +11,7 @@ export const api = setupServer(
   http.get("*/api/v1/namespaces", () => HttpResponse.json({ items: [{ name: "team" }] })),
   http.get("*/api/v1/templates", () => HttpResponse.json({ items: [makeTemplate()] })),
   http.get("*/api/v1/environments", () => page([])),
+  http.get("*/api/v1/usage", () => HttpResponse.json(makeUsageTable())),
 );
 
 export function page(items: readonly EnvironmentView[]) {

@@ -45,6 +45,36 @@ class TemplateUse(Struct, frozen=True):
     revision: str = ""
 
 
+class UsageNow(Struct, frozen=True, omit_defaults=False):
+    """What an environment takes of the cluster: by its pod's requests while that is on a node, by its volume's always.
+
+    Whole millicores and MiB, rounded up, so that sums over time are exact.
+    """
+
+    running: bool = False
+    cpu_millicores: int = 0
+    memory_mebibytes: int = 0
+    storage_mebibytes: int = 0
+
+
+class MonthUsage(Struct, frozen=True, omit_defaults=False):
+    """What came together in one month, `YYYY-MM` by UTC."""
+
+    month: str
+    running_seconds: int = 0
+    cpu_millicore_seconds: int = 0
+    memory_mebibyte_seconds: int = 0
+    storage_mebibyte_seconds: int = 0
+
+
+class Usage(Struct, frozen=True, omit_defaults=False):
+    """`months` are complete up to `since`, newest first; `now` is what is taken from then on."""
+
+    since: str
+    now: UsageNow = UsageNow()
+    months: tuple[MonthUsage, ...] = ()
+
+
 class InstanceStatus(Struct, frozen=True):
     phase: Phase | None = None
     message: str | None = None
@@ -61,6 +91,7 @@ class InstanceStatus(Struct, frozen=True):
     data_policy: DataPolicy | None = None
     restarts: int | None = None
     template: TemplateUse | None = None
+    usage: Usage | None = None
     conditions: tuple[Condition, ...] = ()
     observed_generation: int | None = None
 

@@ -37,6 +37,7 @@ from devworkspace.core.render.common import child_name
 from devworkspace.core.render.pod import template_revision
 from devworkspace.core.resolve import Refusal, Settings, start_limit
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
+from devworkspace.core.usage import account
 from devworkspace.core.volumestate import volume_state
 from devworkspace.core.world import World, own_volume
 
@@ -81,6 +82,7 @@ def observe(world: World, instance: WorkspaceInstance, settings: Settings | Refu
         stop_reason=_stop_reason(instance) if verdict.phase in ("Stopping", "Stopped") else None,
         restarts=_restarts(pod),
         template=_template_use(world, instance, settings, verdict),
+        usage=account(old.usage, pod=pod, volume=own_volume(world, instance), now=world.now),
         # What was agreed on before the deletion holds; nothing said later may cost the volume.
         data_policy=old.data_policy if instance.metadata.deletion_timestamp else instance.spec.data_policy,
         conditions=merge_conditions(old.conditions, conditions, timestamp=timestamp),

@@ -96,7 +96,7 @@ class Operator:
                 timing = Timing(relist=RELIST_AFTER_RESYNCS * self.config.resync_seconds)
                 cluster = Cluster(client, installation, self._queue.add, timing=timing)
                 health = Health(cluster, client, every=self.config.resync_seconds)
-                self.metrics.watch(cluster)
+                self.metrics.watch(cluster, now=clock.now)
                 async with _serving(make_probe_app(health, self.metrics, elector.is_leading), self.config):
                     await self._run_parts(elector, client=client, cluster=cluster, health=health)
 

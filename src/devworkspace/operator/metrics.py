@@ -2,6 +2,7 @@
 
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -10,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from devworkspace.api.instance import Phase
 from devworkspace.operator.cluster import Cluster
+from devworkspace.operator.usage_metrics import UsageCollector
 
 _PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
 
@@ -97,9 +99,10 @@ class Metrics:
         """One environment that has come to rest."""
         self._stops.labels(reason).inc()
 
-    def watch(self, cluster: Cluster) -> None:
-        """Adds the counts of environments by phase, read from the stores when asked."""
+    def watch(self, cluster: Cluster, *, now: Callable[[], datetime]) -> None:
+        """Adds what is read from the stores when asked: environments by phase, and what namespaces take."""
         self.registry.register(_Environments(cluster))
+        self.registry.register(UsageCollector(cluster, now=now))
 
 
 class _Environments(Collector):

@@ -145,6 +145,15 @@ def yaml_headers() -> dict[str, str]:
     return {**_COMMON, "Content-Type": "application/yaml; charset=utf-8"}
 
 
+def csv_headers(name: str) -> dict[str, str]:
+    """A table to be saved under this name."""
+    return {
+        **_COMMON,
+        "Content-Type": "text/csv; charset=utf-8; header=present",
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }
+
+
 def language_of(request: web.BaseRequest) -> Language:
     cookie = only_cookie(request.headers.getall("Cookie", ()), LANGUAGE_COOKIE)
     return choose_language(request.query.get("lang"), cookie, request.headers.get("Accept-Language", ""))

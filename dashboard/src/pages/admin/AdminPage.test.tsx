@@ -1,8 +1,8 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
-import { http } from "msw";
+import { HttpResponse, http } from "msw";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { serveMe, serveSystem } from "../../testing/admin";
-import { makeEnvironment } from "../../testing/builders";
+import { makeEnvironment, makeMonth, makeUsageRow, makeUsageTable } from "../../testing/builders";
 import { FakeEventSource } from "../../testing/events";
 import { api, problem, record, serveEnvironments } from "../../testing/server";
 import { show } from "../../testing/show";
@@ -129,6 +129,60 @@ describe("a stop", () => {
     serveEnvironments(makeEnvironment({ name: "mine", phase: "Stopped", stopReason: "User", stopNote }));
     show("/envs");
     expect(await screen.findByText("Stopped by admin: maintenance")).toBeVisible();
+  });
+});
+
+describe("the use of a month", () => {
+  const rows = Array.from({ length: 12 }, (_, number) =>
+    makeUsageRow({ owner: `person-${number}`, runningHours: number, storageGibHours: 240 }),
+  );
+  const total = makeMonth({ runningHours: 66, cpuHours: 33, storageGibHours: 2880 });
+
+  /** Serves the table and keeps what was asked for. */
+  function serveUse() {
+    const asked: string[] = [];
+    api.use(
+      http.get("*/api/v1/usage", ({ request }) => {
+        asked.push(new URL(request.url).search);
+        return HttpResponse.json({ ...makeUsageTable(...rows), total });
+      }),
+    );
+    return asked;
+  }
+
+  const section = () => screen.findByRole("region", { name: "Use by month" });
+
+  test("is summed up by owner, the largest first, with a total and a word on the rest", async () => {
+    serveUse();
+    await open();
+    const use = within(await section());
+    expect(await use.findByRole("row", { name: "Total 66 33 0 2,880" })).toBeVisible();
+    const names = use.getAllByRole("rowheader").map((cell) => cell.textContent);
+    expect(names.slice(0, 2)).toEqual(["person-11", "person-10"]);
+    expect(names).toHaveLength(11);
+    expect(use.getByText("2 more are in the file.")).toBeVisible();
+  });
+
+  test("by project and of another month is asked for, and the file is of the same", async () => {
+    const asked = serveUse();
+    const { user } = await open();
+    const use = within(await section());
+    const file = use.getByRole("link", { name: "Download CSV" });
+    expect(file).toHaveAttribute("href", "/api/v1/usage.csv?by=owner");
+    expect(file).toHaveAttribute("download");
+    await user.selectOptions(use.getByRole("combobox", { name: "Summed up by" }), "Project");
+    await waitFor(() => expect(use.getByRole("combobox", { name: "Month (UTC)" })).toBeEnabled());
+    await user.selectOptions(use.getByRole("combobox", { name: "Month (UTC)" }), "2026-10");
+    await waitFor(() => expect(asked.at(-1)).toBe("?by=namespace&month=2026-10"));
+    expect(file).toHaveAttribute("href", "/api/v1/usage.csv?by=namespace&month=2026-10");
+    expect(asked[0]).toBe("?by=owner");
+  });
+
+  test("that cannot be read says so, and the rest of the page stays", async () => {
+    api.use(http.get("*/api/v1/usage", () => problem(500, "no table")));
+    await open();
+    expect(await within(await section()).findByRole("alert")).toHaveTextContent("500 no table");
+    expect(await names()).toHaveLength(3);
   });
 });
 

@@ -16,6 +16,7 @@ import { AdminCards } from "./AdminCards";
 import styles from "./AdminPage.module.css";
 import { AdminTable } from "./AdminTable";
 import { AdminToolbar } from "./AdminToolbar";
+import { MonthUse } from "./MonthUse";
 import { Numbers } from "./Numbers";
 import { StopDialog } from "./StopDialog";
 import { SystemStatus } from "./SystemStatus";
@@ -99,6 +100,7 @@ function Overview({ known }: { readonly known: ReadonlyMap<string, EnvironmentVi
           }
         />
       </section>
+      <MonthUse />
       <SystemStatus />
       <StopDialog
         environments={stopping}

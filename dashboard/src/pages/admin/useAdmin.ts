@@ -1,11 +1,14 @@
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useCallback, useMemo } from "react";
 import { useSearchParams } from "react-router";
 import { client, take } from "../../api/client";
 import type { EnvironmentView } from "../../api/schema";
 import { type AdminView, readAdminView, writeAdminView } from "../../model/overview";
+import type { Grouping } from "../../model/usage";
 
 const SYSTEM_MS = 15_000;
+// Hours are told with one decimal.
+const MONTH_MS = 5 * 60_000;
 
 /** Whether the parts of the installation work. */
 export function useSystem() {
@@ -13,6 +16,17 @@ export function useSystem() {
     queryKey: ["system"],
     queryFn: ({ signal }) => take(client.GET("/api/v1/system", { signal })),
     refetchInterval: SYSTEM_MS,
+  });
+}
+
+/** What was taken of the cluster in a month; "" is the present one. */
+export function useMonth({ by, month }: { readonly by: Grouping; readonly month: string }) {
+  return useQuery({
+    queryKey: ["month", by, month],
+    queryFn: ({ signal }) =>
+      take(client.GET("/api/v1/usage", { params: { query: month === "" ? { by } : { by, month } }, signal })),
+    refetchInterval: MONTH_MS,
+    placeholderData: keepPreviousData,
   });
 }
 

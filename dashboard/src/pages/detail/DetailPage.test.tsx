@@ -3,7 +3,7 @@ import { HttpResponse, http } from "msw";
 import { describe, expect, test, vi } from "vitest";
 import type { EnvironmentView, EventView, StartupView, UsageView } from "../../api/schema";
 import { setLanguage } from "../../i18n";
-import { makeEnvironment, makeForeign } from "../../testing/builders";
+import { makeEnvironment, makeForeign, makeMonth } from "../../testing/builders";
 import { FakeEventSource } from "../../testing/events";
 import { api, problem, record, serveEnvironments } from "../../testing/server";
 import { show } from "../../testing/show";
@@ -288,6 +288,7 @@ describe("usage", () => {
     cpu: { used: 0.5, request: 0.5, limit: 2 },
     memory: { used: 2 ** 30, request: null, limit: 2 ** 31 },
     disk: { used: null, request: null, limit: 10 * 2 ** 30 },
+    months: [makeMonth({ runningHours: 12.5, cpuHours: 6.25, memoryGibHours: 12.5, storageGibHours: 1250 })],
   };
 
   test("what is used stands beside what may be used; what nobody measures is unknown, not zero", async () => {
@@ -297,6 +298,9 @@ describe("usage", () => {
     expect(screen.getByText("1 GiB of 2 GiB used")).toBeVisible();
     expect(screen.getByText("unknown of 10 GiB used")).toBeVisible();
     expect(screen.getByRole("meter", { name: "Memory" })).toHaveAttribute("max", String(2 ** 31));
+    expect(
+      screen.getByText("13 h running; requested: 6.3 core hours, 13 GiB hours of memory, 1,250 GiB hours of disk"),
+    ).toBeVisible();
   });
 
   test("without a metrics API it says so", async () => {

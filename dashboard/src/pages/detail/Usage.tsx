@@ -3,13 +3,14 @@ import { client, take } from "../../api/client";
 import type { EnvironmentView } from "../../api/schema";
 import { useTexts } from "../../i18n";
 import { formatBytes } from "../../model/quantities";
+import { monthValues } from "../../model/usage";
 import { Skeleton } from "../../ui/kit";
 import { Failure, Loading } from "../../ui/states";
 import styles from "./DetailPage.module.css";
 
 const EVERY_MS = 15_000;
 
-/** What it uses now of what it may use; unknown where nobody measures, never zero. */
+/** What it uses now of what it may use, unknown where nobody measures, never zero; and what it took this month. */
 export function Usage({ environment }: { readonly environment: EnvironmentView }) {
   const { t, tag } = useTexts();
   const { namespace, name, uid, phase } = environment;
@@ -34,7 +35,8 @@ export function Usage({ environment }: { readonly environment: EnvironmentView }
       </Loading>
     );
   }
-  const { cpu, memory, disk, available, detail } = usage.data;
+  const { cpu, memory, disk, available, detail, months } = usage.data;
+  const [month] = months;
   const cores = new Intl.NumberFormat(tag, { maximumFractionDigits: 2 });
   const bytes = (value: number) => formatBytes(value, tag);
   const rows = [
@@ -68,6 +70,12 @@ export function Usage({ environment }: { readonly environment: EnvironmentView }
             </div>
           );
         })}
+        {month !== undefined && (
+          <div className={styles.pair}>
+            <dt>{t("detail.month")}</dt>
+            <dd>{t("usage.month", monthValues(month, tag))}</dd>
+          </div>
+        )}
       </dl>
     </>
   );

@@ -22,6 +22,7 @@ FEATURES: Final = (
     "edit",
     "events",
     "logs",
+    "monthly-usage",
     "quota",
     "stop-reason",
     "stream",

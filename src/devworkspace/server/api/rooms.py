@@ -18,6 +18,7 @@ from devworkspace.server.api.extending import Extending
 from devworkspace.server.api.logs import Logs
 from devworkspace.server.api.lookup import Lookup
 from devworkspace.server.api.manifests import Manifests
+from devworkspace.server.api.monthly import Monthly
 from devworkspace.server.api.openapi import make_document
 from devworkspace.server.api.person import Person
 from devworkspace.server.api.publishing import Publisher
@@ -112,7 +113,8 @@ def make_api(
         *Extending(lookup=lookup, catalogue=catalogue, lifecycle=lifecycle, viewer=viewer, now=now).routes,
         *Events(cluster=cluster, lookup=lookup).routes,
         *Logs(cluster=cluster, lookup=lookup, callers=callers, endless=endless).routes,
-        *Usage(cluster=cluster, lookup=lookup, volumes=volumes).routes,
+        *Usage(cluster=cluster, lookup=lookup, volumes=volumes, now=now).routes,
+        *Monthly(table=table, authorizer=authorizer, now=now).routes,
         *Manifests(cluster=cluster, lookup=lookup).routes,
         *KeptVolumes(volumes=volumes, authorizer=authorizer, purging=Purging(cluster, changes=changes)).routes,
     )

@@ -1,16 +1,19 @@
-"""What an environment uses now: the metrics API's figures beside what it may use at most."""
+"""What an environment uses now: the metrics API's figures beside what it may use at most; and what it took so far."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Final
 
 from devworkspace.api import names
 from devworkspace.api.children import ContainerResources
 from devworkspace.api.meta import Key, Struct
 from devworkspace.core.quantity import parse_quantity
+from devworkspace.core.usage import known_months, usage_in
 from devworkspace.kube.client import Client
 from devworkspace.kube.errors import NotFound, ServerError
 from devworkspace.kube.resource import POD_METRICS
 from devworkspace.server.api.lookup import ENVIRONMENT, TO_OPEN, Lookup
+from devworkspace.server.api.monthly import MonthView, month_view
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import View
 from devworkspace.server.api.volumes import Volumes
@@ -45,6 +48,7 @@ class UsageView(View, frozen=True):
     """`available` false: `detail` says why there are no figures; they are unknown then, not zero.
 
     `disk.limit` is the volume's size. How much of it is used only the node knows, and this server asks no node.
+    `months` is what it took of the cluster by its requests, newest month first.
     """
 
     available: bool
@@ -54,12 +58,14 @@ class UsageView(View, frozen=True):
     cpu: AmountView
     memory: AmountView
     disk: AmountView
+    months: tuple[MonthView, ...]
 
 
 class Usage:
     """The address of an environment's usage."""
 
-    def __init__(self, *, cluster: Client, lookup: Lookup, volumes: Volumes) -> None:
+    def __init__(self, *, cluster: Client, lookup: Lookup, volumes: Volumes, now: Callable[[], datetime]) -> None:
+        self._now = now
         self._cluster = cluster
         self._lookup = lookup
         self._volumes = volumes
@@ -71,7 +77,7 @@ class Usage:
                 "GET",
                 f"{ENVIRONMENT}/usage",
                 self.read,
-                "Processor and memory that it uses now",
+                "Processor and memory that it uses now, and what it took by month",
                 UsageView,
                 problems=(404,),
                 right=TO_OPEN,
@@ -95,6 +101,7 @@ class Usage:
                 request=None,
                 limit=_value(volume.status.capacity.get("storage")) if volume is not None else None,
             ),
+            months=_months(environment, self._now()),
         )
 
     async def _measure(self, environment: Environment) -> tuple[PodMetrics | None, str]:
@@ -108,6 +115,11 @@ class Usage:
             return None, NOT_YET if error.details.get("name") else NO_API
         except ServerError:
             return None, AWAY
+
+
+def _months(environment: Environment, now: datetime) -> tuple[MonthView, ...]:
+    usage = environment.instance.status.usage
+    return tuple(month_view(usage_in(usage, month, now=now)) for month in known_months(now))
 
 
 def _container(metrics: PodMetrics) -> Mapping[str, str]:
