@@ -216,7 +216,7 @@ def instance(person: Person, name: str, *, template: str, **spec: Any) -> dict[s
     }
 
 
-def _surroundings_of(person: Person) -> list[dict[str, Any]]:
+def home_of(person: Person) -> list[dict[str, Any]]:
     """A namespace in which the person may do everything with environments, and nothing else."""
     place = {"namespace": person.namespace}
     rule = {"apiGroups": [names.GROUP], "resources": [names.INSTANCE_PLURAL], "verbs": ["*"]}
@@ -256,31 +256,31 @@ def _room(surroundings: Surroundings, person: Person, name: str) -> Room:
     )
 
 
+def sealing(master_key: bytes) -> Sessions:
+    """Makes cookies that servers with this key believe, in place of a sign-in."""
+    nobody = Revocations(Client(Endpoint(server="http://unused"), field_manager="tests"), Key("", ""), clock=time.time)
+    return Sessions([master_key], seconds=SESSION_SECONDS, revocations=nobody, clock=time.time)
+
+
 @contextlib.contextmanager
 def staged(surroundings: Surroundings) -> Iterator[Scene]:
     """The scene; both namespaces go at the end with everything in them."""
     suffix = secrets.token_hex(3)
     alice, bob = Person(f"test-{suffix}-a", "alice"), Person(f"test-{suffix}-b", "bob")
     try:
-        apply(surroundings, *_surroundings_of(alice), *_surroundings_of(bob))
+        apply(surroundings, *home_of(alice), *home_of(bob))
         apply(
             surroundings,
             instance(alice, "one", template="python"),
             instance(alice, "two", template="base"),
             instance(bob, "bobs", template="python"),
         )
-        nobody = Revocations(
-            Client(Endpoint(server="http://unused"), field_manager="tests"), Key("", ""), clock=time.time
-        )
-        sessions = Sessions(
-            [find_master_key(surroundings)], seconds=SESSION_SECONDS, revocations=nobody, clock=time.time
-        )
         yield Scene(
             surroundings,
             one=_room(surroundings, alice, "one"),
             two=_room(surroundings, alice, "two"),
             bobs=_room(surroundings, bob, "bobs"),
-            sessions=sessions,
+            sessions=sealing(find_master_key(surroundings)),
             cookies=CookieNames.for_scheme(secure=surroundings.url.startswith("https:")),
         )
     finally:

@@ -6,43 +6,17 @@ import json
 import statistics
 import time
 import zlib
-from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
-from devworkspace.api.names import SYSTEM_NAMESPACE
+from tests.attacks.costs import MEBIBYTES, Crowd, answer_time, note_figure, resident_mebibytes
 from tests.attacks.scene import Scene, Wire
 from tests.attacks.witness import HANDSHAKE, Witness, status_of
 
 pytestmark = pytest.mark.cluster
 
-# What one client may have in the server at most: a read and a written buffer, its head, and Python's objects for them.
-MEBIBYTES = 100
 MEBIBYTE = bytes(2**20)
-FIGURES = Path(".local/test-results/slow-clients.md")
-
-
-@pytest.fixture(scope="module")
-def figures() -> Callable[[str], None]:
-    """Takes lines for the report of this run."""
-    FIGURES.parent.mkdir(parents=True, exist_ok=True)
-    FIGURES.write_text(
-        "| clients | memory of the largest server | others are answered in (median, longest) |\n|---|---|---|\n"
-    )
-
-    def note(line: str) -> None:
-        with FIGURES.open("a") as file:
-            file.write(f"{line}\n")
-
-    return note
-
-
-async def answer_time(wire: Wire, request: bytes) -> float:
-    started = time.perf_counter()
-    await wire.ask(request)
-    return time.perf_counter() - started
 
 
 LONG = {
@@ -120,16 +94,6 @@ async def test_the_last_of_two_equal_names_counts_for_all(scene: Scene, wire: Wi
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["name"] == "second"
 
 
-def resident_mebibytes(scene: Scene) -> float:
-    """The largest server process."""
-    place = f"--namespace={SYSTEM_NAMESPACE}"
-    selector = "--selector=app.kubernetes.io/component=server"
-    pods = scene.surroundings.run_kubectl("get", "pods", place, selector, "--output=jsonpath={.items[*].metadata.name}")
-    read = ("--", "grep", "VmRSS", "/proc/1/status")
-    sizes = [scene.surroundings.run_kubectl("exec", place, pod, *read).split()[1] for pod in pods.split()]
-    return max(int(size) for size in sizes) / 1024
-
-
 def compressed_frames() -> bytes:
     """2 GiB of zeros as masked frames of a socket that are said to be compressed."""
     squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -150,28 +114,7 @@ async def send_all(writer: asyncio.StreamWriter, data: bytes, *, times: int) -> 
     return taken
 
 
-class Crowd:
-    """Clients that stay."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self.writers: list[asyncio.StreamWriter] = []
-
-    async def add(self, data: bytes) -> asyncio.StreamWriter:
-        """One that sends this and reads nothing."""
-        _, writer = await asyncio.open_connection(self._wire.host, self._wire.port, limit=1)
-        self.writers.append(writer)
-        writer.write(data)
-        return writer
-
-    def leave(self) -> None:
-        for writer in self.writers:
-            writer.transport.abort()
-
-
-async def test_the_slow_and_the_many_do_not_keep_others_out(
-    scene: Scene, witness: Witness, wire: Wire, figures: Callable[[str], None]
-) -> None:
+async def test_the_slow_and_the_many_do_not_keep_others_out(scene: Scene, witness: Witness, wire: Wire) -> None:
     """Heads that do not end, bodies that do not come, answers that nobody reads, sockets that say nothing."""
     own = f"Origin: http://{witness.host}"
     kinds = {
@@ -181,30 +124,28 @@ async def test_the_slow_and_the_many_do_not_keep_others_out(
         "an answer that is not read": (20, witness.request("/endless")),
         "an idle socket": (80, witness.request("/idle", *HANDSHAKE, own)),
     }
-    before, crowd = await asyncio.to_thread(resident_mebibytes, scene), Crowd(wire)
+    before, crowd = await asyncio.to_thread(resident_mebibytes, scene.surroundings), Crowd(wire)
     try:
         for count, data in kinds.values():
             for _ in range(count):
                 await crowd.add(data)
         times = [await answer_time(wire, witness.request("/quick")) for _ in range(40)]
-        grown = await asyncio.to_thread(resident_mebibytes, scene) - before
+        grown = await asyncio.to_thread(resident_mebibytes, scene.surroundings) - before
     finally:
         crowd.leave()
     what = ", ".join(f"{count} × {kind}" for kind, (count, _) in kinds.items())
-    figures(f"| {what} | +{grown:.0f} MiB | {statistics.median(times):.3f} s, {max(times):.3f} s |")
+    note_figure(f"| {what} | +{grown:.0f} MiB | {statistics.median(times):.3f} s, {max(times):.3f} s |")
     assert statistics.median(times) < 1.0
     assert grown < MEBIBYTES, f"{len(crowd.writers)} connections took {grown:.0f} MiB"
 
 
-async def test_what_is_sent_faster_than_it_is_taken_is_not_kept(
-    scene: Scene, witness: Witness, wire: Wire, figures: Callable[[str], None]
-) -> None:
+async def test_what_is_sent_faster_than_it_is_taken_is_not_kept(scene: Scene, witness: Witness, wire: Wire) -> None:
     """Bodies that a program does not read, and sockets that are fed with what becomes 2 GiB if somebody inflates it."""
     own = f"Origin: http://{witness.host}"
     size = 256
     upload = witness.request("/unread", own, f"Content-Length: {size * 2**20}", method="POST")
     frames = await asyncio.to_thread(compressed_frames)
-    before, crowd = await asyncio.to_thread(resident_mebibytes, scene), Crowd(wire)
+    before, crowd = await asyncio.to_thread(resident_mebibytes, scene.surroundings), Crowd(wire)
     try:
         bodies = [await crowd.add(upload) for _ in range(10)]
         sockets = [await crowd.add(witness.request("/fed", *HANDSHAKE, own)) for _ in range(10)]
@@ -213,13 +154,13 @@ async def test_what_is_sent_faster_than_it_is_taken_is_not_kept(
             *(send_all(writer, frames, times=1) for writer in sockets),
         )
         times = [await answer_time(wire, witness.request("/quick")) for _ in range(40)]
-        grown = await asyncio.to_thread(resident_mebibytes, scene) - before
+        grown = await asyncio.to_thread(resident_mebibytes, scene.surroundings) - before
     finally:
         crowd.leave()
     what = (
         f"10 uploads of {size} MiB to a program that reads nothing, {max(sent[:10])} MiB were taken of one; 10 sockets"
     )
-    figures(f"| {what} | +{grown:.0f} MiB | {statistics.median(times):.3f} s, {max(times):.3f} s |")
+    note_figure(f"| {what} | +{grown:.0f} MiB | {statistics.median(times):.3f} s, {max(times):.3f} s |")
     assert max(sent[:10]) < size, "the one who sends is held up"
     assert statistics.median(times) < 1.0
     assert grown < MEBIBYTES

@@ -1,5 +1,6 @@
 """A program in Bob's environment that writes down what reaches it, and how requests to it are written."""
 
+from tests.attacks.scene import Room
 from tests.attacks.stage import WITNESS_PORT, Stage
 
 HANDSHAKE = (
@@ -16,8 +17,12 @@ class Witness:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self.room = stage.scene.bobs
-        self.host = self.room.port_origin(WITNESS_PORT).partition("://")[2]
+        self.host = self.host_in(self.room)
         self.key = stage.scene.key_of(self.room)
+
+    def host_in(self, room: Room) -> str:
+        """The host of a witness; there is one in Alice's `two` as well."""
+        return room.port_origin(WITNESS_PORT).partition("://")[2]
 
     def head(self, path: str) -> dict[str, str]:
         """The fields of the request that came for this path, which must be one."""
