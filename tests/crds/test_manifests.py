@@ -89,7 +89,7 @@ def test_smallest_template_gets_these_defaults(api: ApiServer, namespace: str) -
         },
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "2Gi"}},
         "storage": {"size": "10Gi", "accessMode": "ReadWriteOnce"},
-        "lifecycle": {"startTimeout": "5m"},
+        "lifecycle": {"startTimeout": "5m", "maxKeepAwake": "8h"},
     }
 
 
