@@ -47,11 +47,11 @@ def scaled(surroundings: Surroundings, replicas: int) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def forwarded(surroundings: Surroundings, pod: str) -> AsyncIterator[int]:
+async def forwarded(surroundings: Surroundings, pod: str, *, place: str = IN_SYSTEM) -> AsyncIterator[int]:
     """A port of this machine that leads to this one replica."""
     process = await asyncio.create_subprocess_exec(
         *surroundings.kubectl,
-        *("port-forward", IN_SYSTEM, f"pod/{pod}", ":8080", f"--kubeconfig={surroundings.kubeconfig}"),
+        *("port-forward", place, f"pod/{pod}", ":8080", f"--kubeconfig={surroundings.kubeconfig}"),
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None

@@ -128,52 +128,77 @@ def write_kubeconfig(live: Live, directory: Path) -> Path:
     return file
 
 
+class ServerProcess:
+    """The server of this checkout, inside of `granted`; may be killed and started again behind the same port.
+
+    `user` with `password` is its local account. It has no limits on requests.
+    """
+
+    def __init__(
+        self, live: Live, directory: Path, *, public_url: str | None = None, user: str = ADMIN, password: str
+    ) -> None:
+        self.port, internal = free_port(), free_port()
+        self.url = public_url or f"http://localhost:{self.port}"
+        self.key = secrets.token_bytes(32)
+        self.log_file = directory / "server.log"
+        self._ready_url = f"http://127.0.0.1:{internal}/-/readyz"
+        self._process: subprocess.Popen[bytes] | None = None
+        (directory / "key").write_bytes(self.key)
+        (directory / "username").write_text(user)
+        (directory / "password-hash").write_text(FAST_HASHER.hash(password))
+        options = {
+            "public-url": self.url,
+            "master-key-file": directory / "key",
+            "admin-dir": directory,
+            "listen-host": "127.0.0.1",
+            "listen-port": self.port,
+            "internal-port": internal,
+            "kubeconfig": write_kubeconfig(live, directory),
+            "namespace": live.namespace,
+            "api-rate": 0,
+            "change-rate": 0,
+        }
+        program = str(Path(sys.executable).with_name("devworkspace"))
+        self._command = [program, "server", *(f"--{name}={value}" for name, value in options.items())]
+
+    async def start(self) -> None:
+        """Returns when it is ready."""
+        with self.log_file.open("ab") as log:
+            environment = {**os.environ, "PYTHONPATH": "src"}
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+        async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+            while True:
+                assert self._process.poll() is None, self.log_file.read_text()
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.get(self._ready_url) as response:
+                        if response.status == 200:
+                            return
+                await asyncio.sleep(0.1)
+
+    async def kill(self) -> None:
+        """`kill -9`."""
+        assert self._process is not None
+        self._process.kill()
+        await asyncio.to_thread(self._process.wait)
+
+    async def end(self) -> None:
+        """Ends it by a signal; fails if it had an error of its own, now or before."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        code, text = await asyncio.to_thread(self._process.wait, 30), self.log_file.read_text()
+        assert code == 0, text
+        assert "Traceback" not in text, text[max(0, text.index("Traceback") - 500) :][:4000]
+
+
 @contextlib.asynccontextmanager
 async def serving(live: Live, directory: Path) -> AsyncIterator[Served]:
-    """A server without limits on requests, ended by a signal at the end; fails if it had an error of its own."""
-    key, log_file, port, internal = directory / "key", directory / "server.log", free_port(), free_port()
-    key.write_bytes(secrets.token_bytes(32))
-    (directory / "username").write_text(ADMIN)
-    (directory / "password-hash").write_text(FAST_HASHER.hash(secrets.token_hex()))
-    url = f"http://localhost:{port}"
-    with granted(live), log_file.open("wb") as log:
-        command = [
-            *(str(Path(sys.executable).with_name("devworkspace")), "server", "--public-url", url),
-            *(
-                "--master-key-file",
-                str(key),
-                "--admin-dir",
-                str(directory),
-                "--listen-host",
-                "127.0.0.1",
-                "--listen-port",
-                str(port),
-            ),
-            *("--internal-port", str(internal), "--kubeconfig", str(write_kubeconfig(live, directory))),
-            *("--namespace", live.namespace, "--api-rate", "0", "--change-rate", "0"),
-        ]
-        environment = {**os.environ, "PYTHONPATH": "src"}
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+    """A server whose local account nobody knows the password of; the people here have tokens."""
+    with granted(live):
+        server = ServerProcess(live, directory, password=secrets.token_hex())
         try:
+            await server.start()
             async with aiohttp.ClientSession() as session:
-                await _ready(session, f"http://127.0.0.1:{internal}/-/readyz", process, log_file)
-                yield Served(url, live, session, log_file)
+                yield Served(server.url, live, session, server.log_file)
         finally:
-            process.terminate()
-            code = await asyncio.to_thread(process.wait, 30)
-    assert code == 0, log_file.read_text()
-    text = log_file.read_text()
-    assert "Traceback" not in text, (
-        f"the server failed on a request: {text[max(0, text.index('Traceback') - 500) :][:4000]}"
-    )
-
-
-async def _ready(session: aiohttp.ClientSession, url: str, process: "subprocess.Popen[bytes]", log_file: Path) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            assert process.poll() is None, log_file.read_text()
-            with contextlib.suppress(aiohttp.ClientError):
-                async with session.get(url) as response:
-                    if response.status == 200:
-                        return
-            await asyncio.sleep(0.1)
+            await server.end()

@@ -41,6 +41,14 @@ async def running_chromium(*options: str) -> AsyncIterator[BrowserContext]:
         await chromium.close()
 
 
+async def new_context(browser: BrowserContext) -> BrowserContext:
+    """Another browser, as far as cookies are concerned."""
+    assert browser.browser is not None
+    context = await browser.browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
+    context.set_default_timeout(60_000)
+    return context
+
+
 @pytest.fixture
 async def browser() -> AsyncIterator[BrowserContext]:
     async with running_chromium() as context:

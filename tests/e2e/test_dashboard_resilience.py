@@ -1,103 +1,88 @@
 """What a person sees when something around the dashboard breaks: the page says so, loses nothing that was typed, and
 goes on without being loaded again.
 
-Needs no installation. The server is a process of the test's own, which may be killed, with the fake API server behind
-it, which may change its mind; the browser comes through a network that may be cut.
+Cluster, operator and pods are the installation's. The server is a process of the test's own, because it is killed, with
+the account and the rights that the product ships; the browser comes through a network that may be cut.
 """
 
-import contextlib
-from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, expect
 
 from devworkspace.api import names
-from devworkspace.api.meta import Key
-from devworkspace.kube.resource import NAMESPACES, PODS, ROLE_BINDINGS, ROLES
+from devworkspace.core.access import Identity
+from devworkspace.kube import config
+from devworkspace.kube.client import Client
+from devworkspace.server.sessions import CookieNames
+from tests.attacks.scene import apply, sealing
+from tests.cluster.serving import ServerProcess, granted
+from tests.e2e.conftest import new_context, running_chromium
 from tests.e2e.dashboard import Dashboard
 from tests.e2e.relay import Relay, running_relay
-from tests.server.process import Process, put_environment, put_record, running_process
-from tests.server.support import ADMIN, PASSWORD
-from tests.support.fake_apiserver import INSTANCES, TEMPLATES, FakeApiServer
+from tests.support.environment import Surroundings
+from tests.support.live import INSTANCES, Live, live_namespace
 from tests.support.ports import free_port
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("resilience")]
 
-CONNECT_AND_MANAGE = {("create", names.CONNECT_SUBRESOURCE), ("update", "")}
+ADA = Identity("ada", ("system:authenticated",))
+PASSWORD = secrets.token_urlsafe()
 
 
 class World:
-    """`shares`: whether the administrator may open and manage what is called `shared`."""
+    """Ada may create environments; `mine` is hers, `shared` is Li Wei's, who lets her open and manage it."""
 
-    def __init__(self, directory: Path, context: BrowserContext) -> None:
-        self.shares = True
-        self.api = FakeApiServer(authorize=self._may)
-        self.relay: Relay
-        self.process: Process
-        self.dashboard: Dashboard
-        self._directory = directory
-        self._context = context
-        self._processes = contextlib.AsyncExitStack()
+    def __init__(self, live: Live, server: ServerProcess, relay: Relay, browser: BrowserContext) -> None:
+        self.live, self.server, self.relay, self.browser = live, server, relay, browser
 
-    def _may(self, spec: Mapping[str, Any]) -> bool:
-        asked = spec["resourceAttributes"]
-        what = (asked["verb"], asked.get("subresource", ""))
-        if asked.get("name") == "shared":
-            return self.shares and what in CONNECT_AND_MANAGE
-        return what == ("create", "")
+    async def prepare(self) -> None:
+        create = _rule(names.INSTANCE_PLURAL, verbs=["create"])
+        connect = _rule(f"{names.INSTANCE_PLURAL}/{names.CONNECT_SUBRESOURCE}", verbs=["create"], only="shared")
+        manage = _rule(names.INSTANCE_PLURAL, verbs=["update"], only="shared")
+        apply(
+            self.live.surroundings,
+            *_grant(self.live.namespace, "create", create),
+            *_grant(self.live.namespace, "share", connect, manage),
+        )
+        await self.live.create("mine", template="base", owner=ADA.name)
+        await self.live.create("shared", template="base", owner="li.wei")
+        await self.server.start()
+        for name in ("mine", "shared"):
+            await self.live.wait_phase("Running", name)
+
+
+def _rule(resource: str, *, verbs: list[str], only: str | None = None) -> dict[str, Any]:
+    names_only = {} if only is None else {"resourceNames": [only]}
+    return {"apiGroups": [names.GROUP], "resources": [resource], "verbs": verbs, **names_only}
+
+
+def _grant(namespace: str, name: str, *rules: dict[str, Any]) -> list[dict[str, Any]]:
+    metadata, group = {"name": name, "namespace": namespace}, "rbac.authorization.k8s.io"
+    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": list(rules)}
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "RoleBinding",
+        "metadata": metadata,
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+        "subjects": [{"kind": "User", "name": ADA.name, "apiGroup": group}],
+    }
+    return [role, binding]
+
+
+class Visit:
+    """One test's page, in a browser with cookies of its own."""
+
+    def __init__(self, world: World, context: BrowserContext, dashboard: Dashboard) -> None:
+        self.world, self.context, self.dashboard = world, context, dashboard
 
     @property
     def page(self) -> Page:
         return self.dashboard.page
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator["World"]:
-        async with self.api, running_relay(free_port()) as self.relay, self._processes:
-            put_record(self.api)
-            self.api.put(NAMESPACES, {"metadata": {"name": "team"}})
-            spec = {"displayName": "Python 3", "environment": {"image": "python:1"}}
-            self.api.put(TEMPLATES, {"metadata": {"name": "python"}, "spec": spec})
-            put_environment(self.api, "mine", owner=ADMIN, port=free_port())
-            put_environment(self.api, "shared", owner="li.wei", port=free_port())
-            self.share()
-            await self.start()
-            self.dashboard = Dashboard(await self._context.new_page(), url=f"http://localhost:{self.relay.port}")
-            await self.dashboard.sign_in(PASSWORD)
-            await self.page.evaluate("window.untouched = true")
-            yield self
-            assert await self.page.evaluate("window.untouched") is True, "the page was loaded anew"
-
-    def share(self) -> None:
-        """The role and the binding for one environment of somebody else."""
-        resources = [f"{names.INSTANCE_PLURAL}/{names.CONNECT_SUBRESOURCE}", names.INSTANCE_PLURAL]
-        rule = {
-            "apiGroups": [names.GROUP],
-            "resources": resources,
-            "resourceNames": ["shared"],
-            "verbs": ["create", "update"],
-        }
-        metadata = {"name": "share", "namespace": "team"}
-        self.api.put(ROLES, {"metadata": metadata, "rules": [rule]})
-        subject, role = {"kind": "User", "name": ADMIN}, {"kind": "Role", "name": "share"}
-        self.api.put(ROLE_BINDINGS, {"metadata": metadata, "roleRef": role, "subjects": [subject]})
-
-    def unshare(self) -> None:
-        self.shares = False
-        self.api.remove(ROLE_BINDINGS, Key("team", "share"))
-
-    async def start(self) -> None:
-        """A server, behind the same address as the one before."""
-        url = f"http://localhost:{self.relay.port}"
-        started = running_process(self._directory, self.api, public_url=url)
-        self.process = await self._processes.enter_async_context(started)
-        await self.process.ready()
-        self.relay.target = self.process.config.listen_port
-
-    async def kill(self) -> None:
-        self.process.process.kill()
-        await self.process.process.wait()
 
     def row(self, name: str) -> Any:
         return self.page.locator("tr[data-uid]").filter(has=self.page.get_by_role("link", name=name, exact=True))
@@ -111,7 +96,7 @@ class World:
     async def begin_form(self, name: str) -> None:
         """Types into the form that creates, without loading a page."""
         await self.page.get_by_role("link", name="Create", exact=True).click()
-        await self.page.get_by_text("Python 3").click()
+        await self.page.get_by_text("Python with pip").click()
         await self.page.get_by_role("textbox", name="Name").fill(name)
         await expect(self.page.get_by_text("The cluster accepts this.")).to_be_visible()
 
@@ -120,94 +105,132 @@ class World:
         await expect(self.page.get_by_role("textbox", name="Name")).to_have_value(name)
         await self.page.get_by_role("button", name="Create only").click()
         await expect(self.page.get_by_text(f"{name} is created.")).to_be_visible()
-        assert self.api.get(INSTANCES, Key("team", name.lower())) is not None
+        assert (await self.world.live.get(name.lower())).spec.owner == ADA.name
 
 
-@pytest.fixture
-async def world(tmp_path: Path, browser: BrowserContext) -> AsyncIterator[World]:
-    async with World(tmp_path, browser).running() as made:
-        yield made
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(surroundings: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """One server, one Chromium and one set of environments for all tests here."""
+    endpoint = config.from_kubeconfig(surroundings.kubeconfig)
+    async with (
+        Client(endpoint, field_manager="devworkspace-tests") as client,
+        live_namespace(client, surroundings, f"test-{secrets.token_hex(3)}") as live,
+        running_relay(free_port()) as relay,
+        running_chromium() as browser,
+    ):
+        with granted(live):
+            address = f"http://localhost:{relay.port}"
+            directory = tmp_path_factory.mktemp("server")
+            server = ServerProcess(live, directory, public_url=address, user=ADA.name, password=PASSWORD)
+            relay.target = server.port
+            world = World(live, server, relay, browser)
+            try:
+                await world.prepare()
+                yield world
+            finally:
+                await server.end()
 
 
-async def test_a_killed_server_that_comes_back(world: World) -> None:
-    await world.begin_form("Payments")
-    await world.kill()
-    await expect(world.interruption("paused")).to_contain_text("Live updates paused")
-    await world.page.get_by_role("button", name="Create only").click()
-    await expect(world.alert("The server does not answer.")).to_be_visible()
-    await world.start()
-    await expect(world.interruption("paused")).to_have_count(0)
-    await world.finish_form("Payments")
+@pytest_asyncio.fixture(loop_scope="module")
+async def visit(world: World) -> AsyncIterator[Visit]:
+    """Ada reads her list; the page must not be loaded a second time."""
+    context = await new_context(world.browser)
+    name, value = CookieNames.for_scheme(secure=False).session, sealing(world.server.key).issue(ADA)[0]
+    await context.add_cookies([{"url": world.server.url, "name": name, "value": value, "httpOnly": True}])
+    visit = Visit(world, context, Dashboard(await context.new_page(), url=world.server.url))
+    await visit.dashboard.open("/envs")
+    await visit.page.evaluate("window.untouched = true")
+    yield visit
+    assert await visit.page.evaluate("window.untouched") is True, "the page was loaded anew"
+    await context.close()
 
 
-async def test_a_lost_connection_that_comes_back(world: World) -> None:
-    await expect(world.row("mine")).to_be_visible()
-    place = await world.row("mine").bounding_box()
-    await world.relay.cut()
-    await expect(world.interruption("paused")).to_contain_text("Live updates paused")
-    assert await world.row("mine").bounding_box() == place, "the page moved under the pointer"
-    world.api.set_status(INSTANCES, Key("team", "mine"), {"phase": "Stopped"})
-    world.api.remove(PODS, Key("team", "mine-pod"))
-    await expect(world.row("mine")).to_have_attribute("data-phase", "Running")
-    await world.relay.restore()
-    await expect(world.interruption("paused")).to_have_count(0)
-    await expect(world.row("mine")).to_have_attribute("data-phase", "Stopped")
+async def test_a_killed_server_that_comes_back(visit: Visit) -> None:
+    await visit.begin_form("Payments")
+    await visit.world.server.kill()
+    await expect(visit.interruption("paused")).to_contain_text("Live updates paused")
+    await visit.page.get_by_role("button", name="Create only").click()
+    await expect(visit.alert("The server does not answer.")).to_be_visible()
+    await visit.world.server.start()
+    await expect(visit.interruption("paused")).to_have_count(0)
+    await visit.finish_form("Payments")
 
 
-async def test_a_computer_without_a_network(world: World, browser: BrowserContext) -> None:
-    await world.begin_form("Payments")
-    await browser.set_offline(True)
-    await expect(world.interruption("offline")).to_contain_text("You are offline")
-    await world.page.get_by_role("button", name="Create only").click()
-    await expect(world.alert("You are offline.")).to_be_visible()
-    await browser.set_offline(False)
-    await expect(world.interruption("offline")).to_have_count(0)
-    await world.finish_form("Payments")
+async def test_a_lost_connection_that_comes_back(visit: Visit) -> None:
+    await visit.world.live.create("unseen", template="base", owner=ADA.name, running=False)
+    await expect(visit.row("unseen")).to_be_visible()
+    place = await visit.row("unseen").bounding_box()
+    await visit.world.relay.cut()
+    await expect(visit.interruption("paused")).to_contain_text("Live updates paused")
+    assert await visit.row("unseen").bounding_box() == place, "the page moved under the pointer"
+    await visit.world.live.delete("unseen")
+    await visit.world.live.wait_gone(INSTANCES, "unseen")
+    await expect(visit.row("unseen")).to_be_visible()
+    await visit.world.relay.restore()
+    await expect(visit.interruption("paused")).to_have_count(0)
+    await expect(visit.row("unseen")).to_have_count(0)
+    await expect(visit.row("mine")).to_have_attribute("data-phase", "Running")
 
 
-async def test_a_session_that_ends_and_begins_again_in_another_tab(world: World, browser: BrowserContext) -> None:
-    await world.begin_form("Payments")
-    await browser.clear_cookies()
-    await world.page.get_by_role("textbox", name="Name").fill("Payments API")
-    dialog = world.page.get_by_role("dialog", name="Your session has ended")
+async def test_a_computer_without_a_network(visit: Visit) -> None:
+    await visit.begin_form("Orders")
+    await visit.context.set_offline(True)
+    await expect(visit.interruption("offline")).to_contain_text("You are offline")
+    await visit.page.get_by_role("button", name="Create only").click()
+    await expect(visit.alert("You are offline.")).to_be_visible()
+    await visit.context.set_offline(False)
+    await expect(visit.interruption("offline")).to_have_count(0)
+    await visit.finish_form("Orders")
+
+
+async def test_a_session_that_ends_and_begins_again_in_another_tab(visit: Visit) -> None:
+    await visit.begin_form("Billing")
+    await visit.context.clear_cookies()
+    await visit.page.get_by_role("textbox", name="Name").fill("Billing API")
+    dialog = visit.page.get_by_role("dialog", name="Your session has ended")
     await expect(dialog).to_be_visible()
-    async with browser.expect_page() as opened:
+    async with visit.context.expect_page() as opened:
         await dialog.get_by_role("link", name="Sign in again").click()
     other = await opened.value
-    await other.locator("#username").fill(ADMIN)
+    await other.locator("#username").fill(ADA.name)
     await other.locator("#password").fill(PASSWORD)
     await other.locator("#password").press("Enter")
     await expect(other.locator("main h1")).to_be_visible()
     await expect(dialog).to_have_count(0)
-    await expect(world.page.get_by_role("textbox", name="Address")).to_have_value("payments-api")
-    await world.page.get_by_role("textbox", name="Name").fill("Payments")
-    await world.finish_form("Payments")
+    await expect(visit.page.get_by_role("textbox", name="Address")).to_have_value("billing-api")
+    await visit.page.get_by_role("textbox", name="Name").fill("Billing")
+    await visit.finish_form("Billing")
 
 
-async def test_a_right_that_is_taken_away(world: World) -> None:
-    await expect(world.row("shared")).to_be_visible()
-    world.unshare()
+async def test_a_right_that_is_taken_away(visit: Visit) -> None:
+    await expect(visit.row("shared")).to_have_attribute("data-phase", "Running")
+    place = f"--namespace={visit.world.live.namespace}"
+    await asyncio.to_thread(visit.world.live.surroundings.run_kubectl, "delete", "rolebinding", "share", place)
     # A yes of the cluster counts for a quarter of a minute.
-    address = f"{world.dashboard.url}/api/v1/namespaces/team/environments/shared"
+    address = f"{visit.dashboard.url}/api/v1/namespaces/{visit.world.live.namespace}/environments/shared"
     for _ in range(100):
-        if (await world.page.request.get(address)).status == 404:
+        if (await visit.page.request.get(address)).status == 404:
             break
-        await world.page.wait_for_timeout(200)
-    await world.row("shared").get_by_role("button", name="More actions").click()
-    await world.page.get_by_role("menuitem", name="Stop", exact=True).click()
-    await expect(world.alert("shared: ")).to_be_visible()
-    await world.page.mouse.move(0, 0)
-    await expect(world.row("shared")).to_have_count(0)
-    await expect(world.row("mine")).to_be_visible()
+        await visit.page.wait_for_timeout(200)
+    await visit.row("shared").get_by_role("button", name="More actions").click()
+    await visit.page.get_by_role("menuitem", name="Stop", exact=True).click()
+    await expect(visit.alert("shared: ")).to_be_visible()
+    await visit.page.mouse.move(0, 0)
+    await expect(visit.row("shared")).to_have_count(0)
+    await expect(visit.row("mine")).to_be_visible()
+    assert (await visit.world.live.get("shared")).spec.running, "nothing was stopped"
 
 
-async def test_an_environment_that_is_deleted_while_somebody_reads_about_it(world: World) -> None:
-    await world.row("mine").get_by_role("link", name="mine", exact=True).click()
-    await expect(world.page.get_by_role("heading", name="mine")).to_be_visible()
-    world.api.remove(INSTANCES, Key("team", "mine"))
-    await expect(world.page.get_by_text("This environment has been deleted")).to_be_visible()
-    await expect(world.page.get_by_role("heading", name="mine")).to_be_visible()
-    await expect(world.page.get_by_role("link", name="Open")).to_have_count(0)
-    await world.page.get_by_role("link", name="Dev Environments").click()
-    await expect(world.row("shared")).to_be_visible()
-    await expect(world.row("mine")).to_have_count(0)
+async def test_an_environment_that_is_deleted_while_somebody_reads_about_it(visit: Visit) -> None:
+    await visit.world.live.create("doomed", template="base", owner=ADA.name)
+    await visit.world.live.wait_phase("Running", "doomed")
+    await visit.row("doomed").get_by_role("link", name="doomed", exact=True).click()
+    await expect(visit.page.get_by_role("heading", name="doomed")).to_be_visible()
+    await expect(visit.page.get_by_role("link", name="Open")).to_be_visible()
+    await visit.world.live.delete("doomed")
+    await expect(visit.page.get_by_text("This environment has been deleted")).to_be_visible()
+    await expect(visit.page.get_by_role("heading", name="doomed")).to_be_visible()
+    await expect(visit.page.get_by_role("link", name="Open")).to_have_count(0)
+    await visit.page.get_by_role("link", name="Dev Environments").click()
+    await expect(visit.row("mine")).to_be_visible()
+    await expect(visit.row("doomed")).to_have_count(0)
