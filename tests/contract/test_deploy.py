@@ -393,6 +393,12 @@ class TestFit:
             {
                 "apiGroups": [""],
                 "resources": ["configmaps"],
+                "resourceNames": [names.LIMITS_CONFIG_MAP],
+                "verbs": ["list", "watch"],
+            },
+            {
+                "apiGroups": [""],
+                "resources": ["configmaps"],
                 "resourceNames": [codes.RECORD_NAME, turns.RECORD_NAME],
                 "verbs": ["get", "patch"],
             },

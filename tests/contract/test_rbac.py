@@ -255,7 +255,8 @@ def test_the_operator_s_lease_is_the_only_one_that_it_may_change() -> None:
     assert role["metadata"]["namespace"] == default.lease_namespace
     limited = [(verb, rule.get("resourceNames")) for rule in role["rules"] for verb in rule["verbs"]]
     own = [default.lease_name]
-    assert limited == [("create", None), ("update", own), ("get", [*own, names.ACTIVITY_LEASE])]
+    of_limits = [(verb, [names.LIMITS_CONFIG_MAP]) for verb in ("list", "watch")]
+    assert limited == [("create", None), ("update", own), ("get", [*own, names.ACTIVITY_LEASE]), *of_limits]
 
 
 def put_kept_volume(server: FakeApiServer) -> None:

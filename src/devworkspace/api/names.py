@@ -43,6 +43,8 @@ ANNOTATION_PAUSED: Final = f"{GROUP}/paused"
 ANNOTATION_ADOPT_VOLUME: Final = f"{GROUP}/adopt-volume"
 # Up to when the servers have written all that they know of activity: the renewTime of this Lease.
 ACTIVITY_LEASE: Final = "devworkspace-activity"
+# What one person may have, and how many start at once: an admin's ConfigMap.
+LIMITS_CONFIG_MAP: Final = "devworkspace-limits"
 # Which operator works.
 OPERATOR_LEASE: Final = "devworkspace-operator"
 ANNOTATION_STOPPED_FOR: Final = f"{GROUP}/stopped-for"

@@ -30,6 +30,11 @@ POD_SECURITY_REFUSED: Final = "PodSecurityRefused"
 NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
 ADMISSION_REFUSED: Final = "AdmissionRefused"
 
+# The installation's own limits hold it back; it starts by itself.
+OWNER_LIMIT_REACHED: Final = "OwnerLimitReached"
+LIMITS_UNREADABLE: Final = "LimitsUnreadable"
+START_QUEUED: Final = "StartQueued"
+
 # The pod does not come up.
 SCHEDULING_GATED: Final = "SchedulingGated"
 UNSCHEDULABLE: Final = "Unschedulable"

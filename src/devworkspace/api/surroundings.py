@@ -1,4 +1,4 @@
-"""What the cluster says about an instance's objects: Warning Events and nodes, trimmed to what the product reads."""
+"""What stands around instances: Warning Events, nodes, ConfigMaps; trimmed to what the product reads."""
 
 from devworkspace.api.meta import ObjectMeta, Struct
 
@@ -42,3 +42,8 @@ class NodeStatus(Struct, frozen=True):
 class Node(Struct, frozen=True):
     metadata: ObjectMeta
     status: NodeStatus = NodeStatus()
+
+
+class ConfigMap(Struct, frozen=True):
+    metadata: ObjectMeta
+    data: dict[str, str] = {}

@@ -32,6 +32,7 @@ from devworkspace.core.hindrances import (
     tried_for,
 )
 from devworkspace.core.idleness import find_stop_reason
+from devworkspace.core.limits import is_queued, starts_anew
 from devworkspace.core.podstate import Finding, container_status, is_ready, pod_condition
 from devworkspace.core.render.common import child_name
 from devworkspace.core.render.pod import template_revision
@@ -76,7 +77,7 @@ def observe(world: World, instance: WorkspaceInstance, settings: Settings | Refu
         pvc_name=_volume_name(world, instance, verdict),
         service_name=child_name(instance) if world.service is not None or verdict.phase == "Provisioning" else None,
         node_name=pod.spec.node_name if pod is not None else None,
-        started_at=_started_at(world, verdict, old),
+        started_at=_started_at(world, instance, verdict),
         ready_at=_ready_at(world, verdict, old),
         stopped_at=(old.stopped_at or timestamp) if verdict.phase == "Stopped" else None,
         stop_reason=_stop_reason(instance) if verdict.phase in ("Stopping", "Stopped") else None,
@@ -153,6 +154,8 @@ def _judge_replacement(facts: Facts) -> Verdict:
 
 def _judge_absent(world: World, settings: Settings | Refusal) -> Verdict:
     refusal = settings if isinstance(settings, Refusal) else world.write_refusal
+    if world.hold is not None and not isinstance(settings, Refusal):
+        return Verdict("Pending", world.hold.reason, world.hold.message)
     if refusal is None or refusal.reason == reasons.VOLUME_RESIZE_REFUSED:
         return Verdict("Provisioning", reasons.STARTING, "The disk and the editor are being prepared.")
     condition = "TemplateResolved" if isinstance(settings, Refusal) else "Ready"
@@ -308,11 +311,15 @@ def _volume_name(world: World, instance: WorkspaceInstance, verdict: Verdict) ->
     return (wanted_volume(instance) or child_name(instance)) if verdict.phase == "Provisioning" else None
 
 
-def _started_at(world: World, verdict: Verdict, old: InstanceStatus) -> str | None:
+def _started_at(world: World, instance: WorkspaceInstance, verdict: Verdict) -> str | None:
+    old = instance.status
     if world.pod is not None:
         return world.pod.metadata.creation_timestamp
     if verdict.phase == "Provisioning":
-        return old.started_at if old.phase == "Provisioning" else format_timestamp(world.now)
+        goes_on = old.phase == "Provisioning" and not starts_anew(instance)
+        return old.started_at if goes_on else format_timestamp(world.now)
+    if verdict.reason == reasons.START_QUEUED:
+        return old.started_at if is_queued(old) else format_timestamp(world.now)
     return old.started_at
 
 

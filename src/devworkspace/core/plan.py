@@ -135,7 +135,8 @@ def make_plan(world: World) -> Plan:
         settings = adoption
     status = observe(world, instance, settings)
     wants_deletion = instance.spec.data_policy == "Delete"
-    adopt = adoption if isinstance(adoption, Adopt) and isinstance(settings, Settings) else None
+    may_start = isinstance(settings, Settings) and world.hold is None
+    adopt = adoption if isinstance(adoption, Adopt) and may_start else None
     return Plan(
         status=status if is_worth_writing(instance.status, status) else None,
         hold=wants_deletion and not is_held(instance),
@@ -148,6 +149,19 @@ def make_plan(world: World) -> Plan:
         clean_up_at=found.at if found is not None and found.action == "delete" and found.warn_at <= world.now else None,
         requeue_after=_sooner(_next_look(world, settings), _until(found, world.now)),
     )
+
+
+def asks_to_start(world: World) -> bool:
+    """Whether this round would make a pod for the instance; then it needs to be let in."""
+    instance = world.instance
+    if instance is None or not instance.spec.running or world.pod is not None or world.namespace_terminating:
+        return False
+    metadata = instance.metadata
+    if metadata.deletion_timestamp is not None or metadata.annotations.get(names.ANNOTATION_PAUSED) == "true":
+        return False
+    if isinstance(plan_adoption(world, instance), Refusal):
+        return False
+    return isinstance(resolve(instance, world.template, namespace_labels=world.namespace_labels), Settings)
 
 
 def _plan_absent(world: World) -> Plan:
@@ -210,7 +224,7 @@ def is_worth_writing(old: InstanceStatus, new: InstanceStatus) -> bool:
 
 
 def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Refusal) -> tuple[tuple[Apply, ...], ...]:
-    if isinstance(settings, Refusal) or world.namespace_terminating:
+    if isinstance(settings, Refusal) or world.namespace_terminating or world.hold is not None:
         return ()
     runs = instance.spec.running
     starts = runs and world.pod is None
@@ -360,6 +374,8 @@ def _sooner(first: timedelta | None, second: timedelta | None) -> timedelta | No
 def _next_look(world: World, settings: Settings | Refusal) -> timedelta | None:
     """The time until the clock alone changes the verdict."""
     pod = world.pod
+    if world.hold is not None:
+        return world.hold.look_again
     if pod is None or pod.metadata.deletion_timestamp is not None or is_ready(pod):
         return None
     if pod.status.phase in ("Failed", "Succeeded"):

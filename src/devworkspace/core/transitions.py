@@ -18,6 +18,7 @@ _NO_NEWS: Final = frozenset(
         reasons.ANSWERING,
         reasons.WAITING,
         reasons.STARTING,
+        reasons.START_QUEUED,
         reasons.STOPPING,
         reasons.STOPPED,
         reasons.DELETING,

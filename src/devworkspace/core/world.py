@@ -14,6 +14,7 @@ from devworkspace.core.credential import Keyring
 from devworkspace.core.deletion import DeletionFacts
 from devworkspace.core.nodestate import NodeVerdict
 from devworkspace.core.ownership import is_own_volume
+from devworkspace.core.pacing import Hold
 from devworkspace.core.render.common import child_name
 from devworkspace.core.resolve import Refusal
 
@@ -37,7 +38,7 @@ class World(Struct, frozen=True):
     `instance` is None once it is gone. `volumes` are the instance's own, `left_volumes` those of earlier instances of
     the same name. `adoptable` is the volume that the instance asks to take over, `adoptable_in_use` whether the
     instance that it was made for still exists. `write_refusal` is why the API server refused the last write of a child,
-    for as long as that write did not succeed. `policies` are the
+    for as long as that write did not succeed. `hold` is why it does not start yet, though it could. `policies` are the
     namespace's own by name. `replacements` counts the pods that lately failed and were replaced.
     `warnings` are Events about pod and volumes, `node` is the verdict on the pod's node; both may be unknown.
     `known_until` is up to when the servers say that all work was written, `server_now` the time by the API server's
@@ -61,6 +62,7 @@ class World(Struct, frozen=True):
     adoptable: PersistentVolumeClaim | None = None
     adoptable_in_use: bool = False
     write_refusal: Refusal | None = None
+    hold: Hold | None = None
     replacements: int = 0
     warnings: tuple[Event, ...] = ()
     node: NodeVerdict | None = None

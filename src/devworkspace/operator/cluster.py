@@ -11,8 +11,10 @@ from devworkspace.api import names
 from devworkspace.api.children import Namespace, NetworkPolicy, PersistentVolumeClaim, Pod, Service
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
+from devworkspace.api.surroundings import ConfigMap
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.adoption import wanted_volume
+from devworkspace.core.limits import instance_share, is_held, volume_share
 from devworkspace.core.ownership import is_own_child
 from devworkspace.core.render.common import child_name
 from devworkspace.core.render.policy import POLICY_NAMES
@@ -22,14 +24,15 @@ from devworkspace.core.timestamps import format_timestamp
 from devworkspace.core.world import Installation, World
 from devworkspace.kube.client import Client
 from devworkspace.kube.informer import Informer, Timing
-from devworkspace.kube.resource import NAMESPACES, NETWORK_POLICIES, PODS, PVCS, SERVICES
+from devworkspace.kube.resource import CONFIG_MAPS, NAMESPACES, NETWORK_POLICIES, PODS, PVCS, SERVICES
+from devworkspace.operator.admission import BY_HELD, BY_SHARE, BY_UID, Admission
 from devworkspace.operator.store import Store
 from devworkspace.operator.surroundings import Surroundings
 
 # A pod that ran this long without being replaced has earned a quick replacement again.
 _FORGET_REPLACEMENTS_AFTER: Final = timedelta(minutes=30)
 _OURS = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
-_BY_UID = "instance-uid"
+_BY_UID = BY_UID
 _BY_INSTANCE = "instance"
 _BY_TEMPLATE = "template"
 _BY_WANTED_VOLUME = "wanted volume"
@@ -64,6 +67,8 @@ class Cluster:
                 _BY_TEMPLATE: _template_name,
                 _BY_WANTED_VOLUME: _wanted_volume,
                 _BY_CHILD: _child_name,
+                BY_SHARE: _share_of_instance,
+                BY_HELD: _share_of_held,
             },
             on_change=self._instance_stored,
         )
@@ -93,7 +98,7 @@ class Cluster:
             PVCS,
             PersistentVolumeClaim,
             label_selector=_OURS,
-            indexers={**by_uid, _BY_INSTANCE: _instance_annotation},
+            indexers={**by_uid, _BY_INSTANCE: _instance_annotation, BY_SHARE: _share_of_volume},
             on_change=self._volume_changed,
             timing=timing,
         )
@@ -115,6 +120,18 @@ class Cluster:
             timing=timing,
         )
         self.namespaces = Informer(client, NAMESPACES, Namespace, on_change=self._namespace_changed, timing=timing)
+        self.limits = Informer(
+            client,
+            CONFIG_MAPS,
+            ConfigMap,
+            namespace=installation.server_namespace,
+            field_selector=f"metadata.name={names.LIMITS_CONFIG_MAP}",
+            on_change=self._limits_changed,
+            timing=timing,
+        )
+        self.admission = Admission(
+            instances=self.instances, templates=self.templates, volumes=self.volumes, enqueue=enqueue
+        )
         self.surroundings = Surroundings(
             client,
             owner_of=self._owner_of,
@@ -125,7 +142,7 @@ class Cluster:
     @property
     def informers(self) -> tuple[Informer, ...]:  # type: ignore[type-arg]
         """Those without which there is no decision."""
-        return (self.pods, self.volumes, self.services, self.policies, self.namespaces)
+        return (self.pods, self.volumes, self.services, self.policies, self.namespaces, self.limits)
 
     def world(self, key: Key, now: datetime) -> World:
         """The World of an instance; of one that is gone, what it left behind."""
@@ -214,6 +231,7 @@ class Cluster:
     def _instance_stored(self, _: Key, old: WorkspaceInstance | None, new: WorkspaceInstance | None) -> None:
         if old is None or new is None or use_of(old) != use_of(new):
             self.uses_changed.set()
+        self.admission.instance_changed(old, new)
 
     def _template_stored(self, key: Key, old: WorkspaceTemplate | None, new: WorkspaceTemplate | None) -> None:
         self.uses_changed.set()
@@ -239,9 +257,13 @@ class Cluster:
 
     def _volume_changed(self, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None) -> None:
         self._child_changed(old, new)
+        self.admission.volume_changed(old, new)
         volume = new if new is not None else old
         if volume is not None:
             self._wake_for(volume)
+
+    def _limits_changed(self, old: ConfigMap | None, new: ConfigMap | None) -> None:
+        self.admission.limits_changed(old, new)
 
     def _wake_for(self, volume: PersistentVolumeClaim) -> None:
         """Looks at those again that ask for the volume."""
@@ -298,6 +320,19 @@ def _template_name(instance: WorkspaceInstance) -> Iterator[str]:
 def _wanted_volume(instance: WorkspaceInstance) -> Iterator[str]:
     if (name := wanted_volume(instance)) is not None:
         yield str(Key(instance.metadata.namespace, name))
+
+
+def _share_of_instance(instance: WorkspaceInstance) -> Iterator[str]:
+    yield instance_share(instance)
+
+
+def _share_of_held(instance: WorkspaceInstance) -> Iterator[str]:
+    if is_held(instance):
+        yield instance_share(instance)
+
+
+def _share_of_volume(volume: PersistentVolumeClaim) -> Iterator[str]:
+    yield volume_share(volume)
 
 
 def _child_name(instance: WorkspaceInstance) -> Iterator[str]:

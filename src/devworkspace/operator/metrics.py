@@ -115,3 +115,8 @@ class _Environments(Collector):
         for phase in _PHASES:
             family.add_metric((phase,), tally[phase])
         yield family
+        queue = self._cluster.admission.queue
+        starts = GaugeMetricFamily("devworkspace_starts", "Starts under way and waiting.", labels=("state",))
+        starts.add_metric(("starting",), queue.starting)
+        starts.add_metric(("waiting",), len(queue))
+        yield starts

@@ -15,7 +15,7 @@ from devworkspace.api.meta import Key, ObjectMeta, Struct
 from devworkspace.core.deletion import is_held
 from devworkspace.core.due import due
 from devworkspace.core.ownership import is_own_child, is_own_volume
-from devworkspace.core.plan import Apply, Delete, Kind, Plan, make_plan
+from devworkspace.core.plan import Apply, Delete, Kind, Plan, asks_to_start, make_plan
 from devworkspace.core.refusals import explain_refusal, name_conflict
 from devworkspace.core.resolve import Refusal
 from devworkspace.core.transitions import Transition, find_trouble, runs, transition
@@ -89,6 +89,15 @@ class Reconciler:
         writes after they were told in status.
         """
         world = await self._world(key)
+        if world.instance is None or not asks_to_start(world):
+            return await self._round(key, world)
+        try:
+            # Asked last: what is decided here counts for the others from this moment on.
+            return await self._round(key, replace(world, hold=self._cluster.admission.ask(world, world.instance)))
+        finally:
+            self._cluster.admission.decided(world.instance)
+
+    async def _round(self, key: Key, world: World) -> float | None:
         plan = make_plan(world)
         try:
             await self._carry_out(key, world.instance, plan)
