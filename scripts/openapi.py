@@ -38,6 +38,7 @@ def make_document() -> Any:
         journal=nothing,
         catalogue=nothing,
         volumes=nothing,
+        limits=nothing,
         usual=nothing,
         viewer=nothing,
         authorizer=nothing,

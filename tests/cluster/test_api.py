@@ -103,7 +103,8 @@ async def test_usage_is_that_of_the_metrics_api(served: Served) -> None:
 async def test_quota_and_bounds_of_the_namespace(served: Served, live: Live) -> None:
     token = served.token("ada")
     path = f"/api/v1/namespaces/{live.namespace}/quota"
-    assert (await served.ask(token, "GET", path)).json() == {"namespace": live.namespace, "quotas": [], "limits": []}
+    nothing = {"namespace": live.namespace, "quotas": [], "limits": [], "own": []}
+    assert (await served.ask(token, "GET", path)).json() == nothing
     bodies = [
         {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": {"limits.cpu": "8"}}},
         {
@@ -122,6 +123,30 @@ async def test_quota_and_bounds_of_the_namespace(served: Served, live: Live) -> 
     assert (item["resource"], item["hard"], 0 < item["left"] < 8) == ("limits.cpu", "8", True)
     assert [(limit["type"], limit["max"]) for limit in found["limits"]] == [("PersistentVolumeClaim", "20Gi")]
     assert (await served.ask(served.token("eve"), "GET", path)).status == 403
+
+
+async def test_an_environment_past_the_namespace_s_count_is_refused_with_the_numbers(
+    served: Served, live: Live
+) -> None:
+    """The documented use of a ResourceQuota: already the dry run of the form says so."""
+    count = f"count/{names.INSTANCE_PLURAL}.{names.GROUP}"
+    kubectl = live.surroundings.run_kubectl
+    in_namespace = f"--namespace={live.namespace}"
+    kubectl("create", "quota", "environments", f"--hard={count}=1", in_namespace)
+    query = f"-ojsonpath={{.status.used.{count.replace('.', chr(92) + '.')}}}"
+    async with asyncio.timeout(20):
+        while not kubectl("get", "quota", "environments", in_namespace, query):
+            await asyncio.sleep(0.2)
+    token, body = served.token("ada"), {"name": "one", "template": "base"}
+    first = await served.ask(token, "POST", served.environments, body)
+    assert first.status == 201, first.body
+    async with asyncio.timeout(20):
+        while kubectl("get", "quota", "environments", in_namespace, query) != "1":
+            await asyncio.sleep(0.2)
+    for path in (f"{served.environments}?dryRun=true", served.environments):
+        second = await served.ask(token, "POST", path, {**body, "name": "two"})
+        assert (second.status, second.json()["reason"]) == (403, "QuotaExceeded"), second.body
+        assert second.json()["limits"] == [{"resource": count, "used": "1", "needs": "1", "limit": "1"}]
 
 
 async def test_settings_are_changed_and_judged_by_the_cluster(served: Served) -> None:

@@ -30,10 +30,10 @@ class Wired(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def wired(directory: Path) -> AsyncIterator[Wired]:
+async def wired(directory: Path, **settings: Any) -> AsyncIterator[Wired]:
     async with FakeApiServer(resources=(*KNOWN, POD_METRICS)) as api:
         client = Client(api.endpoint, field_manager="devworkspace-server")
-        async with client, running_server(directory, cluster=client) as server, server.browser() as browser:
+        async with client, running_server(directory, cluster=client, **settings) as server, server.browser() as browser:
             assert (await browser.sign_in()).status == 303
             yield Wired(server, api, browser)
 

@@ -11,13 +11,14 @@ from devworkspace.api import names
 from devworkspace.api.children import PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta
+from devworkspace.api.surroundings import ConfigMap
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.kube.errors import Conflict, KubeError, Unreachable
 from devworkspace.kube.resource import CONFIG_MAPS, Resource
 from devworkspace.kube.tokens import TokenUser
 from devworkspace.server.environments import Environment
 from devworkspace.server.reports import Reading
-from devworkspace.server.revocations import OBJECT_NAME, ConfigMap, Revocations
+from devworkspace.server.revocations import OBJECT_NAME, Revocations
 
 
 class Rbac:

@@ -332,7 +332,7 @@ async def forget(_: object) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harness]:
+async def running_server(directory: Path, *, limits: Any = None, **settings: Any) -> AsyncIterator[Harness]:
     """A listening server with the admin account of `PASSWORD`; `settings` override the configuration.
     `cluster` is an open client for what the server reads or writes on request; without one it may ask nothing. Replicas
     are given the same `record` and `shelf`.
@@ -344,8 +344,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
     port = free_port()
     clock, watches = settings.pop("clock", None) or time.time, settings.pop("watches", None)
     record, shelf = settings.pop("record", None) or Record(), settings.pop("shelf", None) or Shelf()
-    files = settings.pop("files", DASHBOARD)
-    cluster: Client | None = settings.pop("cluster", None)
+    files, cluster = settings.pop("files", DASHBOARD), settings.pop("cluster", None)
     options: dict[str, Any] = {
         "public_url": f"http://localhost:{port}",
         "master_key_file": key,
@@ -382,6 +381,7 @@ async def running_server(directory: Path, **settings: Any) -> AsyncIterator[Harn
         metrics=Metrics(),
         watches=watches or (("workspaceinstances", Synced()),),
         files=files,
+        limits=limits,
         clock=clock,
     )
     async with listening(config, rooms):

@@ -64,6 +64,7 @@ export function makeEnvironment(part: Partial<EnvironmentView> = {}): Environmen
     extendableUntil: null,
     startsAt: null,
     deletesAt: null,
+    queue: null,
     ...part,
   };
 }

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from devworkspace.api import reasons
+from devworkspace.core.limits import Shortage
 from devworkspace.core.resolve import Refusal
 
 _QUOTA: Final = re.compile(
@@ -50,6 +51,24 @@ _REFUSALS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
         "Correct the template or ask an admin.",
     ),
 )
+
+
+def find_quota_shortages(message: str) -> tuple[Shortage, ...]:
+    """The numbers in the API server's words about a ResourceQuota; none where it says something else."""
+    quota = _QUOTA.search(message)
+    if quota is None:
+        return ()
+    requested, used, hard = (_read_amounts(quota[part]) for part in ("requested", "used", "hard"))
+    return tuple(
+        Shortage(resource=resource, used=used.get(resource, ""), needs=needs, limit=hard.get(resource, ""))
+        for resource, needs in requested.items()
+    )
+
+
+def _read_amounts(text: str) -> dict[str, str]:
+    """`limits.cpu=2,pods=1`."""
+    pairs = (part.strip().rpartition("=") for part in text.split(","))
+    return {resource: amount for resource, _, amount in pairs if resource}
 
 
 def explain_refusal(*, kind: str, status: int, message: str) -> Refusal | None:

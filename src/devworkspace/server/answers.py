@@ -65,10 +65,14 @@ class Answers:
         *,
         reason: str = "",
         errors: Sequence[msgspec.Struct] = (),
+        limits: Sequence[msgspec.Struct] = (),
         retry_after: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> web.Response:
-        """An error for programs (RFC 9457); `reason` is one of our own, `errors` are about fields of the request."""
+        """An error for programs (RFC 9457); `reason` is one of our own, `errors` are about fields of the request.
+
+        `limits` are those that do not suffice.
+        """
         sent = {**_COMMON, **(headers or {}), "Content-Type": "application/problem+json"}
         if retry_after is not None:
             sent["Retry-After"] = str(retry_after)
@@ -77,6 +81,8 @@ class Answers:
             body["reason"] = reason
         if errors:
             body["errors"] = errors
+        if limits:
+            body["limits"] = limits
         return web.Response(body=msgspec.json.encode(body), status=status, headers=sent)
 
     def json(self, value: object, *, status: int = 200) -> web.Response:

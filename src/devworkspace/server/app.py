@@ -18,6 +18,7 @@ from devworkspace.api import names
 from devworkspace.api.children import Namespace, PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
+from devworkspace.api.surroundings import ConfigMap
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.due import due
 from devworkspace.kinds import INSTANCES, TEMPLATES
@@ -56,10 +57,11 @@ from devworkspace.server.kubesphere import KubeSphere
 from devworkspace.server.lifecycle import Lifecycle, Writer
 from devworkspace.server.limits import Limiter, share_of
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
+from devworkspace.server.ownerlimits import OwnerLimits
 from devworkspace.server.readiness import Readiness, Watch
 from devworkspace.server.reports import PodReports
 from devworkspace.server.rest.environments import Entrance
-from devworkspace.server.revocations import OBJECT_NAME, ConfigMap, ObjectClient, Revocations
+from devworkspace.server.revocations import OBJECT_NAME, ObjectClient, Revocations
 from devworkspace.server.sessions import Sessions, sealed_until
 from devworkspace.server.shared import SharedRecord
 from devworkspace.server.signin.accounts import AdminAccount
@@ -128,6 +130,7 @@ def make_rooms(
     watches: Iterable[tuple[str, Watch]],
     files: DashboardFiles | None,
     grants: Grants | None = None,
+    limits: OwnerLimits | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Rooms:
     """Wires the rooms; `files` is the dashboard's build, `objects` reads and writes what replicas share.
@@ -231,6 +234,7 @@ def make_rooms(
         journal=journal,
         catalogue=catalogue,
         volumes=volumes,
+        limits=limits or OwnerLimits(),
         usual=usual,
         viewer=viewer,
         authorizer=authorizer,
@@ -400,7 +404,24 @@ async def run(config: ServerConfig) -> None:
             field_selector=f"metadata.name={OBJECT_NAME}",
             on_change=revocations.on_object,
         )
-        informers: tuple[Informer[Any], ...] = (instances, pods, templates, namespaces, volumes, record)
+        limits = OwnerLimits()
+        limits_object = Informer(
+            client,
+            CONFIG_MAPS,
+            ConfigMap,
+            namespace=config.namespace,
+            field_selector=f"metadata.name={names.LIMITS_CONFIG_MAP}",
+            on_change=limits.on_object,
+        )
+        informers: tuple[Informer[Any], ...] = (
+            instances,
+            pods,
+            templates,
+            namespaces,
+            volumes,
+            record,
+            limits_object,
+        )
         reviewer = AccessReviewer(questions, observe=metrics.count_review)
         # Without them more is asked, so that nobody waits for them to be ready.
         grants = InformedGrants(client)
@@ -422,6 +443,7 @@ async def run(config: ServerConfig) -> None:
             watches=tuple((informer.resource.plural, informer) for informer in informers),
             files=read_files(),
             grants=grants,
+            limits=limits,
         )
         watches: list[asyncio.Task[Any]] = [
             asyncio.create_task(informer.run()) for informer in (*informers, *grants.informers)

@@ -19,7 +19,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 
-from devworkspace.api.meta import Key, ObjectMeta, Struct
+from devworkspace.api.meta import Key, ObjectMeta
+from devworkspace.api.surroundings import ConfigMap
 from devworkspace.kube.errors import KubeError
 from devworkspace.kube.informer import is_newer
 from devworkspace.kube.resource import CONFIG_MAPS, Resource
@@ -37,11 +38,6 @@ SKEW_SECONDS: Final = 5.0
 KEPT_SECONDS: Final = 300.0
 _SESSION: Final = "s."
 _PERSON: Final = "p."
-
-
-class ConfigMap(Struct, frozen=True):
-    metadata: ObjectMeta
-    data: dict[str, str] = {}
 
 
 class FullError(Exception):

@@ -11,9 +11,10 @@ from math import ceil
 from typing import Final
 
 from devworkspace.api.meta import Key
+from devworkspace.api.surroundings import ConfigMap
 from devworkspace.kube.errors import Conflict, KubeError
 from devworkspace.kube.resource import CONFIG_MAPS
-from devworkspace.server.revocations import ConfigMap, ObjectClient
+from devworkspace.server.revocations import ObjectClient
 
 # The API server takes 1 MiB; half as much again goes to the owners of the fields.
 MAX_BYTES: Final = 700_000

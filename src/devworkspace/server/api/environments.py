@@ -27,6 +27,7 @@ from devworkspace.server.api.requests import (
     touched,
 )
 from devworkspace.server.api.route import Call, Route
+from devworkspace.server.api.shares import Shares
 from devworkspace.server.api.viewing import Viewer
 from devworkspace.server.api.views import EnvironmentView, View
 from devworkspace.server.authorizer import CREATE, DELETE, MANAGE, SET_OWNER, Authorizer
@@ -103,6 +104,7 @@ class Environments:
         lifecycle: Lifecycle,
         catalogue: Catalogue,
         viewer: Viewer,
+        shares: Shares,
     ) -> None:
         self._lookup = lookup
         self._table = table
@@ -110,6 +112,7 @@ class Environments:
         self._lifecycle = lifecycle
         self._catalogue = catalogue
         self._viewer = viewer
+        self._shares = shares
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -181,7 +184,7 @@ class Environments:
                     None,
                     status=204,
                     query=StopQuery if action == "stop" else None,
-                    problems=(404, 409, 412),
+                    problems=(404, 409, 412) if action == "stop" else (403, 404, 409, 412),
                     right="owner, or `update workspaceinstances`",
                 )
                 for action, summary in acts
@@ -213,6 +216,7 @@ class Environments:
         subject = call.identity.subject if owner == call.identity.name else ""
         body = instance_body(wanted, namespace=namespace, owner=owner, subject=subject)
         self._check_template(body)
+        self._shares.check_new(msgspec.convert(body, WorkspaceInstance))
         made = make_environment(await self._lifecycle.create(body, actor_of(call), dry_run=call.query.dry_run), None)
         if not call.query.dry_run:
             await self._wait_known(made)
@@ -234,6 +238,9 @@ class Environments:
         if not patch:
             return await self._viewer.view(call.identity, environment)
         self._check_overrides(environment.instance, patch)
+        size = patch.get("spec", {}).get("overrides", {}).get("storage", {}).get("size")
+        if size is not None:
+            self._shares.check_growth(environment.instance, size)
         version = seen_version(call)
         try:
             edited = await self._lifecycle.edit(
@@ -255,6 +262,8 @@ class Environments:
             environment = await self._lookup.find(call)
             await self._lookup.check(call, environment, action=action, right=MANAGE)
             by = actor_of(call)
+            if action != "stop":
+                self._shares.check_start(environment.instance)
             if action == "start":
                 await self._lifecycle.start(environment, by)
             elif action == "stop":

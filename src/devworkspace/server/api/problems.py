@@ -6,6 +6,9 @@ from typing import Final
 
 import msgspec
 
+from devworkspace.api import reasons
+from devworkspace.core.limits import Shortage
+from devworkspace.core.refusals import explain_refusal, find_quota_shortages
 from devworkspace.kube.errors import (
     AlreadyExists,
     ApiError,
@@ -30,13 +33,17 @@ class FieldError(msgspec.Struct, frozen=True):
 
 
 class ProblemBody(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """The body of every answer above 399. `reason` is a reason of docs/CRD_SPEC.md where there is one."""
+    """The body of every answer above 399. `reason` is a reason of docs/CRD_SPEC.md where there is one.
+
+    `limits` are those that do not suffice, of the owner (`OwnerLimitReached`) or the namespace (`QuotaExceeded`).
+    """
 
     title: str
     status: int
     detail: str
     reason: str = ""
     errors: tuple[FieldError, ...] = ()
+    limits: tuple[Shortage, ...] = ()
 
 
 class Problem(Exception):  # noqa: N818
@@ -49,6 +56,7 @@ class Problem(Exception):  # noqa: N818
         *,
         reason: str = "",
         errors: tuple[FieldError, ...] = (),
+        limits: tuple[Shortage, ...] = (),
         retry_after: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -57,6 +65,7 @@ class Problem(Exception):  # noqa: N818
         self.detail = detail
         self.reason = reason
         self.errors = errors
+        self.limits = limits
         self.retry_after = retry_after
         self.headers = headers or {}
 
@@ -84,6 +93,10 @@ def from_cluster(error: KubeError, *, noun: str = "environment") -> Problem:
             return Problem(409, "It was changed meanwhile; read it again and decide anew.")
         case NotFound():
             return absent()
+        case Forbidden() if shortages := find_quota_shortages(error.message):
+            refusal = explain_refusal(kind=noun, status=error.status, message=error.message)
+            detail = refusal.message if refusal is not None else _sentence(error.message)
+            return Problem(403, detail, reason=reasons.QUOTA_EXCEEDED, limits=shortages)
         case Forbidden():
             return Problem(403, f"The cluster refuses this: {_sentence(error.message)}")
         case _:

@@ -5,11 +5,13 @@ from typing import Final, Literal, get_args
 
 from devworkspace.api.meta import Key, ObjectMeta, Struct
 from devworkspace.core.access import is_owner
+from devworkspace.core.limits import share_of
 from devworkspace.core.quantity import parse_quantity
 from devworkspace.kube.client import Client
 from devworkspace.kube.resource import LIMIT_RANGES, RESOURCE_QUOTAS
 from devworkspace.server.api.problems import Problem
 from devworkspace.server.api.route import Call, Route
+from devworkspace.server.api.shares import QuotaItem, Shares
 from devworkspace.server.api.views import View
 from devworkspace.server.authorizer import CREATE, Authorizer
 from devworkspace.server.environments import EnvironmentTable
@@ -73,15 +75,6 @@ class LimitRange(Struct, frozen=True):
     spec: LimitRangeSpec = LimitRangeSpec()
 
 
-class QuotaItem(View, frozen=True):
-    """One resource of a quota. `left` is in cores, bytes or pieces, and not below zero."""
-
-    resource: str
-    hard: str
-    used: str
-    left: float
-
-
 class QuotaView(View, frozen=True):
     name: str
     scopes: tuple[str, ...]
@@ -101,17 +94,23 @@ class LimitView(View, frozen=True):
 
 
 class NamespaceQuota(View, frozen=True):
-    """Empty lists: nothing bounds environments here but the cluster itself."""
+    """Empty lists: nothing bounds environments here but the cluster itself.
+
+    `own` is what the caller may have in all namespaces together: `environments`, `running`, and, of running ones, `cpu`
+    and `memory`; `storage` of all disks, kept ones included.
+    """
 
     namespace: str
     quotas: tuple[QuotaView, ...]
     limits: tuple[LimitView, ...]
+    own: tuple[QuotaItem, ...]
 
 
 class Quota:
     """The address of a namespace's quota, for who may create there or has an environment there."""
 
-    def __init__(self, *, cluster: Client, authorizer: Authorizer, table: EnvironmentTable) -> None:
+    def __init__(self, *, cluster: Client, authorizer: Authorizer, table: EnvironmentTable, shares: Shares) -> None:
+        self._shares = shares
         self._cluster = cluster
         self._authorizer = authorizer
         self._table = table
@@ -141,6 +140,7 @@ class Quota:
             namespace=namespace,
             quotas=tuple(view for quota in quotas.items if (view := _quota_view(quota)) is not None),
             limits=tuple(limit for found in ranges.items for limit in _limit_views(found)),
+            own=self._shares.left(share_of(call.identity.name, namespace)),
         )
 
     async def _check(self, call: Call, namespace: str) -> None:

@@ -24,6 +24,7 @@ from devworkspace.server.api.person import Person
 from devworkspace.server.api.publishing import Publisher
 from devworkspace.server.api.quota import Quota
 from devworkspace.server.api.route import Call, IsPageProof, Route, Router
+from devworkspace.server.api.shares import Shares
 from devworkspace.server.api.starters import Starters
 from devworkspace.server.api.stream import Journal, Stream
 from devworkspace.server.api.system import System
@@ -42,6 +43,7 @@ from devworkspace.server.endless import EndlessAnswers
 from devworkspace.server.environments import EnvironmentTable
 from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.limits import Limiter
+from devworkspace.server.ownerlimits import OwnerLimits
 from devworkspace.server.publishing import Publishing
 from devworkspace.server.purging import Purging
 from devworkspace.server.sessions import Session, Sessions
@@ -64,6 +66,7 @@ def make_api(
     journal: Journal,
     catalogue: Catalogue,
     volumes: Volumes,
+    limits: OwnerLimits,
     usual: UsualStarts,
     viewer: Viewer,
     authorizer: Authorizer,
@@ -89,6 +92,7 @@ def make_api(
     """
     callers = Callers(session=session, tokens=tokens, kubesphere=console.users if console is not None else None)
     lookup = Lookup(table=table, authorizer=authorizer)
+    shares = Shares(table=table, catalogue=catalogue, volumes=volumes, limits=limits)
     environments = Environments(
         lookup=lookup,
         table=table,
@@ -96,6 +100,7 @@ def make_api(
         lifecycle=lifecycle,
         catalogue=catalogue,
         viewer=viewer,
+        shares=shares,
     )
     stream = Stream(journal=journal, authorizer=authorizer, make_view=viewer.view, callers=callers, endless=endless)
     publishing = Publishing(cluster, changes=changes)
@@ -104,7 +109,7 @@ def make_api(
         *Person(authorizer=authorizer, namespaces=catalogue.namespaces).routes,
         *Endings(sessions=sessions, authorizer=authorizer, changes=changes).routes,
         *System(cluster=cluster, authorizer=authorizer, public=public, namespace=namespace, now=now).routes,
-        *Quota(cluster=cluster, authorizer=authorizer, table=table).routes,
+        *Quota(cluster=cluster, authorizer=authorizer, table=table, shares=shares).routes,
         *Templates(catalogue=catalogue, authorizer=authorizer, table=table, usual=usual).routes,
         *publisher.routes,
         *Starters(starters=starters, catalogue=catalogue, authorizer=authorizer).routes,

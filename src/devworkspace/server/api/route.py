@@ -198,6 +198,7 @@ class Router:
             problem.detail,
             reason=problem.reason,
             errors=problem.errors,
+            limits=problem.limits,
             retry_after=problem.retry_after,
             headers=problem.headers,
         )

@@ -12,6 +12,7 @@ from devworkspace.core.access import Identity
 from devworkspace.core.actions import Action, Rights, find_obstacle
 from devworkspace.core.conditions import find_condition
 from devworkspace.core.due import due
+from devworkspace.core.pacing import read_position
 from devworkspace.core.quantity import parse_quantity
 from devworkspace.core.resolve import Refusal, effective_resources, resolve
 from devworkspace.core.startup import start_stages
@@ -28,6 +29,7 @@ from devworkspace.server.api.views import (
     Pending,
     PortView,
     ProgressView,
+    QueueView,
     StageView,
     StartupView,
     StopNoteView,
@@ -143,6 +145,7 @@ class Viewer:
             cpu_request=_request("cpu", environment, template),
             memory_request=_request("memory", environment, template),
             stop_note=_stop_note(instance),
+            queue=_queue(instance),
             **_clock(sources, now=self._now()),
         )
 
@@ -274,6 +277,11 @@ def _request(resource: str, environment: Environment, template: WorkspaceTemplat
 def _stop_note(instance: WorkspaceInstance) -> StopNoteView | None:
     note = find_note(instance)
     return StopNoteView(note.by, note.reason, note.at) if note is not None else None
+
+
+def _queue(instance: WorkspaceInstance) -> QueueView | None:
+    told = read_position(instance.status)
+    return QueueView(told.position, told.total) if told is not None else None
 
 
 def _image(environment: Environment, template: WorkspaceTemplate | None) -> str:

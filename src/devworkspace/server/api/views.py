@@ -109,6 +109,13 @@ class StopNoteView(View, frozen=True):
     at: str
 
 
+class QueueView(View, frozen=True):
+    """Its place among those that wait for their turn to start, as it was last told: each time that it has halved."""
+
+    position: int
+    total: int
+
+
 Pending = Literal["image", "size", "variables", "template"]
 
 
@@ -171,6 +178,7 @@ class EnvironmentView(View, frozen=True):
     extendable_until: str | None
     starts_at: str | None
     deletes_at: str | None
+    queue: QueueView | None
 
 
 class TemplateUse(View, frozen=True):
