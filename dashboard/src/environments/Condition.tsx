@@ -32,6 +32,11 @@ export function reasonTitle(reason: string, texts: Texts): string {
   return isKnown(`what.${reason}`) && isKnown(key) ? texts.t(key) : "";
 }
 
+/** How many start before it; empty for one that does not wait for its turn. */
+export function placeInQueue({ queue }: EnvironmentView, { t }: Texts): string {
+  return queue === null ? "" : t("quota.place", { position: queue.position, total: queue.total });
+}
+
 /** What the clock does to a stopped one. */
 function nextOf({ startsAt, deletesAt }: EnvironmentView, { t }: Texts): string {
   if (startsAt !== null) {
@@ -52,5 +57,6 @@ function secondLine(environment: EnvironmentView, texts: Texts): string {
     const took = Date.parse(environment.readyAt ?? "") - Date.parse(environment.startedAt ?? "");
     return took >= 0 ? texts.t("list.started-in", { duration: formatDuration(took, texts.tag) }) : "";
   }
-  return (isTroubled(environment) && reasonTitle(environment.reason, texts)) || environment.message;
+  const title = isTroubled(environment) ? reasonTitle(environment.reason, texts) : "";
+  return [title, placeInQueue(environment, texts)].filter(Boolean).join(" · ") || environment.message;
 }

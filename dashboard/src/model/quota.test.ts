@@ -21,6 +21,7 @@ function quota(...items: readonly [resource: string, hard: string, used: string,
       items: [{ resource, hard, used, left }],
     })),
     limits: [],
+    own: [],
   };
 }
 

@@ -25,8 +25,15 @@ export interface QuotaLine {
   readonly freedByStop: boolean;
 }
 
-const LABELS = ["cpu", "cpuRequest", "memory", "memoryRequest", "storage", "disks", "pods", "environments"] as const;
+const PROJECT = ["cpu", "cpuRequest", "memory", "memoryRequest", "storage", "disks", "pods", "environments"] as const;
+/** What a person may have in all projects together. */
+const OWN = ["ownEnvironments", "ownRunning", "ownCpu", "ownMemory", "ownStorage"] as const;
+const LABELS = [...PROJECT, ...OWN] as const;
 export type Label = (typeof LABELS)[number];
+
+export function isOwn({ label }: { readonly label: Label }): boolean {
+  return (OWN as readonly Label[]).includes(label);
+}
 
 interface Rule {
   readonly label: Label;
@@ -69,12 +76,20 @@ const RULES: Record<string, Rule> = {
     freedByStop: false,
     needs: () => 1,
   },
+  "own.environments": { label: "ownEnvironments", measure: "pieces", freedByStop: false, needs: () => 1 },
+  "own.running": { label: "ownRunning", measure: "pieces", freedByStop: true, needs: () => 1 },
+  "own.cpu": { label: "ownCpu", measure: "cores", freedByStop: true, needs: (need) => need.cpuLimit },
+  "own.memory": { label: "ownMemory", measure: "bytes", freedByStop: true, needs: (need) => need.memoryLimit },
+  "own.storage": { label: "ownStorage", measure: "bytes", freedByStop: false, needs: (need) => need.storage },
 };
+
+const OWN_PREFIX = "own.";
 
 /** What bounds one more environment, the tightest bound of each kind, in the order of `LABELS`. */
 export function quotaLines(quota: NamespaceQuota, need: Need): readonly QuotaLine[] {
   const tightest = new Map<Label, QuotaLine>();
-  for (const { resource, hard, used } of quota.quotas.flatMap(({ items }) => items)) {
+  const own = quota.own.map((item) => ({ ...item, resource: OWN_PREFIX + item.resource }));
+  for (const { resource, hard, used } of [...quota.quotas.flatMap(({ items }) => items), ...own]) {
     const rule = RULES[resource];
     const [most, taken] = [parseQuantity(hard), parseQuantity(used)];
     if (rule === undefined || most === undefined || taken === undefined) {

@@ -31,7 +31,7 @@ function acceptCreations(): void {
 function serveQuota(quota: Partial<NamespaceQuota>): void {
   api.use(
     http.get("*/api/v1/namespaces/:namespace/quota", ({ params }) =>
-      HttpResponse.json({ namespace: params.namespace, quotas: [], limits: [], ...quota }),
+      HttpResponse.json({ namespace: params.namespace, quotas: [], limits: [], own: [], ...quota }),
     ),
   );
 }

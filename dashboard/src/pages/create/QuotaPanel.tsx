@@ -1,12 +1,13 @@
 import { useMemo } from "react";
 import { useEnvironments } from "../../api/live";
+import { useMe } from "../../api/queries";
 import type { EnvironmentView } from "../../api/schema";
 import { Ago } from "../../environments/Ago";
 import { useActions } from "../../environments/useActions";
 import { type Texts, useTexts } from "../../i18n";
 import { canDo } from "../../model/phases";
 import { formatBytes, formatCores } from "../../model/quantities";
-import type { Measure, QuotaLine } from "../../model/quota";
+import { isOwn, type Measure, type QuotaLine } from "../../model/quota";
 import { Button } from "../../ui/kit";
 import { Status } from "../../ui/Status";
 import styles from "./QuotaPanel.module.css";
@@ -32,12 +33,8 @@ export function QuotaPanel({ namespace, quota }: QuotaPanelProps) {
   const short = quota.lines.filter(({ fits }) => !fits);
   return (
     <section className={styles.panel} aria-label={t("quota.title", { namespace })} data-field="quota" tabIndex={-1}>
-      <h3 className={styles.title}>{t("quota.title", { namespace })}</h3>
-      <dl className={styles.lines}>
-        {quota.lines.map((line) => (
-          <Line key={line.label} line={line} texts={texts} />
-        ))}
-      </dl>
+      <Lines title={t("quota.title", { namespace })} lines={quota.lines.filter((line) => !isOwn(line))} />
+      <Lines title={t("quota.own-title")} lines={quota.lines.filter(isOwn)} />
       <div role="status">
         {quota.broken.map(({ label, measure, kind, bound, needs }) => (
           <p key={`${label}-${kind}`} className={styles.short}>
@@ -56,9 +53,27 @@ export function QuotaPanel({ namespace, quota }: QuotaPanelProps) {
           </p>
         )}
       </div>
-      {short.some(({ freedByStop }) => freedByStop) && <Stoppable namespace={namespace} />}
+      {short.some(({ freedByStop }) => freedByStop) && (
+        <Stoppable namespace={short.every(isOwn) ? undefined : namespace} />
+      )}
       {short.some(({ freedByStop }) => !freedByStop) && <p className={styles.quiet}>{t("quota.delete-hint")}</p>}
     </section>
+  );
+}
+
+function Lines({ title, lines }: { readonly title: string; readonly lines: readonly QuotaLine[] }) {
+  const texts = useTexts();
+  return (
+    lines.length > 0 && (
+      <>
+        <h3 className={styles.title}>{title}</h3>
+        <dl className={styles.lines}>
+          {lines.map((line) => (
+            <Line key={line.label} line={line} texts={texts} />
+          ))}
+        </dl>
+      </>
+    )
   );
 }
 
@@ -81,24 +96,26 @@ function Line({ line, texts }: { readonly line: QuotaLine; readonly texts: Texts
   );
 }
 
-/** Running environments of the project that this person may stop, longest unused first. */
-function Stoppable({ namespace }: { readonly namespace: string }) {
+/** Running environments that this person may stop, longest unused first; of the project, or without one the own ones. */
+function Stoppable({ namespace }: { readonly namespace: string | undefined }) {
   const { t } = useTexts();
   const { run, pending } = useActions();
   const environments = useEnvironments();
+  const { data: me } = useMe();
   const found = useMemo(
     () =>
       [...(environments.data?.values() ?? [])]
-        .filter((environment) => environment.namespace === namespace && canDo(environment, "stop"))
+        .filter((found) => (namespace === undefined ? found.owner === me?.name : found.namespace === namespace))
+        .filter((environment) => canDo(environment, "stop"))
         .sort((one, other) => lastUsed(one) - lastUsed(other)),
-    [environments.data, namespace],
+    [environments.data, me, namespace],
   );
   if (found.length === 0) {
     return <p className={styles.quiet}>{t("quota.nothing-to-stop")}</p>;
   }
   return (
     <div>
-      <p className={styles.quiet}>{t("quota.stop-one")}</p>
+      <p className={styles.quiet}>{t(namespace === undefined ? "quota.stop-own" : "quota.stop-one")}</p>
       <ul className={styles.others}>
         {found.slice(0, MOST_OFFERED).map((environment) => (
           <li key={environment.uid} className={styles.other} data-uid={environment.uid}>

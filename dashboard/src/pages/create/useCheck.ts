@@ -5,6 +5,7 @@ import { create } from "../../api/queries";
 import { type Said, spread } from "../../api/refusals";
 import { useTexts } from "../../i18n";
 import { ADDRESS_LENGTH } from "../../model/addresses";
+import { isOwn } from "../../model/quota";
 import { useSettled } from "../../ui/useSettled";
 import { type Field, type Form, findLocalProblems, makeRequest, placeOf } from "./form";
 import type { Quota } from "./useQuota";
@@ -45,7 +46,8 @@ export function useCheck(form: Form, { taken, quota, offered }: Surroundings): C
     problems.address = t("create.name-taken", { namespace: form.namespace });
   }
   if (!quota.fits) {
-    problems.quota = t("quota.problem", { namespace: form.namespace });
+    const own = quota.broken.length === 0 && quota.lines.every((line) => line.fits || isOwn(line));
+    problems.quota = own ? t("quota.own-problem") : t("quota.problem", { namespace: form.namespace });
   }
   if (!offered) {
     problems.template = t("create.template-unknown", { name: form.template });

@@ -42,7 +42,7 @@ export function useQuota(form: Form, template: TemplateView | undefined): Quota 
     const lines = quotaLines(known, need);
     const broken = brokenLimits(known.limits, need);
     return {
-      state: known.quotas.length === 0 && known.limits.length === 0 ? "none" : "known",
+      state: known.quotas.length + known.limits.length + known.own.length === 0 ? "none" : "known",
       lines,
       broken,
       fits: broken.length === 0 && lines.every(({ fits }) => fits),

@@ -1,6 +1,6 @@
 import { useMe } from "../../api/queries";
 import type { EnvironmentView } from "../../api/schema";
-import { reasonTitle } from "../../environments/Condition";
+import { placeInQueue, reasonTitle } from "../../environments/Condition";
 import { useActions } from "../../environments/useActions";
 import { isKnown, type Texts, useTexts } from "../../i18n";
 import { findTroubles, type Step, stepsFor, type Trouble } from "../../model/failures";
@@ -63,13 +63,15 @@ function Alert({ environment, trouble }: AlertProps) {
  * The operator's sentence has the figures and is English; in another language, or without it, the catalogue's says
  * what is wrong and what helps.
  */
-function sentenceOf(environment: EnvironmentView, { reason, message }: Trouble, { t, language }: Texts): string {
+function sentenceOf(environment: EnvironmentView, { reason, message }: Trouble, texts: Texts): string {
+  const { t, language } = texts;
   const key = `what.${reason}`;
   if (!isKnown(key) || (language === "en" && message !== "")) {
     return message;
   }
   const { image, memory, namespace, template, volume } = environment;
-  return t(key, { image, memory, template, volume, project: namespace });
+  const sentence = t(key, { image, memory, template, volume, project: namespace });
+  return [sentence, placeInQueue(environment, texts)].filter(Boolean).join(" ");
 }
 
 function technicalOf(environment: EnvironmentView, trouble: Trouble): readonly [TechnicalLabel, string][] {
