@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { NamespaceQuota } from "../api/schema";
-import { brokenLimits, type Need, quotaLines } from "./quota";
+import { brokenLimits, isOwn, type Need, quotaLines } from "./quota";
 
 const GI = 2 ** 30;
 const NEED: Need = {
@@ -42,6 +42,19 @@ describe("a quota", () => {
     ["count/workspaceinstances.devworkspace.kubesphere.io", "environments", 1],
   ])("of %s counts as %s", (resource, label, needs) => {
     expect(quotaLines(quota([resource, "100", "0", 100]), NEED)).toMatchObject([{ label, needs }]);
+  });
+
+  test.each([
+    ["environments", "ownEnvironments", 1, false],
+    ["running", "ownRunning", 1, true],
+    ["cpu", "ownCpu", 2, true],
+    ["memory", "ownMemory", 4 * GI, true],
+    ["storage", "ownStorage", 10 * GI, false],
+  ])("of one's own %s counts beside the project's", (resource, label, needs, freedByStop) => {
+    const own = [{ resource, hard: "1", used: "1", left: 0 }];
+    const lines = quotaLines({ ...quota(["pods", "100", "0", 100]), own }, NEED);
+    expect(lines.filter(isOwn)).toMatchObject([{ label, needs, freedByStop, fits: false }]);
+    expect(lines.filter((line) => !isOwn(line))).toMatchObject([{ label: "pods", fits: true }]);
   });
 
   test("on what environments do not take is no line", () => {
