@@ -265,5 +265,6 @@ async def test_two_of_one_owner_that_start_at_the_same_moment_do_not_both_get_th
         put_crowd(server, 8)
         async with running_operator(server, tmp_path, workers=8):
             await eventually(lambda: sum(reason_of(server, n) == "OwnerLimitReached" for n in range(8)) == 7)
+            await eventually(lambda: started(server, 8) == [0])
             await silence(server)
             assert started(server, 8) == [0]
