@@ -67,11 +67,20 @@ describe("overview", () => {
     await open("", makeEnvironment({ node: "node-1" }));
     const facts = screen.getByRole("region", { name: "Facts" });
     expect(facts).toHaveTextContent("Size2 CPU · 2Gi");
+    expect(facts).not.toHaveTextContent("Next stop");
     expect(facts).toHaveTextContent("Last start8 sec");
     expect(screen.getByRole("link", { name: /http:\/\/demo--team\.localhost.*new tab/ })).toHaveAttribute(
       "href",
       "/-/open?env=demo--team",
     );
+  });
+
+  test("the next stop stands among the facts", async () => {
+    await open(
+      "",
+      makeEnvironment({ stopsAt: new Date(Date.now() + 2 * 3600_000).toISOString(), stopsWhy: "Schedule" }),
+    );
+    expect(screen.getByRole("region", { name: "Facts" })).toHaveTextContent(/Next stop.*\d\d:\d\d/);
   });
 
   test("its address can be copied, and a browser that refuses is told of", async () => {

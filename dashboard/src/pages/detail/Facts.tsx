@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import type { EnvironmentView } from "../../api/schema";
 import { Ago } from "../../environments/Ago";
+import { StopClock } from "../../environments/StopClock";
 import { useTexts } from "../../i18n";
 import { formatBytes } from "../../model/quantities";
 import { formatDuration } from "../../model/times";
@@ -9,7 +10,7 @@ import styles from "./DetailPage.module.css";
 /** What there is to know about an environment at a glance, beside every tab. */
 export function Facts({ environment }: { readonly environment: EnvironmentView }) {
   const { t, tag } = useTexts();
-  const { cpu, memory, disk, startedAt, readyAt } = environment;
+  const { cpu, memory, disk, startedAt, readyAt, stopsAt } = environment;
   const took = Date.parse(readyAt ?? "") - Date.parse(startedAt ?? "");
   const facts: readonly [label: string, value: ReactNode][] = [
     [t("detail.template"), environment.template],
@@ -25,6 +26,7 @@ export function Facts({ environment }: { readonly environment: EnvironmentView }
     [t("detail.last-start"), took >= 0 ? formatDuration(took, tag) : ""],
     [t("detail.created"), <Ago key="created" time={environment.createdAt} />],
     [t("detail.activity"), <Ago key="activity" time={environment.lastActivity} />],
+    [t("detail.stop"), stopsAt === null ? "" : <StopClock key="stop" environment={{ ...environment, stopsAt }} />],
   ];
   return (
     <section className={styles.facts} aria-label={t("detail.facts")}>
