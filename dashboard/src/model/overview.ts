@@ -80,7 +80,7 @@ export function sumUp(environments: readonly EnvironmentView[], now: number): Su
     for (const preset of PRESETS) {
       presets[preset] += fitsPreset(environment, preset, now) ? 1 : 0;
     }
-    if (groupOf(environment) === "failed") {
+    if (groupOf(environment) === "failed" && environment.reason !== "") {
       causes.set(environment.reason, (causes.get(environment.reason) ?? 0) + 1);
     }
     if (environment.progress.made) {

@@ -1,6 +1,7 @@
 import { act, screen, waitFor } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { afterEach, expect, test, vi } from "vitest";
+import { formatClock } from "../model/times";
 import { makeEnvironment } from "../testing/builders";
 import { FakeEventSource } from "../testing/events";
 import { api, problem, record, serveEnvironments } from "../testing/server";
@@ -36,6 +37,7 @@ test("without a network the page says so at once, and goes on by itself", async 
   await screen.findByRole("link", { name: "demo" });
   offline(true);
   expect(strip()).toHaveTextContent(/^You are offline – data from \d\d:\d\d:\d\d/);
+  expect(strip(), "not since 1970").not.toHaveTextContent(formatClock(0));
   const streams = FakeEventSource.opened.length;
   offline(false);
   expect(strip()).toBeNull();

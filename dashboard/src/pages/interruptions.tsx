@@ -20,7 +20,13 @@ export function LiveStrip() {
   const online = useOnline();
   const paused = useLasting(!state.live, PATIENCE_MS);
   const shown = (paused || !online) && !sessionEnded;
-  const text = t(online ? "state.paused" : "state.offline-strip", { time: formatClock(state.heardAt) });
+  // Without a network the page knows at once, the stream only after a while.
+  const leftAt = useRef(0);
+  if (online || leftAt.current === 0) {
+    leftAt.current = online ? 0 : Date.now();
+  }
+  const time = formatClock(state.live ? leftAt.current : state.heardAt);
+  const text = t(online ? "state.paused" : "state.offline-strip", { time });
   useEffect(() => {
     if (shown) {
       announce(text);

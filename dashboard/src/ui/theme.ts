@@ -71,6 +71,8 @@ export const theme = createTheme({
   // Named, so that its colours come from the resolver above.
   components: {
     Button: { defaultProps: { variant: "filled" } },
+    // Below the field: side by side, fields stand in one line whether or not they have a hint.
+    InputWrapper: { defaultProps: { inputWrapperOrder: ["label", "input", "error", "description"] } },
     Checkbox: { defaultProps: { iconColor: "var(--dw-on-strong)" } },
     Radio: { defaultProps: { iconColor: "var(--dw-on-strong)" } },
   },

@@ -23,7 +23,6 @@ export function NameFields({ state, problems }: NameFieldsProps) {
           <TextInput
             label={t("create.name")}
             description={t("create.name-hint")}
-            inputWrapperOrder={["label", "input", "error", "description"]}
             placeholder={form.address}
             maxLength={64}
             value={form.displayName}
@@ -35,7 +34,6 @@ export function NameFields({ state, problems }: NameFieldsProps) {
           <TextInput
             label={t("create.address")}
             description={t("create.address-hint")}
-            inputWrapperOrder={["label", "input", "error", "description"]}
             value={form.address}
             error={addressProblem}
             spellCheck={false}

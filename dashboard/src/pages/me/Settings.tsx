@@ -81,7 +81,6 @@ function ZoneChoice() {
     <NativeSelect
       label={t("me.zone")}
       description={t("me.zone-now", { time: formatMoment(new Date(now).toISOString()) })}
-      inputWrapperOrder={["label", "input", "description"]}
       value={chosen}
       onChange={(event) => choose(event.currentTarget.value)}
       data={[

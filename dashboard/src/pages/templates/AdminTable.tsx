@@ -163,8 +163,8 @@ function Use({ template }: { readonly template: TemplateView }) {
     <>
       <PageLink to={usersOf(template)} className={styles.link}>
         {t("templates.used", { count: use.instances })}
-      </PageLink>{" "}
-      <span className={styles.dim}>{t("templates.running", { count: use.running })}</span>
+      </PageLink>
+      <div className={styles.dim}>{t("templates.running", { count: use.running })}</div>
       {use.outdated > 0 && (
         <div>
           <PageLink to={`${usersOf(template)}&state=outdated`} className={styles.link}>
