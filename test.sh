@@ -51,11 +51,10 @@ run() {
 }
 
 # Most of the time a test waits for pods or pages. What replaces something that all use, or counts, comes afterwards.
-# A module whose tests share a server is marked as a group: otherwise each of the three makes one.
 pytest_beside() {
   local part=$1 chosen=$2 code=0
   shift 2
-  pytest_part "$part" --numprocesses=3 --dist=loadgroup -m "$chosen and not alone" "$@" || code=1
+  pytest_part "$part" --numprocesses=3 -m "$chosen and not alone" "$@" || code=1
   pytest_part "$part-alone" -m "$chosen and alone" "$@" || code=1
   return "$code"
 }

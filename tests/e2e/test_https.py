@@ -27,7 +27,7 @@ from tests.faults.pki import Authority, make_authority
 from tests.support.environment import Surroundings
 from tests.support.live import Live, live_namespace
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("https")]
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 DOMAIN = "ide.test"
 HOME = f"https://{DOMAIN}"
