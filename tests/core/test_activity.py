@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devworkspace.core.activity import (
@@ -188,7 +188,6 @@ def live(days: list[tuple[int, bool]], servers: int) -> list[tuple[datetime, dat
     return writes
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 90), st.booleans()), max_size=20), st.integers(2, 4))
 def test_work_and_pauses_cost_the_same_writes_with_any_number_of_servers(
     days: list[tuple[int, bool]], servers: int

@@ -282,7 +282,7 @@ rules = st.lists(
 ).map(tuple)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     lifecycle=st.fixed_dictionaries(
         {"idle_timeout": lengths, "max_run_duration": lengths, "schedule": rules, "delete_after_stopped": lengths}

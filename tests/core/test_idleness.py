@@ -148,7 +148,7 @@ def during(outages: list[tuple[int, int]], step: int) -> bool:
     return any(first <= step < first + length for first, length in outages)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     back=st.integers(0, 120),
     reporter=outages,
@@ -205,7 +205,7 @@ def test_whoever_has_worked_for_seven_minutes_is_not_stopped(
             return
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 600))
 def test_who_is_away_is_stopped_soon_after_the_time(worked_minutes: int) -> None:
     """The control of the test above: with everything at work, an unused environment does stop."""

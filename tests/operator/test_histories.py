@@ -25,7 +25,6 @@ _QUICK: Final = settings(
     max_examples=150,
     stateful_step_count=30,
     derandomize=True,
-    deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
