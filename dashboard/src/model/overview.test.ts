@@ -93,6 +93,7 @@ describe("the export", () => {
     ['a "b", c', '"a ""b"", c"'],
     ["=cmd()", "'=cmd()"],
     ["@x", "'@x"],
+    ["＝1", "'＝1"],
     ["支付", "支付"],
   ])("%s is %s", (name, cell) => expect(line(name).startsWith(`demo,${cell},team`)).toBe(true));
 });
