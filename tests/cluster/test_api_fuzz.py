@@ -20,6 +20,7 @@ import yaml
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
+from devworkspace.kube.errors import Forbidden
 from tests.cluster.serving import Served, serving
 from tests.support.live import TEMPLATES, Anything, Live
 
@@ -77,11 +78,23 @@ async def served(live: Live, tmp_path: Path) -> AsyncIterator[Served]:
     try:
         async with serving(live, tmp_path) as made:
             yield made
+        # A template that is still in use would not go.
+        kubectl("delete", "workspaceinstances", "--all", f"--namespace={live.namespace}", "--wait", "--timeout=120s")
         for uid, key in (await template_uids(live)).items():
             if uid not in before:
-                await live.client.delete(TEMPLATES, key, uid=uid)
+                await delete_unused(live, key, uid=uid)
     finally:
         kubectl("delete", "clusterrole,clusterrolebinding", "--ignore-not-found", role, templates)
+
+
+async def delete_unused(live: Live, key: Key, *, uid: str) -> None:
+    """The operator counts the uses again a moment after the last one has gone."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await live.client.delete(TEMPLATES, key, uid=uid)
+            except Forbidden:
+                await asyncio.sleep(0.5)
 
 
 async def template_uids(live: Live) -> dict[str, Key]:
