@@ -53,17 +53,17 @@ KNOWN_POLL_SECONDS: Final = 0.005
 class ListQuery(msgspec.Struct, frozen=True, rename="camel"):
     """Filters are joined by "and"; `q` looks for a part of the name, the display name or the owner.
 
-    `cursor` is the `next` of the page before.
+    `cursor` is the `next` of the page before. All of it fits into a request line, whatever the letters.
     """
 
-    namespace: Text | None = None
+    namespace: Annotated[str, Meta(max_length=63)] | None = None
     owner: Text | None = None
-    template: Text | None = None
+    template: Annotated[str, Meta(max_length=63)] | None = None
     phase: ShownPhase | None = None
-    q: Text | None = None
+    q: Annotated[str, Meta(max_length=128)] | None = None
     sort: Literal["name", "-name", "created", "-created", "phase", "-phase"] = "name"
     limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = MAX_PAGE
-    cursor: Text | None = None
+    cursor: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class EnvironmentPage(View, frozen=True):
