@@ -290,7 +290,8 @@ async def test_a_round_that_left_nothing_unwritten_is_announced(bench: Bench) ->
     bench.report(worked=START)
     await rounds(bench, until=lambda: bench.announced)
     assert bench.announced[0] == START, "what happened after the round began may not have been seen"
-    assert bench.written() == [format_timestamp(START)]
+    # No watch tells of the write here, so that a second round would make it again.
+    assert set(bench.written()) == {format_timestamp(START)}
 
 
 async def test_a_write_that_cannot_be_made_is_no_announcement(bench: Bench) -> None:
