@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from devworkspace.api import names
-from devworkspace.api.meta import Key
+from devworkspace.api.meta import ObjectMeta
 from devworkspace.kube.errors import Forbidden
 from tests.cluster.serving import Served, serving
 from tests.support.live import TEMPLATES, Anything, Live
@@ -51,6 +51,7 @@ ENDLESS = "/stream$"
 async def served(live: Live, tmp_path: Path) -> AsyncIterator[Served]:
     """Ada may do everything with environments in the namespace, and publish templates."""
     subjects = [{"kind": "ServiceAccount", "name": "ada", "namespace": live.namespace}]
+    ada = f"system:serviceaccount:{live.namespace}:ada"
     role = f"{live.namespace}-fuzzer"
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
     head: dict[str, Any] = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": role}}
@@ -74,33 +75,26 @@ async def served(live: Live, tmp_path: Path) -> AsyncIterator[Served]:
     ]
     kubectl = live.surroundings.run_kubectl
     kubectl("apply", f"--namespace={live.namespace}", "-f", "-", input_text=yaml.safe_dump_all(bodies))
-    before = await template_uids(live)
     try:
         async with serving(live, tmp_path) as made:
             yield made
         # A template that is still in use would not go.
         kubectl("delete", "workspaceinstances", "--all", f"--namespace={live.namespace}", "--wait", "--timeout=120s")
-        for uid, key in (await template_uids(live)).items():
-            if uid not in before:
-                await delete_unused(live, key, uid=uid)
+        for template in (await live.client.list(TEMPLATES, Anything)).items:
+            if template.metadata.annotations.get(names.ANNOTATION_CHANGED_BY) == ada:
+                await delete_unused(live, template.metadata)
     finally:
         kubectl("delete", "clusterrole,clusterrolebinding", "--ignore-not-found", role, templates)
 
 
-async def delete_unused(live: Live, key: Key, *, uid: str) -> None:
+async def delete_unused(live: Live, template: ObjectMeta) -> None:
     """The operator counts the uses again a moment after the last one has gone."""
     async with asyncio.timeout(30):
         while True:
             try:
-                return await live.client.delete(TEMPLATES, key, uid=uid)
+                return await live.client.delete(TEMPLATES, template.key, uid=template.uid)
             except Forbidden:
                 await asyncio.sleep(0.5)
-
-
-async def template_uids(live: Live) -> dict[str, Key]:
-    return {
-        template.metadata.uid: template.metadata.key for template in (await live.client.list(TEMPLATES, Anything)).items
-    }
 
 
 @pytest.mark.parametrize("aimed", [True, False], ids=["at what is there", "at anything"])
