@@ -139,7 +139,23 @@ async def test_other_hosts_are_told_nothing(server: Harness, pod: Pod, token: st
     request = fill(GOOD.replace(b"@HOST@", host.replace("PORT", str(server.port)).encode()), server, token)
     answer = await server.raw(request)
     assert answer.startswith((b"HTTP/1.1 421 ", b"HTTP/1.1 400 "))
-    assert answer.endswith((b"This host is not served here.\n", b"not valid.\n"))
+    assert answer.endswith((b"This host is not served here.\n", b'not valid."}'))
+
+
+@pytest.mark.parametrize(
+    ("line", "detail"),
+    [
+        (b"GET /api/v1/environments?q=" + b"x" * 9000, b"The address is over 8192 bytes"),
+        (b"GET /%00\x01", b"The request is not valid."),
+    ],
+    ids=["too long", "not valid"],
+)
+async def test_a_program_can_read_why_its_request_was_refused(server: Harness, line: bytes, detail: bytes) -> None:
+    answer = await server.raw(line + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"Content-Type: application/problem+json" in head
+    assert b'"status":400' in body
+    assert detail in body
 
 
 async def test_a_head_in_upper_case_is_the_same_host(server: Harness, pod: Pod, token: str) -> None:

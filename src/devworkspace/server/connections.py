@@ -9,12 +9,14 @@ that is under way waits. The same parser has read both, and the same checks and 
 import asyncio
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
+import msgspec
 import structlog
 from aiohttp import web
 from aiohttp.http import HttpVersion11, RawRequestMessage
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
@@ -169,8 +171,14 @@ class BrowserConnection(RequestHandler):
         log.info("request refused by the parser", status=status, error=type(exc).__name__)
         if request.writer.output_size > 0 or self.transport is None:
             raise ConnectionError("the answer has already begun")
-        text = "The request is not valid.\n" if status < 500 else "No answer came.\n"
-        response = web.Response(status=status, text=text, headers={"Server": "devworkspace"})
+        if isinstance(exc, LineTooLong):
+            detail = f"The address is longer than {MAX_LINE_BYTES} bytes, or a header longer than {MAX_FIELD_BYTES}; send less."
+        else:
+            detail = "The request is not valid." if status < 500 else "No answer came."
+        # For programs: no browser sends such a thing by itself.
+        body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+        headers = {"Server": "devworkspace", "Content-Type": "application/problem+json"}
+        response = web.Response(status=status, body=msgspec.json.encode(body), headers=headers)
         response.force_close()
         return response
 
