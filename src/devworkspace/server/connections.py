@@ -172,7 +172,7 @@ class BrowserConnection(RequestHandler):
         if request.writer.output_size > 0 or self.transport is None:
             raise ConnectionError("the answer has already begun")
         if isinstance(exc, LineTooLong):
-            detail = f"The address is longer than {MAX_LINE_BYTES} bytes, or a header longer than {MAX_FIELD_BYTES}; send less."
+            detail = f"The address is over {MAX_LINE_BYTES} bytes or a header over {MAX_FIELD_BYTES}; send less."
         else:
             detail = "The request is not valid." if status < 500 else "No answer came."
         # For programs: no browser sends such a thing by itself.
