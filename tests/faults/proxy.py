@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -23,6 +23,7 @@ from tests.faults.request import ApiRequest, narrow, parse_request
 
 _PASSED_ON: Final = ("Authorization", "Accept", "Content-Type", "User-Agent")
 _RETURNED: Final = ("Content-Type", "Retry-After", "Warning")
+_PARTIAL: Final = "as=PartialObjectMetadataList"
 _WATCH_ACTIONS: Final = ("cut", "freeze", "hold", "gone", "stale")
 
 
@@ -144,7 +145,7 @@ class FaultProxy:
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
         if api.verb == "watch":
             return await self._pass_watch(request, api, due, target=target, headers=headers)
-        if api.verb == "list":
+        if api.verb == "list" and self._is_usual(api.resource, headers):
             self._lists[api.resource] = (target, headers)
             if (old := self._stale.pop(api.resource, None)) is not None:
                 return old.response()
@@ -194,6 +195,14 @@ class FaultProxy:
                     watch.end(_error_line(fault.status or 410))
         if fault.action == "stale" and (history := self._history.get(fault.target)):
             self._stale[fault.target] = history[max(0, len(history) - fault.lag)]
+
+    def _is_usual(self, resource: str, headers: Mapping[str, str]) -> bool:
+        """Whether the list is of the form in which this resource was listed first: objects, or their metadata only.
+
+        No API server answers a question for the one with the other, however old its answer is.
+        """
+        _, first = self._lists.get(resource, ("", headers))
+        return (_PARTIAL in first.get("Accept", "")) == (_PARTIAL in headers.get("Accept", ""))
 
     async def _keep_history(self) -> None:
         """Keeps what a list would have said before each write, for the plans that will say it again."""
