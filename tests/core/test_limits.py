@@ -17,7 +17,7 @@ from devworkspace.core.limits import (
     find_shortages,
     format_amount,
     holds_share,
-    is_held,
+    is_held_by_limit,
     make_member,
     needs_of,
     read_limits,
@@ -233,9 +233,9 @@ def test_what_has_been_let_in_keeps_its_share(phase: Any, pod: str | None, holds
 def test_who_waits_for_its_turn_has_its_share_and_who_is_held_has_not() -> None:
     queued = make_instance(status=held_status(reasons.START_QUEUED))
     held = make_instance(status=held_status(reasons.OWNER_LIMIT_REACHED))
-    assert (holds_share(queued), is_held(queued)) == (True, False)
-    assert (holds_share(held), is_held(held)) == (False, True)
-    assert is_held(make_instance(status=held_status(reasons.LIMITS_UNREADABLE)))
+    assert (holds_share(queued), is_held_by_limit(queued)) == (True, False)
+    assert (holds_share(held), is_held_by_limit(held)) == (False, True)
+    assert is_held_by_limit(make_instance(status=held_status(reasons.LIMITS_UNREADABLE)))
 
 
 def test_a_restart_is_a_start() -> None:

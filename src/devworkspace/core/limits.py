@@ -169,7 +169,7 @@ def volume_size(volume: PersistentVolumeClaim) -> Decimal:
     return parse_quantity(volume.spec.resources.requests.get("storage", "0"))
 
 
-def is_held(instance: WorkspaceInstance) -> bool:
+def is_held_by_limit(instance: WorkspaceInstance) -> bool:
     """Whether its status says that a limit of its owner holds it back."""
     ready = find_condition(instance.status.conditions, "Ready")
     return (

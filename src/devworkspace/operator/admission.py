@@ -20,7 +20,7 @@ from devworkspace.core.limits import (
     find_shortages,
     holds_share,
     instance_share,
-    is_held,
+    is_held_by_limit,
     make_member,
     needs_of,
     read_limits,
@@ -113,7 +113,7 @@ class Admission:
         else:
             logger.info("limits: %s", self.limits)
         for instance in self._instances.values():
-            if is_held(instance):
+            if is_held_by_limit(instance):
                 self._enqueue(instance.metadata.key)
         self._wake_next()
 

@@ -14,7 +14,7 @@ from devworkspace.api.meta import Key
 from devworkspace.api.surroundings import ConfigMap
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.adoption import wanted_volume
-from devworkspace.core.limits import instance_share, is_held, volume_share
+from devworkspace.core.limits import instance_share, is_held_by_limit, volume_share
 from devworkspace.core.ownership import is_own_child
 from devworkspace.core.render.common import child_name
 from devworkspace.core.render.policy import POLICY_NAMES
@@ -327,7 +327,7 @@ def _share_of_instance(instance: WorkspaceInstance) -> Iterator[str]:
 
 
 def _share_of_held(instance: WorkspaceInstance) -> Iterator[str]:
-    if is_held(instance):
+    if is_held_by_limit(instance):
         yield instance_share(instance)
 
 

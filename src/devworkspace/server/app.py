@@ -55,7 +55,7 @@ from devworkspace.server.grants import Grants, InformedGrants
 from devworkspace.server.keys import Keys
 from devworkspace.server.kubesphere import KubeSphere
 from devworkspace.server.lifecycle import Lifecycle, Writer
-from devworkspace.server.limits import Limiter, share_of
+from devworkspace.server.limits import Limiter, replica_share
 from devworkspace.server.metrics import CONTENT_TYPE, Metrics
 from devworkspace.server.ownerlimits import OwnerLimits
 from devworkspace.server.readiness import Readiness, Watch
@@ -218,7 +218,7 @@ def make_rooms(
         note_opened=activity.note_opened,
         startup=viewer.startup,
         audit=audit,
-        sockets_per_person=share_of(config.sockets_per_person, config.replicas),
+        sockets_per_person=replica_share(config.sockets_per_person, config.replicas),
     )
 
     metrics.keys(lambda: keys.ring.roles)

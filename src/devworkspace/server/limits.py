@@ -27,7 +27,7 @@ CHANGE_ALLOWANCE: Final = Allowance(rate=0.5, burst=30)
 SOCKETS_PER_PERSON: Final = 500
 
 
-def share_of(count: int, replicas: int) -> int:
+def replica_share(count: int, replicas: int) -> int:
     """What each of so many replicas may hold of `count` things that stay; 0 is no limit."""
     return math.ceil(count / replicas)
 
