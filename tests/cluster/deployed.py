@@ -92,22 +92,24 @@ class MasterKeys:
         texts = {name: base64.b64encode(keys[name]).decode() if name in keys else None for name in _KEYS}
         patch = json.dumps({"data": texts})
         await self._kubectl("patch", "secret", "devworkspace-keys", IN_SYSTEM, "--type=merge", f"--patch={patch}")
-        ids = {key_id(key) for key in keys.values()}
+        # With its role: the same two keys, one the next of the other first and then the previous one, are two states.
+        roles = {key_id(key): role for role, key in keys.items()}
+        for_operators = {key_id(keys[MASTER_FILE]): MASTER_FILE}
         pods = [(part, pod) for part in PARTS for pod in pods_of(self._surroundings, part)]
         for _, pod in pods:
             # By itself the kubelet looks once in a minute; a pod that has changed it looks at now.
             mark = f"devworkspace.kubesphere.io/test-nudge={secrets.token_hex(4)}"
             await self._kubectl("annotate", "pod", pod, IN_SYSTEM, "--overwrite", mark)
         for part, pod in pods:
-            await self._until(part, pod, ids if part == "server" else {key_id(keys[MASTER_FILE])})
+            await self._until(part, pod, roles if part == "server" else for_operators)
 
-    async def _until(self, part: str, pod: str, wanted: set[str]) -> None:
+    async def _until(self, part: str, pod: str, wanted: Mapping[str, str]) -> None:
         path = f"/api/v1/namespaces/devworkspace-system/pods/{pod}:{PARTS[part]}/proxy/metrics"
         async with asyncio.timeout(120):
             while True:
                 figures = await self._kubectl("get", "--raw", path)
-                found = re.findall(rf'^devworkspace_{part}_key{{id="(\w+)",role="\w+"}} 1', figures, re.M)
-                if set(found) == wanted:
+                found = re.findall(rf'^devworkspace_{part}_key{{id="(\w+)",role="(\w+)"}} 1', figures, re.M)
+                if dict(found) == wanted:
                     return
                 await asyncio.sleep(0.3)
 
