@@ -3,7 +3,8 @@ import { type ReactNode, useId, useRef, useState } from "react";
 import type { EnvironmentView } from "../api/schema";
 import { useTexts } from "../i18n";
 import { type Offer, obstacleOf, offersOf } from "../model/phases";
-import { ActionIcon, Button, Menu, Tooltip, VisuallyHidden } from "../ui/kit";
+import { Button, Menu, Tooltip, VisuallyHidden } from "../ui/kit";
+import { RowButton, RowHint, RowLink } from "../ui/RowControls";
 import styles from "./Actions.module.css";
 import { editorAddress } from "./editorAddress";
 import { explainObstacle } from "./explain";
@@ -45,12 +46,12 @@ export function Actions({ environment, onDelete }: ActionsProps) {
 function More({ label, children }: { readonly label: string; readonly children: ReactNode }) {
   const [wanted, setWanted] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
-  const look = { variant: "subtle", color: "gray", size: "lg", "aria-label": label } as const;
+  const look = { type: "button", className: styles.more, "aria-label": label } as const;
   if (!wanted) {
     return (
-      <ActionIcon {...look} aria-haspopup="menu" aria-expanded={false} onClick={() => setWanted(true)}>
+      <button {...look} aria-haspopup="menu" aria-expanded={false} onClick={() => setWanted(true)}>
         <IconDots size={18} aria-hidden />
-      </ActionIcon>
+      </button>
     );
   }
   return (
@@ -64,9 +65,9 @@ function More({ label, children }: { readonly label: string; readonly children: 
       onClose={() => button.current?.focus()}
     >
       <Menu.Target>
-        <ActionIcon ref={button} {...look}>
+        <button ref={button} {...look}>
           <IconDots size={18} aria-hidden />
-        </ActionIcon>
+        </button>
       </Menu.Target>
       <Menu.Dropdown>{children}</Menu.Dropdown>
     </Menu>
@@ -85,10 +86,9 @@ function Primary({ environment, offer, pending, onChoose }: OfferProps & { reado
   const hint = useId();
   const label = (
     <>
-      {t(offer.label)} <VisuallyHidden>{environment.displayName}</VisuallyHidden>
+      {t(offer.label)} <RowHint>{environment.displayName}</RowHint>
     </>
   );
-  const strong = offer.action === "open" && environment.phase === "Running" ? "filled" : "default";
   if (refusal !== null) {
     return (
       <Tooltip label={refusal}>
@@ -101,23 +101,15 @@ function Primary({ environment, offer, pending, onChoose }: OfferProps & { reado
   }
   if (offer.action === "open") {
     return (
-      <Button
-        component="a"
-        href={editorAddress(environment)}
-        target="_blank"
-        rel="noopener"
-        variant={strong}
-        size="xs"
-        className={styles.primary}
-      >
-        {label} <VisuallyHidden>{t("new-tab")}</VisuallyHidden>
-      </Button>
+      <RowLink href={editorAddress(environment)} strong={environment.phase === "Running"}>
+        {label} <RowHint>{t("new-tab")}</RowHint>
+      </RowLink>
     );
   }
   return (
-    <Button variant="default" size="xs" className={styles.primary} loading={pending} onClick={() => onChoose(offer)}>
+    <RowButton busy={pending} onClick={() => onChoose(offer)}>
       {label}
-    </Button>
+    </RowButton>
   );
 }
 

@@ -139,6 +139,14 @@ const COMPARE: Record<Sort, Compare> = {
 const byKey: Compare = (one, other) =>
   collator.compare(one.namespace, other.namespace) || collator.compare(one.name, other.name);
 
+// A sort of 2,000 asks 40,000 times; to read the moments each time is 6 ms of every filter.
+const moments = new WeakMap<EnvironmentView, number>();
+
 function used(environment: EnvironmentView): number {
-  return Date.parse(environment.lastActivity ?? environment.startedAt ?? environment.createdAt) || 0;
+  let moment = moments.get(environment);
+  if (moment === undefined) {
+    moment = Date.parse(environment.lastActivity ?? environment.startedAt ?? environment.createdAt) || 0;
+    moments.set(environment, moment);
+  }
+  return moment;
 }

@@ -2,8 +2,8 @@ import type { ReactNode } from "react";
 import type { EnvironmentView } from "../../api/schema";
 import { Condition } from "../../environments/Condition";
 import { useTexts } from "../../i18n";
-import { Checkbox } from "../../ui/kit";
 import { PageLink } from "../../ui/PageLink";
+import { RowCheck } from "../../ui/RowControls";
 import styles from "./EnvironmentCard.module.css";
 import { detailPath } from "./rows";
 
@@ -35,11 +35,11 @@ export function EnvironmentCard(props: EnvironmentCardProps) {
             {environment.displayName}
           </PageLink>
         </h2>
-        <Checkbox
-          aria-label={t("list.select", { name: environment.displayName })}
+        <RowCheck
+          label={t("list.select", { name: environment.displayName })}
           checked={selected}
           disabled={gone}
-          onChange={(event) => onSelect(event.currentTarget.checked)}
+          onChange={onSelect}
         />
       </div>
       {gone ? <p className={styles.gone}>{t("list.deleted")}</p> : <Condition environment={environment} />}

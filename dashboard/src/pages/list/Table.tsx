@@ -7,6 +7,7 @@ import { useTexts } from "../../i18n";
 import type { Sort, View } from "../../model/listing";
 import { Checkbox, VisuallyHidden } from "../../ui/kit";
 import { PageLink } from "../../ui/PageLink";
+import { RowCheck } from "../../ui/RowControls";
 import { SortHead } from "../../ui/SortHead";
 import { detailPath, type RowsProps, toggle } from "./rows";
 import styles from "./Table.module.css";
@@ -90,12 +91,11 @@ const Row = memo(
         data-selected={selected || undefined}
       >
         <td className={styles.check}>
-          <Checkbox
-            size="xs"
-            aria-label={t("list.select", { name: environment.displayName })}
+          <RowCheck
+            label={t("list.select", { name: environment.displayName })}
             checked={selected}
             disabled={gone}
-            onChange={(event) => onToggle(event.currentTarget.checked)}
+            onChange={onToggle}
           />
         </td>
         <th scope="row" className={styles.name}>
