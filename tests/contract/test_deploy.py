@@ -22,9 +22,11 @@ from devworkspace.operator.health import Health
 from devworkspace.operator.metrics import Metrics
 from devworkspace.operator.probes import make_probe_app
 from devworkspace.server import codes
-from devworkspace.server.app import Rooms, make_internal_app
 from devworkspace.server.config import parse_public_url
 from devworkspace.server.keys import read_keyring
+from devworkspace.server.metrics import Metrics as ServerMetrics
+from devworkspace.server.probes import make_internal_app
+from devworkspace.server.readiness import Readiness
 from devworkspace.server.revocations import OBJECT_NAME
 from devworkspace.server.signin.accounts import AdminAccount
 from devworkspace.server.signin.oidc import turns
@@ -274,7 +276,7 @@ def served_paths(part: str) -> set[str]:
     app = (
         make_probe_app(cast(Health, None), Metrics(), lambda: True)
         if part == "operator"
-        else make_internal_app(cast(Rooms, None))
+        else make_internal_app(cast(Readiness, None), ServerMetrics())
     )
     return {resource.canonical for resource in app.router.resources()}
 

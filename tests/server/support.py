@@ -24,7 +24,7 @@ from devworkspace.api.meta import Condition, Key, ObjectMeta
 from devworkspace.core.address import address_id
 from devworkspace.kube.client import Client
 from devworkspace.kube.config import Endpoint
-from devworkspace.server.app import Rooms, listening, make_rooms
+from devworkspace.server.app import listening
 from devworkspace.server.config import ServerConfig
 from devworkspace.server.dashboard.files import Asset, DashboardFiles
 from devworkspace.server.environments import (
@@ -39,7 +39,9 @@ from devworkspace.server.environments import (
 from devworkspace.server.keys import Keys
 from devworkspace.server.limits import Allowance
 from devworkspace.server.metrics import Metrics
+from devworkspace.server.ownerlimits import OwnerLimits
 from devworkspace.server.revocations import OBJECT_NAME, Revocations
+from devworkspace.server.rooms import Outside, Rooms, make_rooms
 from tests.server.fakes import Api, Catalogue, Rbac, Record, Reports, Shelf, Tokens, Volumes
 from tests.support.ports import free_port
 
@@ -364,26 +366,26 @@ async def running_server(directory: Path, *, limits: Any = None, **settings: Any
     api.on_create = lambda made: table.on_instance(None, made)
     revocations = Revocations(record, Key("system", OBJECT_NAME), clock=clock)
     record.follow(revocations)
-    rooms = make_rooms(
-        config,
+    outside = Outside(
         table=table,
+        catalogue=catalogue,
+        volumes=volumes,
+        watches=watches or (("workspaceinstances", Synced()),),
         reviewer=rbac,
         tokens=tokens,
         writer=cluster or api,
         cluster=cluster or Client(Endpoint(server="http://127.0.0.1:1"), field_manager="test"),
         reports=Reports(),
         announce=forget,
-        catalogue=catalogue,
-        volumes=volumes,
         revocations=revocations,
         objects=shelf,
         keys=keys,
         metrics=Metrics(),
-        watches=watches or (("workspaceinstances", Synced()),),
         files=files,
-        limits=limits,
+        limits=limits or OwnerLimits(),
         clock=clock,
     )
+    rooms = make_rooms(config, outside)
     async with listening(config, rooms):
         yield Harness(
             config,

@@ -20,7 +20,7 @@ HOUR = 3600
 
 @pytest.fixture
 async def all_wired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wired]:
-    monkeypatch.setattr("devworkspace.server.app.now", lambda: NOW)
+    monkeypatch.setattr("devworkspace.server.rooms.now", lambda: NOW)
     async with wired(tmp_path) as made:
         yield made
 
