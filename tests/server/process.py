@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 from aiohttp import web
 
 from devworkspace.api import names
@@ -22,24 +23,19 @@ from devworkspace.server import codes
 from devworkspace.server.config import ServerConfig
 from devworkspace.server.revocations import OBJECT_NAME
 from devworkspace.server.signin.oidc import turns
-from tests.server.support import ADMIN, FAST_HASHER, MASTER_KEY, PASSWORD
+from tests.server.support import ADMIN, FAST_HASHER, MASTER_KEY, PASSWORD, UNLIMITED
 from tests.support.fake_apiserver import INSTANCES, FakeApiServer
 from tests.support.ports import free_port
 
 PROGRAM = """
-import asyncio, json, pathlib, sys, uvloop
+import asyncio, msgspec, sys, uvloop
 from devworkspace.cli.logs import configure_logging
 from devworkspace.server.app import run
 from devworkspace.server.config import ServerConfig
-from devworkspace.server.limits import Allowance
 configure_logging(log_format="json", verbose=True)
-values = json.loads(sys.argv[1])
-for name in ("master_key_file", "admin_dir", "kubeconfig"):
-    values[name] = pathlib.Path(values[name])
-for name in ("api_allowance", "change_allowance"):
-    values[name] = Allowance(*values[name])
+config = msgspec.json.decode(sys.argv[1], type=ServerConfig, dec_hook=lambda kind, value: kind(value))
 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-    runner.run(run(ServerConfig(**values)))
+    runner.run(run(config))
 """
 
 
@@ -165,23 +161,24 @@ async def running_process(
         "key_seconds": 0.1,
         "leave_seconds": 0.1,
         "activity_seconds": 0.5,
-        "api_allowance": (0, 1),
-        "change_allowance": (0, 1),
+        "api_allowance": UNLIMITED,
+        "change_allowance": UNLIMITED,
         **settings,
     }
-    log_file = directory / f"{port}.log"
-    with log_file.open("wb") as log:
+    config = ServerConfig(**values)
+    log_file = directory / f"{config.listen_port}.log"
+    with log_file.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             python,
             "-c",
             PROGRAM,
-            json.dumps(values, default=str),
+            msgspec.json.encode(config, enc_hook=str).decode(),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=log,
             env={**os.environ, "PYTHONPATH": "src"},
         )
     try:
-        yield Process(process, ServerConfig(**values), log_file)
+        yield Process(process, config, log_file)
     finally:
         if process.returncode is None:
             process.kill()

