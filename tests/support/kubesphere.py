@@ -1,8 +1,9 @@
 """A stand-in of KubeSphere 4.1.3: console and ks-apiserver in one, as far as headers and answers matter here.
 
-As observed there: the console turns its cookie into a bearer token and drops Cookie and Referer; ks-apiserver sets
-`Host` to the upstream and adds `X-Remote-User`; what it allows goes to the API server under ks-apiserver's name, so
-that a review of one's own rights is about ks-apiserver.
+As observed there: the console turns its cookie into a bearer token, and drops Cookie and Referer unless the request is
+an upgrade; ks-apiserver does what the ReverseProxy says, sets `Host` to the upstream and then, unless the request is an
+upgrade, puts its own `X-Remote-User` in. What it allows goes to the API server under ks-apiserver's name, so that a
+review of one's own rights is about ks-apiserver.
 """
 
 import base64
@@ -10,18 +11,22 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDict
 
+from tests.support.extension import read_reverse_proxy
 from tests.support.ports import free_port
 
 HOST = "devworkspace-server.devworkspace-system.svc"
 # Where a ReverseProxy of the console leads to us.
 PREFIX = "/proxy/devworkspace"
-_HOP = {"host", "connection", "content-length", "transfer-encoding", "cookie", "referer", "upgrade"}
+_HOP = {"host", "connection", "content-length", "transfer-encoding", "upgrade"}
+_OF_ONE_HOP_TO_UPGRADES = {"host", "content-length", "transfer-encoding"}
 _RESOURCE = re.compile(
     r"/apis/devworkspace\.kubesphere\.io/v1alpha1(?:/namespaces/(?P<namespace>[^/]+))?"
     r"/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<subresource>[^/]+))?"
@@ -37,9 +42,12 @@ def make_token(user: str, *, seconds: float = 7200) -> str:
 
 
 class KubeSphereStandIn:
-    """`users` by token; `rights` are (user, verb, resource or resource/subresource, namespace)."""
+    """`users` by token; `rights` are (user, verb, resource or resource/subresource, namespace).
 
-    def __init__(self, upstream: int) -> None:
+    `reverse_proxy` is the object that leads to us; `upstream` is the port where its host is found here.
+    """
+
+    def __init__(self, upstream: int, reverse_proxy: dict[str, Any]) -> None:
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         self.users: dict[str, str] = {}
@@ -47,7 +55,11 @@ class KubeSphereStandIn:
         self.asked: list[tuple[str, str]] = []
         self.written: list[tuple[str, str]] = []
         self.broken = False
-        self._upstream = f"http://127.0.0.1:{upstream}"
+        # Whether people lack the global role template that lets them ask for the page.
+        self.closed = False
+        self.upstream = f"http://127.0.0.1:{upstream}"
+        self._host = urlsplit(reverse_proxy["spec"]["upstream"]["url"]).netloc
+        self._directives: dict[str, Any] = reverse_proxy["spec"]["directives"]
 
     def add(self, user: str) -> str:
         token = make_token(user)
@@ -95,20 +107,44 @@ class KubeSphereStandIn:
         self.written.append((request.method, request.raw_path))
         return web.json_response({"kind": "Status", "apiVersion": "v1"})
 
-    async def proxy(self, request: web.Request) -> web.StreamResponse:
-        """/proxy/devworkspace/* as a browser reaches it through the console."""
+    def _passed_on(self, request: web.Request) -> CIMultiDict[str]:
+        """The head that the upstream gets."""
+        upgrade = "upgrade" in request.headers.get("Connection", "").lower()
+        dropped = _OF_ONE_HOP_TO_UPGRADES if upgrade else _HOP | {"cookie", "referer"}
+        headers = CIMultiDict((name, value) for name, value in request.headers.items() if name.lower() not in dropped)
         token = request.cookies.get("token", "")
-        user = self.users.get(token, "system:anonymous")
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
-        headers |= {"Host": HOST, "Authorization": f"Bearer {token}", "X-Remote-User": user}
-        target = self._upstream + request.raw_path.removeprefix(PREFIX)
+        headers["Authorization"] = f"Bearer {token}"
+        for rule in self._directives["headerUp"]:
+            assert rule.startswith("-"), "this stand-in removes headers only"
+            headers.popall(rule[1:], None)
+        headers["Host"] = self._host
+        if self._directives["authProxy"] and not upgrade:
+            headers["X-Remote-User"] = self.users.get(token, "system:anonymous")
+            headers["X-Remote-Group"] = "system:authenticated"
+        return headers
+
+    async def proxy(self, request: web.Request) -> web.StreamResponse:
+        """/proxy/devworkspace/* as a browser reaches it through the console; nothing there accepts an upgrade."""
+        if self.closed:
+            return _status(403, "Forbidden")
+        try:
+            return await self._proxy(request)
+        except aiohttp.ClientConnectionError:
+            return _status(502, "InternalError")
+
+    async def _proxy(self, request: web.Request) -> web.StreamResponse:
+        target = self.upstream + request.raw_path.removeprefix(self._directives["stripPathPrefix"])
         async with (
             aiohttp.ClientSession(auto_decompress=False) as session,
             session.request(
-                request.method, target, headers=headers, data=await request.read(), allow_redirects=False
+                request.method,
+                target,
+                headers=self._passed_on(request),
+                data=await request.read(),
+                allow_redirects=False,
             ) as answer,
         ):
-            kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
+            kept = CIMultiDict((name, value) for name, value in answer.headers.items() if name.lower() not in _HOP)
             passed = web.StreamResponse(status=answer.status, headers=kept)
             await passed.prepare(request)
             # Events are passed on as they come.
@@ -131,10 +167,19 @@ def _status(code: int, reason: str) -> web.Response:
 
 
 @contextlib.asynccontextmanager
-async def running_kubesphere(*, upstream: int) -> AsyncIterator[KubeSphereStandIn]:
-    """`upstream` is the port of our server."""
-    made = KubeSphereStandIn(upstream)
+async def running_kubesphere(
+    *,
+    upstream: int,
+    reverse_proxy: dict[str, Any] | None = None,
+    add_routes: Callable[[web.Application], None] = lambda _: None,
+) -> AsyncIterator[KubeSphereStandIn]:
+    """`upstream` is the port of our server, `reverse_proxy` our extension's unless another is given.
+
+    `add_routes` puts more into the console.
+    """
+    made = KubeSphereStandIn(upstream, reverse_proxy or read_reverse_proxy())
     app = web.Application()
+    add_routes(app)
     app.router.add_get("/oauth/userinfo", made.userinfo)
     app.router.add_route("*", "/apis/{tail:.*}", made.api)
     app.router.add_route("*", PREFIX + "/{tail:.*}", made.proxy)

@@ -1,16 +1,25 @@
 {{- /* An image of the product: (list $ "python"). */}}
 {{- define "devworkspace.image" -}}
 {{- $root := index . 0 -}}
-{{ $root.Values.image.prefix }}/{{ index . 1 }}:{{ $root.Values.image.tag | default $root.Chart.AppVersion }}
+{{ include "devworkspace.imagePrefix" $root }}/{{ index . 1 }}:{{ $root.Values.image.tag | default $root.Chart.AppVersion }}
 {{- end }}
 
-{{- /* Where the pods of a part run, and with what they pull their image: (dict "part" .Values.server "image" .Values.image). */}}
+{{- /* What stands before the images' names. KubeSphere says one registry for all extensions: global.imageRegistry. */}}
+{{- define "devworkspace.imagePrefix" -}}
+{{- $parts := splitList "/" .Values.image.prefix -}}
+{{- if regexMatch "[.:]|^localhost$" (first $parts) }}{{ $parts = rest $parts }}{{ end -}}
+{{- with (.Values.global).imageRegistry }}{{ join "/" (prepend $parts .) }}{{ else }}{{ .Values.image.prefix }}{{ end -}}
+{{- end }}
+
+{{- /* Where the pods of a part run, and with what they pull their image: (list $ .Values.server). */}}
 {{- define "devworkspace.placement" -}}
+{{- $values := (index . 0).Values -}}
+{{- $part := index . 1 -}}
 {{- $fields := dict -}}
-{{- with .image.pullSecrets }}{{ $_ := set $fields "imagePullSecrets" . }}{{ end -}}
-{{- with .part.nodeSelector }}{{ $_ := set $fields "nodeSelector" . }}{{ end -}}
-{{- with .part.tolerations }}{{ $_ := set $fields "tolerations" . }}{{ end -}}
-{{- with .part.priorityClassName }}{{ $_ := set $fields "priorityClassName" . }}{{ end -}}
+{{- with $values.image.pullSecrets }}{{ $_ := set $fields "imagePullSecrets" . }}{{ end -}}
+{{- with mergeOverwrite (dict) (default (dict) ($values.global).nodeSelector) $part.nodeSelector }}{{ $_ := set $fields "nodeSelector" . }}{{ end -}}
+{{- with $part.tolerations }}{{ $_ := set $fields "tolerations" . }}{{ end -}}
+{{- with $part.priorityClassName }}{{ $_ := set $fields "priorityClassName" . }}{{ end -}}
 {{- if $fields }}{{ toYaml $fields }}{{ end -}}
 {{- end }}
 
