@@ -50,6 +50,7 @@ def make_document() -> Any:
         audit=nothing,
         limiter=nothing,
         changes=nothing,
+        trials=nothing,
         namespace="",
         now=nothing,
         console=nothing,

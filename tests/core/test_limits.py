@@ -21,6 +21,7 @@ from devworkspace.core.limits import (
     make_member,
     needs_of,
     read_limits,
+    read_refusal,
     refuse,
     share_of,
     starts_anew,
@@ -170,6 +171,16 @@ def test_a_refusal_has_the_numbers_and_says_what_to_do() -> None:
     assert "running environments: 2 of 2 are taken, and this needs 1" in refusal.message
     assert "memory of running environments: 8Gi of 10Gi are taken, and this needs 4Gi" in refusal.message
     assert "Stop another one of yours" in refusal.message
+
+
+def test_the_numbers_of_a_refusal_can_be_read_again() -> None:
+    written = {"environments": "2", "running": "2", "cpu": "4500m", "memory": "10Gi", "storage": "20Gi"}
+    limits = read_limits({f"owner.{measure}": limit for measure, limit in written.items()})
+    found = find_shortages(limits, used=add_up([member("a"), member("b")]), needs=needs_of(member("c")))
+    refusal = refuse(limits, found)
+    assert refusal is not None
+    assert [shortage.limit for shortage in found] == list(written.values())
+    assert read_refusal(refusal.message) == found
 
 
 def test_who_lacks_room_for_a_disk_is_not_told_to_stop() -> None:

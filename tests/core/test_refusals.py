@@ -1,7 +1,8 @@
 import pytest
 
 from devworkspace.api import reasons
-from devworkspace.core.refusals import explain_refusal, name_conflict
+from devworkspace.core.limits import Shortage
+from devworkspace.core.refusals import explain_refusal, find_quota_shortages, name_conflict, told_shortages
 from devworkspace.core.resolve import Refusal
 
 QUOTA = (
@@ -18,6 +19,21 @@ def test_a_quota_is_named_with_its_numbers() -> None:
         "The project's quota 'small' is used up: this needs limits.cpu=2, used are limits.cpu=7 of limits.cpu=8. "
         "Stop another environment or ask for fewer resources."
     )
+
+
+def test_the_numbers_of_a_quota_can_be_read_from_its_sentence() -> None:
+    message = QUOTA.replace("limits.cpu=2, used", "limits.cpu=2,pods=1, used").replace(
+        "limits.cpu=7, limited", "limits.cpu=7,pods=3, limited"
+    )
+    refusal = explain_refusal(kind="Pod", status=403, message=f"{message},pods=3")
+    assert refusal is not None
+    expected = (
+        Shortage(resource="limits.cpu", used="7", needs="2", limit="8"),
+        Shortage(resource="pods", used="3", needs="1", limit="3"),
+    )
+    assert told_shortages(refusal.reason, refusal.message) == expected
+    assert find_quota_shortages(f"{message},pods=3") == expected
+    assert told_shortages(reasons.IMAGE_NOT_FOUND, refusal.message) == ()
 
 
 ROWS = {

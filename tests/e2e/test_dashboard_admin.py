@@ -8,7 +8,9 @@ import time
 import pytest
 from playwright.async_api import expect
 
-from devworkspace.kube.resource import RESOURCE_QUOTAS
+from devworkspace.api import names
+from devworkspace.api.meta import Key
+from devworkspace.kube.resource import CONFIG_MAPS, RESOURCE_QUOTAS
 from tests.e2e.dashboard import Dashboard
 from tests.support.live import Anything, Live
 
@@ -89,3 +91,34 @@ async def test_a_quota_is_told_before_and_another_one_makes_room(dashboard: Dash
         live.surroundings.run_kubectl, "get", "wsi", f"--namespace={live.namespace}", "--output=name"
     )
     assert sorted(line.partition("/")[2] for line in found.split()) == sorted(["other", address])
+
+
+async def test_limits_stand_beside_what_everybody_has_and_a_refusal_has_their_numbers(
+    dashboard: Dashboard, live: Live
+) -> None:
+    """The limit is one that nobody else comes near to."""
+    await live.create_template("huge", storage={"size": "900Ti"})
+    metadata = {"name": names.LIMITS_CONFIG_MAP, "namespace": names.SYSTEM_NAMESPACE}
+    await live.client.apply(CONFIG_MAPS, {"metadata": metadata, "data": {"owner.storage": "500Ti"}}, Anything)
+    page = dashboard.page
+    try:
+        await dashboard.open("/admin")
+        limits = page.get_by_role("region", name="Limits and use now")
+        await expect(limits.get_by_text("Disks 500 TiB")).to_be_visible()
+        await live.create("mine", template="base", owner="limited.person", running=False)
+        await limits.get_by_role("searchbox").fill("limited.per")
+        await expect(limits.get_by_role("row", name="limited.person")).to_contain_text("of 500 TiB")
+
+        told = {"en": "+ 900 TiB for this, at most 500 TiB", "zh": "本次需要 900 TiB，上限 500 TiB"}
+        for language, words in told.items():
+            await dashboard.open(f"/new?ns={live.namespace}&template={live.namespace}-huge&lang={language}")
+            await expect(page.get_by_role("complementary")).to_contain_text(words)
+        answer = await page.request.post(
+            f"{dashboard.url}/api/v1/namespaces/{live.namespace}/environments",
+            data={"name": "huge", "template": f"{live.namespace}-huge"},
+            headers={"X-DevWorkspace-CSRF": "1", "Origin": dashboard.url},
+        )
+        assert (answer.status, (await answer.json())["reason"]) == (403, "OwnerLimitReached")
+    finally:
+        found = await live.client.get(CONFIG_MAPS, Key(metadata["namespace"], metadata["name"]), Anything)
+        await live.client.delete(CONFIG_MAPS, found.metadata.key, uid=found.metadata.uid)

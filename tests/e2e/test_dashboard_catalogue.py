@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from devworkspace.api import names
+from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.kube.errors import NotFound
 from devworkspace.kube.resource import PODS, PVCS
@@ -160,6 +161,41 @@ async def test_a_template_is_made_checked_changed_and_deleted(dashboard: Dashboa
     await expect(row_of(dashboard, name)).to_have_count(0)
     with pytest.raises(NotFound):
         await spec_of(live, name)
+
+
+async def test_a_draft_is_tried_before_it_is_published_and_leaves_nothing(dashboard: Dashboard, live: Live) -> None:
+    """A wrong image shows in the trial; a right one leads to an editor; nobody else ever sees the template."""
+    page = dashboard.page
+    await page.evaluate("project => localStorage.setItem('dw-project', project)", live.namespace)
+    await dashboard.open("/templates/base/edit")
+    trial = page.get_by_role("region", name="Trial run")
+    image = page.get_by_role("textbox", name="Image", exact=True)
+    right = await image.input_value()
+    await image.fill("localhost/devworkspace/none:1")
+    await expect(page.get_by_text("The cluster accepts this.")).to_be_visible()
+    await trial.get_by_role("button", name="Try it").click()
+    await expect(trial.get_by_role("alert")).to_contain_text(re.compile("Image not found|Registry not reachable"))
+    await trial.get_by_role("button", name="End the trial and delete its disk").click()
+    await expect(trial.get_by_text("The trial is over and its disk is gone.")).to_be_visible()
+
+    await image.fill(right)
+    await trial.get_by_role("button", name="Try it").click()
+    await expect(trial.get_by_role("link", name="Open (new tab)")).to_be_visible()
+    (found,) = (await live.client.list(INSTANCES, WorkspaceInstance, namespace=live.namespace)).items
+    name = found.metadata.name
+    assert found.metadata.labels == {names.LABEL_TRIAL: "true"}
+    volume = found.status.pvc_name or ""
+    assert name not in {template["name"] for template in await templates_of(dashboard)}
+    await trial.get_by_role("button", name="End the trial and delete its disk").click()
+    await live.wait_gone(INSTANCES, name)
+    await live.wait_gone(PVCS, volume)
+
+
+async def templates_of(dashboard: Dashboard) -> list[dict[str, Any]]:
+    """The catalogue as everybody sees it."""
+    answer = await dashboard.page.request.get(f"{dashboard.url}/api/v1/templates")
+    items: list[dict[str, Any]] = (await answer.json())["items"]
+    return items
 
 
 async def restart_what_is_outdated(dashboard: Dashboard, live: Live, name: str) -> None:

@@ -11,7 +11,7 @@ from devworkspace.api import names
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid
-from devworkspace.server.api import environments
+from devworkspace.server.api import lookup
 from tests.server.support import ADMIN, Browser, Harness, Pod, make_instance, read, send
 
 API = "/api/v1"
@@ -222,7 +222,7 @@ class TestCreating:
     async def test_a_watch_that_is_behind_keeps_nobody_waiting(
         self, server: Harness, signed_in: Browser, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(environments, "KNOWN_SECONDS", 0.05)
+        monkeypatch.setattr(lookup, "KNOWN_SECONDS", 0.05)
         server.rbac.rights.add(MAY_CREATE)
         server.api.on_create = lambda _: None
         body = {"name": "new", "template": "python"}

@@ -19,6 +19,7 @@ API = "/api/v1"
 CREATE = f"{API}/namespaces/team/environments"
 DEMO = f"{CREATE}/demo"
 QUOTA = f"{API}/namespaces/team/quota"
+LIMITS = f"{API}/limits"
 MAY_CREATE = (ADMIN, "create", "", "team", "")
 
 
@@ -154,6 +155,75 @@ async def test_a_disk_grows_within_the_limit(limited: Limited) -> None:
     assert (answer.status, answer.json()["reason"]) == (403, "OwnerLimitReached")
     assert answer.json()["limits"] == [{"resource": "storage", "used": "10Gi", "needs": "21Gi", "limit": "30Gi"}]
     assert (await send(limited.server, limited.browser, "PATCH", DEMO, body={"storage": "30Gi"})).status == 200
+
+
+async def test_the_numbers_that_hold_one_back_are_shown_with_it(limited: Limited) -> None:
+    limited.add("demo")
+    assert (await read(limited.server, limited.browser, DEMO))["shortages"] == []
+    limited.add("busy")
+    limited.allow(owner_running="1")
+    refused = await limited.create()
+    held = make_instance(phase="Pending", reason=refused.json()["reason"], message=refused.json()["detail"])
+    limited.server.table.on_instance(None, held)
+    found = await read(limited.server, limited.browser, DEMO)
+    assert found["shortages"] == [{"resource": "running", "used": "2", "needs": "1", "limit": "1"}]
+
+
+async def test_an_admin_sees_what_everybody_has_beside_the_limits(limited: Limited) -> None:
+    limited.add("a")
+    limited.add("b", running=False)
+    limited.add("c", owner="li.wei", namespace="web")
+    limited.add("d", owner=None, namespace="web")
+    limited.add_volume("old", "100Gi", owner="li.wei")
+    limited.allow(owner_running="1", owner_storage="200Gi", starts_namespace="7")
+    assert (await limited.browser.get(limited.server.origin + LIMITS)).status == 403, "not for everybody"
+    limited.server.rbac.grants.add((ADMIN, "", ""))
+    found = await read(limited.server, limited.browser, LIMITS)
+    assert (found["source"], found["problem"]) == ("devworkspace-system/devworkspace-limits", "")
+    unbounded = {"environments": None, "cpu": None, "memory": None}
+    assert found["owner"] == {"running": "1", "storage": "200Gi", **unbounded}
+    assert (found["starts"], found["startsInNamespace"], found["total"]) == (300, 7, 3)
+    rows = {(row["owner"], row["namespace"]): row for row in found["items"]}
+    assert rows[ADMIN, ""] == {
+        "owner": ADMIN,
+        "namespace": "",
+        "environments": "2",
+        "running": "1",
+        "cpu": "2",
+        "memory": "4Gi",
+        "storage": "20Gi",
+        "starting": 0,
+        "waiting": 0,
+        "full": ["running"],
+    }
+    assert rows["li.wei", ""]["storage"] == "110Gi", "kept disks count"
+    assert ("", "web") in rows, "what belongs to nobody is bounded by its namespace"
+
+
+async def test_what_everybody_has_can_be_summed_up_by_namespace_and_searched(limited: Limited) -> None:
+    limited.server.rbac.grants.add((ADMIN, "", ""))
+    limited.add("a")
+    limited.add("b", owner="li.wei")
+    limited.add("c", owner="li.wei", namespace="web", running=False)
+    hold = queue_hold(make_instance().status, position=1, total=1)
+    limited.server.table.on_instance(None, make_instance("d", "web", phase="Pending", reason=hold.reason))
+    limited.server.table.on_instance(None, make_instance("e", "web", phase="Provisioning"))
+    limited.allow(owner_running="1")
+    found = await read(limited.server, limited.browser, f"{LIMITS}?by=namespace")
+    rows = [(row["namespace"], row["environments"], row["starting"], row["waiting"]) for row in found["items"]]
+    assert rows == [("web", "3", 1, 1), ("team", "2", 0, 0)]
+    assert {row["owner"] for row in found["items"]} == {""}
+    assert {tuple(row["full"]) for row in found["items"]} == {()}, "one person's bounds are not a namespace's"
+    one = await read(limited.server, limited.browser, f"{LIMITS}?q=LI.&limit=1")
+    assert ([row["owner"] for row in one["items"]], one["total"]) == (["li.wei"], 1)
+    fullest = await read(limited.server, limited.browser, f"{LIMITS}?limit=1")
+    assert (len(fullest["items"]), fullest["total"]) == (1, 2)
+
+
+async def test_limits_that_cannot_be_read_are_shown_as_a_problem(limited: Limited) -> None:
+    limited.server.rbac.grants.add((ADMIN, "", ""))
+    limited.allow(owner_runing="1")
+    assert "owner.runing" in (await read(limited.server, limited.browser, LIMITS))["problem"]
 
 
 async def test_a_place_in_the_queue_is_shown(limited: Limited) -> None:

@@ -1,6 +1,6 @@
 import { type QueryClient, useQuery } from "@tanstack/react-query";
 import { client, isStale, take } from "./client";
-import type { TemplateSpec, TemplateView, VolumeView } from "./schema";
+import type { EnvironmentView, TemplateSpec, TemplateView, VolumeView } from "./schema";
 
 export const TEMPLATES = ["templates"] as const;
 export const VOLUMES = ["volumes"] as const;
@@ -65,6 +65,11 @@ export function writeTemplate({ name, spec, version }: TemplateWrite, options: W
   }
   const params = { path: { name }, query, header: { "If-Match": `"${version}"` } };
   return take(client.PUT("/api/v1/templates/{name}", { params, body, ...signal }));
+}
+
+/** Starts a throw-away environment from a draft. */
+export function tryDraft(spec: Spec, namespace: string): Promise<EnvironmentView> {
+  return take(client.POST("/api/v1/trials", { body: { namespace, spec: spec as unknown as TemplateSpec } }));
 }
 
 /**

@@ -1,12 +1,14 @@
 import createClient, { type Middleware } from "openapi-fetch";
 import { base } from "../base";
-import type { FieldError, ProblemBody, paths } from "./schema";
+import type { FieldError, ProblemBody, paths, Shortage } from "./schema";
 
 /** A refusal of the server, or its silence (`status` 0). */
 export class ApiError extends Error {
   readonly status: number;
   readonly reason: string;
   readonly fields: readonly FieldError[];
+  /** The limits that do not suffice, with their numbers. */
+  readonly shortages: readonly Shortage[];
   /** Seconds that the server asks to wait before another try, if it named them. */
   readonly retryAfter: number | undefined;
 
@@ -16,6 +18,7 @@ export class ApiError extends Error {
     this.status = status;
     this.reason = problem.reason ?? "";
     this.fields = problem.errors ?? [];
+    this.shortages = problem.limits ?? [];
     this.retryAfter = retryAfter;
   }
 }

@@ -7,10 +7,11 @@ export interface Said<Field extends string> {
   readonly general: string | undefined;
 }
 
-/** A refusal's sentences at the fields that `placeOf` finds for them. */
+/** A refusal's sentences at the fields that `placeOf` finds for them; `whole` is its sentence about all of it. */
 export function spread<Field extends string>(
   error: ApiError,
   placeOf: (item: FieldError) => Field | undefined,
+  whole: string,
 ): Said<Field> {
   const problems: Partial<Record<Field, string>> = {};
   let placed = 0;
@@ -22,5 +23,5 @@ export function spread<Field extends string>(
     }
   }
   const complete = placed > 0 && placed === error.fields.length;
-  return { problems, general: complete ? undefined : error.message };
+  return { problems, general: complete ? undefined : whole };
 }

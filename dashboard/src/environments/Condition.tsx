@@ -15,6 +15,7 @@ export function Condition({ environment }: { readonly environment: EnvironmentVi
   return (
     <div className={styles.condition}>
       <Status phase={environment.phase} />
+      {environment.trial && <span className={styles.outdated}>{texts.t("trial.badge")}</span>}
       {environment.templateOutdated && environment.phase === "Running" && (
         <span className={styles.outdated}>{texts.t("phase.NeedsRestart")}</span>
       )}

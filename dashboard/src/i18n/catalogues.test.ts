@@ -29,6 +29,7 @@ const COMPOSED = [
   "admin.check.",
   "admin.use.by.",
   "admin.use.column.",
+  "admin.limits.column.",
   "detail.tab.",
   "detail.step.",
   "detail.stage.",

@@ -68,6 +68,11 @@ export function useTexts(): Texts {
   return { t: t as unknown as Translate, language, tag: TAGS[language] };
 }
 
+/** The tag of the language that is on the screen, for words that are made outside of a component. */
+export function currentTag(): string {
+  return i18next.language === "zh" ? TAGS.zh : TAGS.en;
+}
+
 /** Whether a key that is put together from the server's words is in the catalogue. */
 export function isKnown(key: string): key is TextKey {
   return key in en;

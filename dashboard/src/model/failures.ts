@@ -107,5 +107,11 @@ export function stepsFor(
     settings: environment.allowed.edit?.allowed === true,
     "edit-template": rights.editTemplates,
   };
+  if (environment.trial) {
+    // Its template and its settings are the draft's.
+    for (const step of ["new", "settings", "smaller", "larger", "edit-template"] as const) {
+      can[step] = false;
+    }
+  }
   return (STEPS[trouble.reason] ?? ["copy"]).filter((step) => can[step] ?? true);
 }

@@ -1,4 +1,4 @@
-import type { LimitView, NamespaceQuota } from "../api/schema";
+import type { LimitView, NamespaceQuota, Shortage } from "../api/schema";
 import { parseQuantity } from "./quantities";
 
 /** What one environment takes while it runs: cores and bytes. A disk that is there already takes nothing more. */
@@ -105,6 +105,17 @@ export function quotaLines(quota: NamespaceQuota, need: Need): readonly QuotaLin
     }
   }
   return LABELS.flatMap((label) => tightest.get(label) ?? []);
+}
+
+/** A limit that a refusal names, `own` one of the person's; undefined for a resource that has no words here. */
+export function shortageLine({ resource, used, needs, limit }: Shortage, own: boolean): QuotaLine | undefined {
+  const rule = RULES[own ? OWN_PREFIX + resource : resource];
+  const [taken, needed, hard] = [parseQuantity(used), parseQuantity(needs), parseQuantity(limit)];
+  if (rule === undefined || taken === undefined || needed === undefined || hard === undefined) {
+    return undefined;
+  }
+  const { label, measure, freedByStop } = rule;
+  return { label, measure, used: taken, needs: needed, hard, fits: false, freedByStop };
 }
 
 /** A bound on a single environment that it breaks. */

@@ -1,14 +1,15 @@
 import { useMantineColorScheme } from "@mantine/core";
 import { IconCode, IconKeyboard, IconLanguage, IconMoon, IconSun, IconSunMoon } from "@tabler/icons-react";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { Outlet, useLocation, useNavigate } from "react-router";
 import { embedded } from "../base";
+import { Alerts } from "../environments/Alerts";
 import { setLanguage, useTexts } from "../i18n";
 import { Dialog } from "../ui/Dialog";
 import { ActionIcon, Menu, Tooltip } from "../ui/kit";
 import { PageLink } from "../ui/PageLink";
 import { pageTo } from "../ui/pageTo";
-import { areShortcutsOn } from "../ui/preferences";
+import { areAlertsOn, areShortcutsOn, onAlertsSwitched } from "../ui/preferences";
 import { Account } from "./Account";
 import { LiveStrip, SessionEnd } from "./interruptions";
 import { Navigation } from "./Navigation";
@@ -20,6 +21,7 @@ export function Shell() {
   const { pathname } = useLocation();
   const main = useRef<HTMLElement>(null);
   const [help, setHelp] = useState(false);
+  const alerts = useSyncExternalStore(onAlertsSwitched, areAlertsOn);
   useFocusOnNavigation(main, pathname);
   useShortcuts(() => setHelp(true));
   return (
@@ -46,6 +48,7 @@ export function Shell() {
       </header>
       <LiveStrip />
       <SessionEnd />
+      {alerts && <Alerts />}
       <main id="main" className={styles.main} ref={main} tabIndex={-1}>
         <Outlet />
       </main>

@@ -1,4 +1,14 @@
-import type { EnvironmentView, Me, MonthView, TemplateView, UsageRow, UsageTable, VolumeView } from "../api/schema";
+import type {
+  EnvironmentView,
+  Holding,
+  HoldingsView,
+  Me,
+  MonthView,
+  TemplateView,
+  UsageRow,
+  UsageTable,
+  VolumeView,
+} from "../api/schema";
 import type { Phase } from "../model/phases";
 
 const YES = { allowed: true, obstacle: null };
@@ -65,6 +75,8 @@ export function makeEnvironment(part: Partial<EnvironmentView> = {}): Environmen
     startsAt: null,
     deletesAt: null,
     queue: null,
+    shortages: [],
+    trial: false,
     ...part,
   };
 }
@@ -162,4 +174,33 @@ export function makeUsageRow({
 
 export function makeUsageTable(...items: readonly UsageRow[]): UsageTable {
   return { month: "2026-11", months: ["2026-11", "2026-10", "2026-09"], items: [...items], total: makeMonth() };
+}
+
+export function makeHolding(part: Partial<Holding> = {}): Holding {
+  return {
+    owner: "",
+    namespace: "",
+    environments: "1",
+    running: "1",
+    cpu: "2",
+    memory: "2Gi",
+    storage: "10Gi",
+    starting: 0,
+    waiting: 0,
+    full: [],
+    ...part,
+  };
+}
+
+export function makeHoldings(part: Partial<HoldingsView> = {}): HoldingsView {
+  return {
+    source: "devworkspace-system/devworkspace-limits",
+    problem: "",
+    owner: { environments: null, running: null, cpu: null, memory: null, storage: null },
+    starts: 300,
+    startsInNamespace: null,
+    items: [],
+    total: part.items?.length ?? 0,
+    ...part,
+  };
 }

@@ -1,7 +1,7 @@
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
-import type { EnvironmentView, TemplateView } from "../api/schema";
-import { makeMe, makeTemplate, makeUsageTable } from "./builders";
+import type { EnvironmentView, Shortage, TemplateView } from "../api/schema";
+import { makeHoldings, makeMe, makeTemplate, makeUsageTable } from "./builders";
 
 const PLACE = "*/api/v1/namespaces/:namespace/environments/:name";
 
@@ -11,6 +11,7 @@ export const api = setupServer(
   http.get("*/api/v1/namespaces", () => HttpResponse.json({ items: [{ name: "team" }] })),
   http.get("*/api/v1/templates", () => HttpResponse.json({ items: [makeTemplate()] })),
   http.get("*/api/v1/environments", () => page([])),
+  http.get("*/api/v1/limits", () => HttpResponse.json(makeHoldings())),
   http.get("*/api/v1/usage", () => HttpResponse.json(makeUsageTable())),
 );
 
@@ -30,6 +31,14 @@ export function serveTemplates(...items: readonly TemplateView[]): void {
 export function servePublisher(): void {
   const templates = { create: true, edit: true, delete: true };
   api.use(http.get("*/api/v1/me", () => HttpResponse.json(makeMe({ templates, seesAll: true }))));
+}
+
+/** A refusal past a limit, as the server words it, with its numbers. */
+export function refusal(reason: string, ...limits: readonly Shortage[]) {
+  return HttpResponse.json(
+    { title: "Forbidden", status: 403, detail: "The server's words.", reason, limits },
+    { status: 403 },
+  );
 }
 
 export function problem(status: number, detail: string, errors: readonly { field: string; message: string }[] = []) {

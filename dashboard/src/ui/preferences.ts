@@ -3,6 +3,11 @@ import { recall, remember } from "./memory";
 
 const ZONE = "dw-zone";
 const SHORTCUTS = "dw-shortcuts";
+const ALERTS = "dw-alerts";
+const PROJECT = "dw-new-project";
+const SIZE = "dw-new-size";
+
+const listeners = new Set<() => void>();
 
 /** The zone that this browser tells times in, if it is not its own one. */
 export function chosenZone(): string | undefined {
@@ -26,6 +31,49 @@ export function areShortcutsOn(): boolean {
 
 export function switchShortcuts(on: boolean): void {
   remember(SHORTCUTS, on ? "on" : "off");
+}
+
+/** Whether this person wants notices of the browser, and the browser shows them. */
+export function areAlertsOn(): boolean {
+  return recall(ALERTS) === "on" && canAlert() && Notification.permission === "granted";
+}
+
+/** Whether this browser has notices at all: not without https, nor in a frame. */
+export function canAlert(): boolean {
+  return "Notification" in globalThis && window.isSecureContext && window.top === window;
+}
+
+/** Switches them; on only if the person lets the browser show them. Returns whether they are on now. */
+export async function switchAlerts(on: boolean): Promise<boolean> {
+  const granted = on && (await Notification.requestPermission()) === "granted";
+  remember(ALERTS, granted ? "on" : "off");
+  for (const listener of listeners) {
+    listener();
+  }
+  return granted;
+}
+
+export function onAlertsSwitched(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Where new environments are made unless somebody says otherwise; empty: where the last one was. */
+export function chosenProject(): string {
+  return recall(PROJECT) ?? "";
+}
+
+export function chooseProject(project: string): void {
+  remember(PROJECT, project);
+}
+
+/** How large new environments are unless somebody says otherwise. */
+export function chosenSize(): string {
+  return recall(SIZE) ?? "";
+}
+
+export function chooseSize(size: string): void {
+  remember(SIZE, size);
 }
 
 function isZone(name: string): boolean {

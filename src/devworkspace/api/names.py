@@ -29,6 +29,8 @@ COMPONENT_SERVER: Final = "server"
 
 LABEL_INSTANCE_UID: Final = f"{GROUP}/instance-uid"
 LABEL_RETAINED: Final = f"{GROUP}/retained"
+# On a template that is tried before it is published, and on the environment that tries it.
+LABEL_TRIAL: Final = f"{GROUP}/trial"
 
 ANNOTATION_INPUTS_HASH: Final = f"{GROUP}/inputs-hash"
 ANNOTATION_CREDENTIAL_KEY: Final = f"{GROUP}/credential-key"

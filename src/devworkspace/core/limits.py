@@ -5,6 +5,7 @@ that was lowered keeps everything and starts nothing more. What cannot be read h
 typing error must not lift a limit.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final, Literal, get_args
@@ -40,6 +41,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "memory": "memory of running environments",
     "storage": "storage of all disks",
 }
+_TOLD: Final = re.compile(r"([A-Za-z ]+): (\S+) of (\S+) are taken, and this needs ([^\s;)]+)")
 
 
 class Limits(Struct, frozen=True):
@@ -267,6 +269,16 @@ def refuse(limits: Limits, shortages: tuple[Shortage, ...]) -> Refusal | None:
     remedy = "Stop another one of yours" if to_stop else "Delete an environment or a kept disk of yours"
     message = f"The limit for one person is reached ({found}). {remedy}, or ask an admin for more."
     return Refusal(reasons.OWNER_LIMIT_REACHED, message)
+
+
+def read_refusal(message: str) -> tuple[Shortage, ...]:
+    """The numbers in a sentence of `refuse`, for those who tell them in another language."""
+    measures = {words: measure for measure, words in _WORDS.items()}
+    return tuple(
+        Shortage(resource=measures[words.strip()], used=used, needs=needs, limit=limit)
+        for words, used, limit, needs in _TOLD.findall(message)
+        if words.strip() in measures
+    )
 
 
 def format_amount(measure: Measure, value: Decimal) -> str:

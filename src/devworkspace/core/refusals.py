@@ -4,11 +4,14 @@ import re
 from typing import Final
 
 from devworkspace.api import reasons
-from devworkspace.core.limits import Shortage
+from devworkspace.core.limits import Shortage, read_refusal
 from devworkspace.core.resolve import Refusal
 
 _QUOTA: Final = re.compile(
     r"exceeded quota: (?P<name>[^,]+), requested: (?P<requested>.+?), used: (?P<used>.+?), limited: (?P<hard>.+)"
+)
+_TOLD: Final = re.compile(
+    r"this needs (?P<requested>.+?), used are (?P<used>.+?) of (?P<hard>.+?)\. Stop another environment"
 )
 
 _TERMINATING: Final = (
@@ -55,7 +58,17 @@ _REFUSALS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
 
 def find_quota_shortages(message: str) -> tuple[Shortage, ...]:
     """The numbers in the API server's words about a ResourceQuota; none where it says something else."""
-    quota = _QUOTA.search(message)
+    return _numbers(_QUOTA.search(message))
+
+
+def told_shortages(reason: str, message: str) -> tuple[Shortage, ...]:
+    """The numbers that a status tells of; none where it is held back by something else than a limit or a quota."""
+    if reason == reasons.OWNER_LIMIT_REACHED:
+        return read_refusal(message)
+    return _numbers(_TOLD.search(message)) if reason == reasons.QUOTA_EXCEEDED else ()
+
+
+def _numbers(quota: re.Match[str] | None) -> tuple[Shortage, ...]:
     if quota is None:
         return ()
     requested, used, hard = (_read_amounts(quota[part]) for part in ("requested", "used", "hard"))

@@ -81,6 +81,7 @@ async def listening(config: ServerConfig, rooms: Rooms) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(rooms.gateway.sockets.recheck_forever(seconds=config.recheck_seconds)),
         asyncio.create_task(rooms.gateway.sweep_forever()),
+        asyncio.create_task(rooms.trials.run_forever()),
     ]
     if rooms.federation is not None:
         tasks.append(asyncio.create_task(rooms.federation.run_forever()))

@@ -4,6 +4,7 @@ The caller has decided that the person may. The API server checks each template 
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from devworkspace.api import names
@@ -26,8 +27,17 @@ class Publishing:
         """The template as the API server has it, with fields that this version does not know."""
         return await self._client.get(TEMPLATES, Key("", name), dict[str, Any])
 
-    async def create(self, name: str, spec: Mapping[str, Any], by: Actor, *, dry_run: bool) -> WorkspaceTemplate:
-        body = {"metadata": {"name": name, "annotations": _changed_by(by)}, "spec": spec}
+    async def create(
+        self,
+        name: str,
+        spec: Mapping[str, Any],
+        by: Actor,
+        *,
+        dry_run: bool,
+        labels: Mapping[str, str] = MappingProxyType({}),
+    ) -> WorkspaceTemplate:
+        metadata = {"name": name, "labels": labels, "annotations": _changed_by(by)}
+        body = {"metadata": {part: value for part, value in metadata.items() if value}, "spec": spec}
         if dry_run:
             return await self._client.create(TEMPLATES, body, WorkspaceTemplate, dry_run=True, strict=True)
         async with self._changes.recorded("create-template", by, template=name):

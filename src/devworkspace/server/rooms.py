@@ -54,6 +54,7 @@ from devworkspace.server.signin.oidc import turns
 from devworkspace.server.signin.oidc.federation import Federation, Shared
 from devworkspace.server.source import Sources, parse_networks
 from devworkspace.server.starters import read_starters
+from devworkspace.server.trials import Trials
 
 
 class ServerWriter(StatusWriter, Writer, Protocol):
@@ -107,6 +108,7 @@ class Rooms:
     door: FrontDoor
     gateway: Gateway
     activity: ActivityRecorder
+    trials: Trials
     metrics: Metrics
     readiness: Readiness
     endless: EndlessAnswers
@@ -144,6 +146,7 @@ class _Environments:
     activity: ActivityRecorder
     changes: Changes
     lifecycle: Lifecycle
+    trials: Trials
     usual: UsualStarts
     viewer: Viewer
 
@@ -169,6 +172,7 @@ def make_rooms(config: ServerConfig, outside: Outside) -> Rooms:
         door=door,
         gateway=gateway,
         activity=environments.activity,
+        trials=environments.trials,
         metrics=outside.metrics,
         readiness=ground.readiness,
         endless=endless,
@@ -250,6 +254,7 @@ def _shared_record(ground: _Ground, name: str) -> SharedRecord:
 def _make_environments(ground: _Ground, people: _People) -> _Environments:
     config, outside = ground.config, ground.outside
     changes = Changes(audit=ground.audit, limiter=Limiter(config.change_allowance.share(config.replicas)))
+    lifecycle = Lifecycle(outside.writer, changes=changes, now=now)
     usual = UsualStarts(outside.table)
     viewer = Viewer(
         public=ground.public,
@@ -262,7 +267,16 @@ def _make_environments(ground: _Ground, people: _People) -> _Environments:
     return _Environments(
         activity=_make_activity(ground),
         changes=changes,
-        lifecycle=Lifecycle(outside.writer, changes=changes, now=now),
+        lifecycle=lifecycle,
+        trials=Trials(
+            outside.cluster,
+            changes=changes,
+            lifecycle=lifecycle,
+            table=outside.table,
+            catalogue=outside.catalogue,
+            is_current=lambda: ground.readiness.problem() is None,
+            now=now,
+        ),
         usual=usual,
         viewer=viewer,
     )
@@ -337,6 +351,7 @@ def _make_api(ground: _Ground, *, people: _People, environments: _Environments, 
         audit=ground.audit,
         limiter=Limiter(config.api_allowance.share(config.replicas)),
         changes=environments.changes,
+        trials=environments.trials,
         namespace=config.namespace,
         now=now,
         endless=endless,

@@ -1,8 +1,16 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import type { HoldingsView } from "../../api/schema";
 import { serveMe, serveSystem } from "../../testing/admin";
-import { makeEnvironment, makeMonth, makeUsageRow, makeUsageTable } from "../../testing/builders";
+import {
+  makeEnvironment,
+  makeHolding,
+  makeHoldings,
+  makeMonth,
+  makeUsageRow,
+  makeUsageTable,
+} from "../../testing/builders";
 import { FakeEventSource } from "../../testing/events";
 import { api, problem, record, serveEnvironments } from "../../testing/server";
 import { show } from "../../testing/show";
@@ -183,6 +191,61 @@ describe("the use of a month", () => {
     await open();
     expect(await within(await section()).findByRole("alert")).toHaveTextContent("500 no table");
     expect(await names()).toHaveLength(3);
+  });
+});
+
+describe("limits", () => {
+  const bounds = { environments: "5", running: "2", cpu: null, memory: "8Gi", storage: null };
+  const section = () => screen.findByRole("region", { name: "Limits and use now" });
+
+  /** Serves these and keeps what was asked for. */
+  function serveLimits(view: HoldingsView) {
+    const asked: string[] = [];
+    api.use(
+      http.get("*/api/v1/limits", ({ request }) => {
+        asked.push(new URL(request.url).search);
+        return HttpResponse.json(view);
+      }),
+    );
+    return asked;
+  }
+
+  test("are told beside what everybody has, and who is at one is marked", async () => {
+    const full = makeHolding({ owner: "li.wei", running: "2", memory: "4Gi", waiting: 3, full: ["running"] });
+    serveLimits(makeHoldings({ owner: bounds, items: [full, makeHolding({ namespace: "web" })], total: 12 }));
+    await open();
+    const limits = within(await section());
+    expect(await limits.findByText(/Environments 5, Running 2, Memory 8 GiB/)).toHaveTextContent(
+      "ConfigMap devworkspace-system/devworkspace-limits. At most 300 start at the same time;",
+    );
+    expect(
+      limits.getByRole("row", { name: "li.wei 1 of 5 2 of 2 at the limit 2 4 GiB of 8 GiB 10 GiB 0 3" }),
+    ).toBeVisible();
+    expect(limits.getByRole("rowheader", { name: "Project web, without an owner" })).toBeVisible();
+    expect(limits.getByText(/10 more that have less/)).toBeVisible();
+  });
+
+  test("of a project are counted without one person's bounds, and a name can be looked for", async () => {
+    const asked = serveLimits(
+      makeHoldings({ owner: bounds, startsInNamespace: 7, items: [makeHolding({ namespace: "web" })] }),
+    );
+    const { user } = await open();
+    const limits = within(await section());
+    await user.selectOptions(await limits.findByRole("combobox", { name: "Summed up by" }), "Project");
+    expect(await limits.findByRole("row", { name: "web 1 1 2 2 GiB 10 GiB 0 0" })).toBeVisible();
+    expect(limits.getByText(/300 start at the same time, 7 of them in one project/)).toBeVisible();
+    await user.type(limits.getByRole("searchbox", { name: "Search limits by name" }), "we");
+    await waitFor(() => expect(asked.at(-1)).toBe("?by=namespace&limit=10&q=we"));
+    expect(asked[0]).toBe("?by=owner&limit=10");
+  });
+
+  test("that are not set say where to set them, and what cannot be read is a problem", async () => {
+    serveLimits(makeHoldings());
+    const { queries } = await open();
+    expect(await within(await section()).findByText(/No limit is set for a person/)).toBeVisible();
+    serveLimits(makeHoldings({ problem: "'owner.runing' is none of owner.running" }));
+    await act(() => queries.invalidateQueries({ queryKey: ["limits"] }));
+    expect(await within(await section()).findByRole("alert")).toHaveTextContent("'owner.runing' is none of");
   });
 });
 

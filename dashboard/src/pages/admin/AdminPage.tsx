@@ -16,6 +16,7 @@ import { AdminCards } from "./AdminCards";
 import styles from "./AdminPage.module.css";
 import { AdminTable } from "./AdminTable";
 import { AdminToolbar } from "./AdminToolbar";
+import { Limits } from "./Limits";
 import { MonthUse } from "./MonthUse";
 import { Numbers } from "./Numbers";
 import { StopDialog } from "./StopDialog";
@@ -100,6 +101,7 @@ function Overview({ known }: { readonly known: ReadonlyMap<string, EnvironmentVi
           }
         />
       </section>
+      <Limits />
       <MonthUse />
       <SystemStatus />
       <StopDialog

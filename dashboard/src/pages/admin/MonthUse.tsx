@@ -7,7 +7,7 @@ import { GROUPINGS, type Grouping, largestFirst, monthValues } from "../../model
 import { Button, NativeSelect, Skeleton } from "../../ui/kit";
 import { Failure, Loading } from "../../ui/states";
 import { useWide } from "../../ui/useWide";
-import styles from "./MonthUse.module.css";
+import styles from "./Section.module.css";
 import { useMonth } from "./useAdmin";
 
 // The rest is in the file.

@@ -7,6 +7,9 @@ import { type AdminView, readAdminView, writeAdminView } from "../../model/overv
 import type { Grouping } from "../../model/usage";
 
 const SYSTEM_MS = 15_000;
+// Whoever is at a limit asks the admin about it now.
+const LIMITS_MS = 15_000;
+export const HOLDERS_SHOWN = 10;
 // Hours are told with one decimal.
 const MONTH_MS = 5 * 60_000;
 
@@ -26,6 +29,21 @@ export function useMonth({ by, month }: { readonly by: Grouping; readonly month:
     queryFn: ({ signal }) =>
       take(client.GET("/api/v1/usage", { params: { query: month === "" ? { by } : { by, month } }, signal })),
     refetchInterval: MONTH_MS,
+    placeholderData: keepPreviousData,
+  });
+}
+
+export type HolderGrouping = "owner" | "namespace";
+
+/** The installation's limits and who has most of them now; of those whose name has `text` in it. */
+export function useLimits({ by, text }: { readonly by: HolderGrouping; readonly text: string }) {
+  return useQuery({
+    queryKey: ["limits", by, text],
+    queryFn: ({ signal }) => {
+      const query = { by, limit: HOLDERS_SHOWN, ...(text === "" ? {} : { q: text }) };
+      return take(client.GET("/api/v1/limits", { params: { query }, signal }));
+    },
+    refetchInterval: LIMITS_MS,
     placeholderData: keepPreviousData,
   });
 }

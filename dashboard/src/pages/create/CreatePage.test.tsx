@@ -2,9 +2,10 @@ import { act, screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { EnvironmentRequest, NamespaceQuota } from "../../api/schema";
+import { setLanguage } from "../../i18n";
 import { makeEnvironment, makeTemplate } from "../../testing/builders";
 import { FakeEventSource } from "../../testing/events";
-import { api, problem, record, serveEnvironments, serveTemplates } from "../../testing/server";
+import { api, problem, record, refusal, serveEnvironments, serveTemplates } from "../../testing/server";
 import { show } from "../../testing/show";
 
 const CREATE = "*/api/v1/namespaces/:namespace/environments";
@@ -237,6 +238,36 @@ describe("the project's quota", () => {
     expect(await within(panel).findByText("3 used + 2 for this of 8")).toBeVisible();
     await user.click(createOnly());
     await screen.findByText(/is created\./);
+  });
+
+  test("that only the server counts is told with its numbers, in both languages", async () => {
+    const gpu = { resource: "requests.nvidia.com/gpu", used: "4", needs: "1", limit: "4" };
+    const pods = { resource: "pods", used: "9", needs: "1", limit: "9" };
+    api.use(http.post(CREATE, () => refusal("QuotaExceeded", pods, gpu)));
+    await openWithTemplate();
+    const summary = screen.getByRole("complementary", { name: "Summary" });
+    expect(
+      await within(summary).findByText(
+        /\(running pods: 9 used \+ 1 for this, at most 9; requests\.nvidia\.com\/gpu: 4 used \+ 1 for this, at most 4\)/,
+      ),
+    ).toBeVisible();
+    act(() => setLanguage("zh"));
+    expect(await within(summary).findByText(/运行中的容器组：已用 9，本次需要 1，上限 9；/)).toBeVisible();
+    act(() => setLanguage("en"));
+  });
+
+  test("of one's own that is used up is told with its numbers where it is refused", async () => {
+    serveQuota({ own: [item("running", "3", "3", 0)] });
+    api.use(
+      http.post(CREATE, () => refusal("OwnerLimitReached", { resource: "running", used: "3", needs: "1", limit: "3" })),
+    );
+    await openWithTemplate();
+    const summary = screen.getByRole("complementary", { name: "Summary" });
+    expect(
+      await within(summary).findByText(/your running environments: 3 used \+ 1 for this, at most 3/),
+    ).toBeVisible();
+    await waitFor(() => expect(within(summary).queryByText(/Checking/)).toBeNull());
+    expect(within(summary).getAllByText(/3 used/)).toHaveLength(1);
   });
 
   test("a limit for each environment is told like one", async () => {

@@ -111,7 +111,7 @@ function useSubmit(state: ReturnType<typeof useForm>, check: Check) {
   const create = useCreate();
   const [tried, setTried] = useState(false);
   const refused =
-    create.error instanceof ApiError && create.variables === state.form ? readRefusal(create.error) : undefined;
+    create.error instanceof ApiError && create.variables === state.form ? readRefusal(create.error, t) : undefined;
   const all = { ...refused?.problems, ...check.problems };
   // Nobody is told off for a field that they have not come to yet.
   const told = tried || state.form.template !== "";

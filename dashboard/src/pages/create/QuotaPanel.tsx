@@ -3,11 +3,11 @@ import { useEnvironments } from "../../api/live";
 import { useMe } from "../../api/queries";
 import type { EnvironmentView } from "../../api/schema";
 import { Ago } from "../../environments/Ago";
+import { formatAmount } from "../../environments/shortages";
 import { useActions } from "../../environments/useActions";
-import { type Texts, useTexts } from "../../i18n";
+import { useTexts } from "../../i18n";
 import { canDo } from "../../model/phases";
-import { formatBytes, formatCores } from "../../model/quantities";
-import { isOwn, type Measure, type QuotaLine } from "../../model/quota";
+import { isOwn, type QuotaLine } from "../../model/quota";
 import { Button } from "../../ui/kit";
 import { Status } from "../../ui/Status";
 import styles from "./QuotaPanel.module.css";
@@ -22,8 +22,7 @@ interface QuotaPanelProps {
 
 /** What the project allows, and what this environment takes of it; where it does not fit, what could be stopped. */
 export function QuotaPanel({ namespace, quota }: QuotaPanelProps) {
-  const texts = useTexts();
-  const { t } = texts;
+  const { t } = useTexts();
   if (quota.state === "loading" || quota.state === "none") {
     return null;
   }
@@ -40,8 +39,8 @@ export function QuotaPanel({ namespace, quota }: QuotaPanelProps) {
           <p key={`${label}-${kind}`} className={styles.short}>
             {t(kind === "most" ? "quota.most" : "quota.least", {
               resource: t(`quota.resource.${label}`),
-              bound: format(bound, measure, texts),
-              needs: format(needs, measure, texts),
+              bound: formatAmount(bound, measure),
+              needs: formatAmount(needs, measure),
             })}
           </p>
         ))}
@@ -62,14 +61,13 @@ export function QuotaPanel({ namespace, quota }: QuotaPanelProps) {
 }
 
 function Lines({ title, lines }: { readonly title: string; readonly lines: readonly QuotaLine[] }) {
-  const texts = useTexts();
   return (
     lines.length > 0 && (
       <>
         <h3 className={styles.title}>{title}</h3>
         <dl className={styles.lines}>
           {lines.map((line) => (
-            <Line key={line.label} line={line} texts={texts} />
+            <Line key={line.label} line={line} />
           ))}
         </dl>
       </>
@@ -77,10 +75,10 @@ function Lines({ title, lines }: { readonly title: string; readonly lines: reado
   );
 }
 
-function Line({ line, texts }: { readonly line: QuotaLine; readonly texts: Texts }) {
-  const { t } = texts;
+function Line({ line }: { readonly line: QuotaLine }) {
+  const { t } = useTexts();
   const label = t(`quota.resource.${line.label}`);
-  const [used, needs, hard] = [line.used, line.needs, line.hard].map((value) => format(value, line.measure, texts));
+  const [used, needs, hard] = [line.used, line.needs, line.hard].map((value) => formatAmount(value, line.measure));
   const share = (value: number) => `${Math.min(100, line.hard === 0 ? 100 : (100 * value) / line.hard)}%`;
   return (
     <div className={styles.line} data-quota={line.label} data-fits={line.fits}>
@@ -144,8 +142,4 @@ function Stoppable({ namespace }: { readonly namespace: string | undefined }) {
 
 function lastUsed(environment: EnvironmentView): number {
   return Date.parse(environment.lastActivity ?? environment.readyAt ?? environment.createdAt) || 0;
-}
-
-function format(value: number, measure: Measure, { tag }: Texts): string {
-  return measure === "bytes" ? formatBytes(value, tag) : formatCores(value, tag);
 }

@@ -3,7 +3,9 @@ import { useMemo } from "react";
 import { ApiError } from "../../api/client";
 import { create } from "../../api/queries";
 import { type Said, spread } from "../../api/refusals";
-import { useTexts } from "../../i18n";
+import { explain } from "../../environments/explain";
+import { tellLine } from "../../environments/shortages";
+import { type Translate, useTexts } from "../../i18n";
 import { ADDRESS_LENGTH } from "../../model/addresses";
 import { isOwn } from "../../model/quota";
 import { useSettled } from "../../ui/useSettled";
@@ -47,7 +49,13 @@ export function useCheck(form: Form, { taken, quota, offered }: Surroundings): C
   }
   if (!quota.fits) {
     const own = quota.broken.length === 0 && quota.lines.every((line) => line.fits || isOwn(line));
-    problems.quota = own ? t("quota.own-problem") : t("quota.problem", { namespace: form.namespace });
+    const short = quota.lines.filter(({ fits }) => !fits).map((line) => tellLine(line, t));
+    problems.quota = [
+      own ? t("quota.own-problem") : t("quota.problem", { namespace: form.namespace }),
+      short.join(t("quota.also")),
+    ]
+      .filter(Boolean)
+      .join(" ");
   }
   if (!offered) {
     problems.template = t("create.template-unknown", { name: form.template });
@@ -55,10 +63,13 @@ export function useCheck(form: Form, { taken, quota, offered }: Surroundings): C
   if (settled !== form || !ready) {
     return { problems, general: undefined, state: Object.keys(local).length > 0 ? "idle" : "checking" };
   }
-  const said = dryRun.error instanceof ApiError ? readRefusal(dryRun.error) : NOTHING;
+  const said = dryRun.error instanceof ApiError ? readRefusal(dryRun.error, t) : NOTHING;
   const all = { ...said.problems, ...problems };
+  // The form's own count is newer than the answer, and has its place beside what can be stopped.
+  const counted = problems.quota !== undefined && dryRun.error instanceof ApiError && dryRun.error.shortages.length > 0;
+  const general = counted ? undefined : said.general;
   if (dryRun.isFetching) {
-    return { problems: all, general: said.general, state: "checking" };
+    return { problems: all, general, state: "checking" };
   }
   if (dryRun.error instanceof ApiError && (dryRun.error.status === 0 || dryRun.error.status >= 500)) {
     return { problems, general: undefined, state: "unknown" };
@@ -66,7 +77,7 @@ export function useCheck(form: Form, { taken, quota, offered }: Surroundings): C
   const refused = dryRun.isError || Object.keys(all).length > 0;
   return {
     problems: all,
-    general: said.general,
+    general,
     state: refused ? "refused" : dryRun.isSuccess ? "accepted" : "checking",
   };
 }
@@ -81,6 +92,8 @@ const SENTENCES = {
 const NOTHING: Said<Field> = { problems: {}, general: undefined };
 
 /** A refusal's sentences at their fields; a name that is taken belongs to its own. */
-export function readRefusal(error: ApiError): Said<Field> {
-  return error.status === 409 ? { problems: { address: error.message }, general: undefined } : spread(error, placeOf);
+export function readRefusal(error: ApiError, t: Translate): Said<Field> {
+  return error.status === 409
+    ? { problems: { address: error.message }, general: undefined }
+    : spread(error, placeOf, explain(error, t));
 }

@@ -4,7 +4,9 @@ import { useEnvironments } from "../../api/live";
 import { useNamespaces, useTemplates } from "../../api/queries";
 import type { TemplateView } from "../../api/schema";
 import { suggestAddress } from "../../model/addresses";
+import { SIZES } from "../../model/sizes";
 import { recall } from "../../ui/memory";
+import { chosenProject, chosenSize } from "../../ui/preferences";
 import { addressFrom, EMPTY_FORM, type Form, readPrefill, refusedOfLink, withTemplate } from "./form";
 
 export const PROJECT_KEY = "dw-project";
@@ -17,6 +19,7 @@ export function useForm() {
   // Which disk is taken over is no matter of a link either: our own page of disks says it in the history's state.
   const [form, setForm] = useState<Form>(() => ({
     ...EMPTY_FORM,
+    size: SIZES.find(({ id }) => id === chosenSize())?.id ?? EMPTY_FORM.size,
     ...prefill.form,
     adopt: typeof location.state?.adopt === "string" ? location.state.adopt : "",
   }));
@@ -28,7 +31,7 @@ export function useForm() {
 
   useEffect(() => {
     const names = namespaces.data?.map(({ name }) => name) ?? [];
-    const kept = recall(PROJECT_KEY);
+    const kept = chosenProject() || recall(PROJECT_KEY);
     const [first] = kept !== null && names.includes(kept) ? [kept] : names;
     if (first !== undefined) {
       // One that a link names, or that was left since, need not be among them.

@@ -157,6 +157,18 @@ describe("a failure", () => {
     await act(async () => setLanguage("en"));
   });
 
+  test("by a limit has its numbers in Chinese, too", async () => {
+    await act(async () => setLanguage("zh"));
+    const shortages = [{ resource: "memory", used: "6Gi", needs: "4Gi", limit: "8Gi" }];
+    serveEnvironments(
+      makeEnvironment({ phase: "Pending", reason: "OwnerLimitReached", message: "In English.", shortages }),
+    );
+    show("/envs/team/demo");
+    const told = (await screen.findByText("已达您的个人上限", { selector: "p" })).closest("[role=status]");
+    expect(told).toHaveTextContent("已用 6 GiB，本次需要 4 GiB，上限 8 GiB");
+    await act(async () => setLanguage("en"));
+  });
+
   test("can be tried again in place", async () => {
     const asked = record("post", "/restart");
     const { user } = await open("", makeEnvironment({ phase: "Failed", reason: "StartTimeout", message: "Too long." }));

@@ -5,6 +5,7 @@ import { useEnvironments } from "../../api/live";
 import type { EnvironmentView } from "../../api/schema";
 import { Actions } from "../../environments/Actions";
 import { DeleteDialog } from "../../environments/DeleteDialog";
+import { TrialNote } from "../../environments/TrialNote";
 import { useTexts } from "../../i18n";
 import { Banner } from "../../ui/Banner";
 import { Callout } from "../../ui/Callout";
@@ -98,6 +99,11 @@ function Detail({ environment, gone }: PartProps) {
       {gone && (
         <Callout tone="plain" title={t("detail.deleted")}>
           {t("detail.deleted-hint")}
+        </Callout>
+      )}
+      {!gone && environment.trial && (
+        <Callout tone="plain" title={t("trial.title")}>
+          <TrialNote environment={environment} />
         </Callout>
       )}
       {!gone && <Troubles environment={environment} />}

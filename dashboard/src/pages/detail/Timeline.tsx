@@ -36,7 +36,8 @@ interface StagesProps {
   readonly failedAt: number | undefined;
 }
 
-function Stages({ startup, failedAt }: StagesProps) {
+/** The stages of a start with their seconds. */
+export function Stages({ startup, failedAt }: StagesProps) {
   const { t, tag } = useTexts();
   const time = useNow(1000);
   const now = failedAt ?? time;

@@ -1,6 +1,7 @@
 import { useMe } from "../../api/queries";
 import type { EnvironmentView } from "../../api/schema";
 import { placeInQueue, reasonTitle } from "../../environments/Condition";
+import { tellNumbers } from "../../environments/shortages";
 import { useActions } from "../../environments/useActions";
 import { isKnown, type Texts, useTexts } from "../../i18n";
 import { findTroubles, type Step, stepsFor, type Trouble } from "../../model/failures";
@@ -71,7 +72,8 @@ function sentenceOf(environment: EnvironmentView, { reason, message }: Trouble, 
   }
   const { image, memory, namespace, template, volume } = environment;
   const sentence = t(key, { image, memory, template, volume, project: namespace });
-  return [sentence, placeInQueue(environment, texts)].filter(Boolean).join(" ");
+  const numbers = reason === environment.reason ? tellNumbers(environment, t) : "";
+  return [sentence, numbers, placeInQueue(environment, texts)].filter(Boolean).join(" ");
 }
 
 function technicalOf(environment: EnvironmentView, trouble: Trouble): readonly [TechnicalLabel, string][] {

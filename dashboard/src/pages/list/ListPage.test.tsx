@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { setLanguage } from "../../i18n";
 import { makeEnvironment, makeForeign, makeTemplate } from "../../testing/builders";
 import { FakeEventSource } from "../../testing/events";
-import { api, problem, record, serveEnvironments, serveTemplates } from "../../testing/server";
+import { api, problem, record, refusal, serveEnvironments, serveTemplates } from "../../testing/server";
 import { show } from "../../testing/show";
 
 const results = () => screen.findByRole("region", { name: "What became of them" });
@@ -96,6 +96,26 @@ describe("rows", () => {
     const { user } = show("/envs");
     await user.click(within(await row("demo")).getByRole("button", { name: "Retry demo" }));
     expect(await screen.findByRole("alert")).toHaveTextContent("demo: An environment that is Deleting cannot restart.");
+  });
+
+  test.each([
+    [
+      "en",
+      "More actions for demo",
+      "Start in background",
+      /running environments: 3 used \+ 1 for this, at most 3\)\. Stop another/,
+    ],
+    ["zh", "demo 的更多操作", "后台启动", /运行中的环境数：已用 3，本次需要 1，上限 3）。请停止您的其他环境/],
+  ] as const)("a start past a limit tells the numbers, %s", async (language, more, start, words) => {
+    act(() => setLanguage(language));
+    serveEnvironments(makeEnvironment({ phase: "Stopped", running: false }));
+    const short = { resource: "running", used: "3", needs: "1", limit: "3" };
+    record("post", "/start", () => refusal("OwnerLimitReached", short));
+    const { user } = show("/envs");
+    await user.click(within(await row("demo")).getByRole("button", { name: more }));
+    await user.click(await screen.findByRole("menuitem", { name: start }));
+    expect(await screen.findByRole("alert")).toHaveTextContent(words);
+    act(() => setLanguage("en"));
   });
 
   test("what a person may not do is there, with the reason, and does nothing", async () => {

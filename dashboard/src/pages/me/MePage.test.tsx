@@ -1,11 +1,13 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
-import { http } from "msw";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { HttpResponse, http } from "msw";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { EnvironmentView } from "../../api/schema";
 import { setLanguage } from "../../i18n";
 import { formatMoment } from "../../model/times";
 import { serveMe } from "../../testing/admin";
-import { makeEnvironment } from "../../testing/builders";
-import { api, problem, serveEnvironments } from "../../testing/server";
+import { makeEnvironment, makeTemplate } from "../../testing/builders";
+import { FakeEventSource } from "../../testing/events";
+import { api, problem, serveEnvironments, serveTemplates } from "../../testing/server";
 import { show } from "../../testing/show";
 import { chooseZone } from "../../ui/preferences";
 
@@ -69,6 +71,95 @@ test("keys can be switched off", async () => {
   act(() => (document.activeElement as HTMLElement).blur());
   await user.keyboard("n");
   await waitFor(() => expect(router.state.location.pathname).toBe("/new"));
+});
+
+test("new environments begin with the chosen project and size, where they may", async () => {
+  api.use(http.get("*/api/v1/namespaces", () => HttpResponse.json({ items: [{ name: "team" }, { name: "web" }] })));
+  serveTemplates(
+    makeTemplate({ maxCpu: "4", maxMemory: "8Gi" }),
+    makeTemplate({ name: "small", displayName: "Small", maxCpu: "1", maxMemory: "2Gi" }),
+  );
+  api.use(
+    http.get("*/api/v1/namespaces/:namespace/quota", () => problem(403, "no")),
+    http.post("*/api/v1/namespaces/:namespace/environments", () => problem(503, "not asked")),
+  );
+  const { user, router } = await open();
+  await screen.findByRole("option", { name: "web" });
+  await user.selectOptions(screen.getByRole("combobox", { name: "Project of new environments" }), "web");
+  await user.selectOptions(screen.getByRole("combobox", { name: /Size of new environments/ }), "medium");
+  await act(() => router.navigate("/new"));
+  expect(await screen.findByRole("combobox", { name: "Project" })).toHaveValue("web");
+  await user.click(await screen.findByRole("radio", { name: /Python 3/ }));
+  expect(screen.getByRole("radio", { name: /^M/ })).toBeChecked();
+  await user.click(screen.getByRole("radio", { name: /Small/ }));
+  expect(screen.getByRole("radio", { name: /Template default/ })).toBeChecked();
+});
+
+describe("notices of the browser", () => {
+  const shown: { title: string; body: string | undefined; tag: string | undefined }[] = [];
+  let answer: NotificationPermission;
+
+  class FakeNotification {
+    static permission: NotificationPermission = "default";
+    static requestPermission = async () => {
+      FakeNotification.permission = answer;
+      return answer;
+    };
+    constructor(title: string, { body, tag }: NotificationOptions) {
+      shown.push({ title, body, tag });
+    }
+  }
+
+  beforeEach(() => {
+    shown.length = 0;
+    vi.stubGlobal("Notification", FakeNotification);
+    vi.stubGlobal("isSecureContext", true);
+    vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+  });
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.restoreAllMocks();
+  });
+  const choice = () => screen.getByRole("checkbox", { name: /Notices of this browser/ });
+
+  test("tell what happens to one's own environments, once, and not what was there before", async () => {
+    answer = "granted";
+    const old = makeEnvironment({ name: "old", phase: "Failed", reason: "CrashLoop" });
+    const mine = makeEnvironment({ name: "mine" });
+    const foreign = makeEnvironment({ name: "foreign", owner: "li.wei" });
+    serveEnvironments(old, mine, foreign);
+    const { user, queries } = await open();
+    await user.click(choice());
+    await waitFor(() => expect(choice()).toBeChecked());
+    await waitFor(() => expect(queries.getQueryData(["environments"])).toBeDefined());
+    const fails = (one: EnvironmentView, version: string) =>
+      act(() =>
+        FakeEventSource.latest.say("environment", {
+          ...one,
+          phase: "Failed",
+          reason: "OutOfMemory",
+          resourceVersion: version,
+        }),
+      );
+    fails(foreign, "11");
+    fails(mine, "12");
+    await waitFor(() => expect(shown).toHaveLength(1));
+    fails(mine, "13");
+    const stopsAt = new Date(Date.now() + 120_000).toISOString();
+    act(() => FakeEventSource.latest.say("environment", { ...mine, stopsAt, stopsWhy: "Idle", resourceVersion: "14" }));
+    await waitFor(() => expect(shown).toHaveLength(2));
+    expect(shown.map(({ title }) => title)).toEqual(["mine", "mine"]);
+    expect(shown[0]?.body).toBe("Failed: Out of memory");
+    expect(shown[1]?.body).toMatch(/^Stops/);
+  });
+
+  test("that the browser refuses stay off, and that is said", async () => {
+    answer = "denied";
+    const { user } = await open();
+    await user.click(choice());
+    expect(await screen.findByText(/does not show notices of this page/)).toBeVisible();
+    expect(choice()).not.toBeChecked();
+  });
 });
 
 test("sessions end here, or everywhere", async () => {

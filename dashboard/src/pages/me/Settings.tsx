@@ -1,10 +1,24 @@
 import { useState } from "react";
+import { useNamespaces } from "../../api/queries";
 import { embedded } from "../../base";
 import { useNow } from "../../environments/useNow";
 import { chosenLanguage, followBrowser, type Language, setLanguage, useTexts } from "../../i18n";
+import { SIZES } from "../../model/sizes";
 import { formatMoment } from "../../model/times";
 import { Checkbox, NativeSelect, useMantineColorScheme } from "../../ui/kit";
-import { areShortcutsOn, chooseZone, chosenZone, switchShortcuts } from "../../ui/preferences";
+import {
+  areAlertsOn,
+  areShortcutsOn,
+  canAlert,
+  chooseProject,
+  chooseSize,
+  chooseZone,
+  chosenProject,
+  chosenSize,
+  chosenZone,
+  switchAlerts,
+  switchShortcuts,
+} from "../../ui/preferences";
 import styles from "./MePage.module.css";
 
 const CLOCK_MS = 10_000;
@@ -22,7 +36,10 @@ export function Settings() {
         <LanguageChoice />
         <SchemeChoice />
         <ZoneChoice />
+        <ProjectChoice />
+        <SizeChoice />
         <ShortcutChoice />
+        {canAlert() && <AlertChoice />}
       </div>
     </section>
   );
@@ -105,6 +122,73 @@ function ShortcutChoice() {
         switchShortcuts(event.currentTarget.checked);
         setOn(event.currentTarget.checked);
       }}
+    />
+  );
+}
+
+function ProjectChoice() {
+  const { t } = useTexts();
+  const namespaces = useNamespaces();
+  const [chosen, setChosen] = useState(chosenProject);
+  const names = namespaces.data?.map(({ name }) => name) ?? [];
+  return (
+    <NativeSelect
+      label={t("me.new-project")}
+      value={chosen}
+      onChange={(event) => {
+        chooseProject(event.currentTarget.value);
+        setChosen(event.currentTarget.value);
+      }}
+      data={[
+        { value: "", label: t("me.new-project-last") },
+        // One that was left since stands there until another one is chosen.
+        ...(chosen === "" || names.includes(chosen) ? [] : [chosen]),
+        ...names,
+      ]}
+    />
+  );
+}
+
+function SizeChoice() {
+  const { t } = useTexts();
+  const [chosen, setChosen] = useState(chosenSize);
+  return (
+    <NativeSelect
+      label={t("me.new-size")}
+      description={t("me.new-size-hint")}
+      value={chosen}
+      onChange={(event) => {
+        chooseSize(event.currentTarget.value);
+        setChosen(event.currentTarget.value);
+      }}
+      data={[
+        { value: "", label: t("create.size.default") },
+        ...SIZES.map(({ id, cpu, memory }) => ({
+          value: id,
+          label: `${t(`create.size.${id}`)} – ${t("create.size-short", { cpu, memory })}`,
+        })),
+      ]}
+    />
+  );
+}
+
+function AlertChoice() {
+  const { t } = useTexts();
+  const [on, setOn] = useState(areAlertsOn);
+  const [refused, setRefused] = useState(false);
+  const change = async (wanted: boolean) => {
+    const switched = await switchAlerts(wanted);
+    setOn(switched);
+    setRefused(wanted && !switched);
+  };
+  return (
+    <Checkbox
+      className={styles.check}
+      label={t("me.alerts")}
+      description={t("me.alerts-hint")}
+      error={refused ? t("me.alerts-refused") : undefined}
+      checked={on}
+      onChange={(event) => void change(event.currentTarget.checked)}
     />
   );
 }

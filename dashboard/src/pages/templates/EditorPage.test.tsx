@@ -1,9 +1,10 @@
-import { fireEvent, screen, waitFor, within } from "@testing-library/react";
+import { act, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import en from "../../i18n/en.json";
-import { makeTemplate } from "../../testing/builders";
-import { api, problem, servePublisher, serveTemplates } from "../../testing/server";
+import { makeEnvironment, makeMe, makeTemplate } from "../../testing/builders";
+import { FakeEventSource } from "../../testing/events";
+import { api, problem, record, servePublisher, serveTemplates } from "../../testing/server";
 import { show } from "../../testing/show";
 import { FIELDS, fieldOf, fromLines, toLines, typed } from "./fields";
 
@@ -305,4 +306,68 @@ test("lines and what they stand for", () => {
     "x",
     undefined,
   ]);
+});
+
+describe("a trial", () => {
+  const trial = makeEnvironment({ name: "trial-1", displayName: "Python 3", phase: "Provisioning", trial: true });
+  const section = () => screen.getByRole("region", { name: "Trial run" });
+
+  /** The server takes trials; keeps what was to be tried. */
+  function serveTrials(answer: () => Response = () => HttpResponse.json(trial, { status: 201 })) {
+    const tried: unknown[] = [];
+    const templates = { create: true, edit: true, delete: true };
+    api.use(
+      http.get("*/api/v1/me", () => HttpResponse.json(makeMe({ templates, features: ["trials"] }))),
+      http.post("*/api/v1/trials", async ({ request }) => {
+        tried.push(await request.json());
+        return answer();
+      }),
+    );
+    return tried;
+  }
+
+  test("runs the draft as it stands, shows how it goes, and ends with its disk", async () => {
+    const tried = serveTrials();
+    const ended = record("delete");
+    const { user } = await edit();
+    fill(screen.getByRole("textbox", { name: "Disk size" }), "20Gi");
+    await user.click(await within(section()).findByRole("button", { name: "Try it" }));
+    expect(await within(section()).findByText("Starting")).toBeVisible();
+    const spec = { displayName: "Python 3", environment: { image: "python:1" }, fieldOfTheFuture: 1 };
+    expect(tried).toEqual([{ namespace: "team", spec: { ...spec, storage: { size: "20Gi" } } }]);
+    expect(saved()).toEqual([]);
+
+    const failed = { ...trial, phase: "Failed" as const, reason: "ImageNotFound", message: "No image python:1." };
+    act(() => FakeEventSource.latest.say("environment", { ...failed, resourceVersion: "11" }));
+    expect(await within(section()).findByRole("alert")).toHaveTextContent("Image not found");
+    expect(within(section()).queryByRole("link", { name: /Edit/ })).toBeNull();
+    act(() => FakeEventSource.latest.say("environment", { ...trial, phase: "Running", resourceVersion: "12" }));
+    expect(await within(section()).findByRole("link", { name: "Open (new tab)" })).toHaveAttribute("target", "_blank");
+    fill(screen.getByRole("textbox", { name: "Disk size" }), "30Gi");
+    expect(within(section()).getByText(/draft has changed since/)).toBeVisible();
+
+    await user.click(within(section()).getByRole("button", { name: "End the trial and delete its disk" }));
+    expect(ended).toEqual(["team/environments/trial-1?data=Delete"]);
+    act(() => FakeEventSource.latest.say("gone", { uid: trial.uid }));
+    expect(await within(section()).findByText("The trial is over and its disk is gone.")).toBeVisible();
+    expect(within(section()).getByRole("button", { name: "Try it" })).toBeEnabled();
+  });
+
+  test("of a draft with a mistake leads to the mistake; what the cluster refuses is told in place", async () => {
+    const tried = serveTrials(() => problem(422, "No such namespace."));
+    const { user } = await edit();
+    const name = screen.getByRole("textbox", { name: /Display name/ });
+    fill(name, "");
+    await user.click(await within(section()).findByRole("button", { name: "Try it" }));
+    expect(name).toHaveFocus();
+    expect(tried).toEqual([]);
+    fill(name, "Python 3");
+    await user.click(within(section()).getByRole("button", { name: "Try it" }));
+    expect(await within(section()).findByRole("alert")).toHaveTextContent("No such namespace.");
+  });
+
+  test("is not there for a server that has none", async () => {
+    await edit();
+    expect(screen.queryByRole("region", { name: "Trial run" })).toBeNull();
+  });
 });

@@ -13,6 +13,7 @@ import { Failure, Loading, Message } from "../../ui/states";
 import styles from "./EditorPage.module.css";
 import { SaveDialog } from "./SaveDialog";
 import { TemplateForm } from "./TemplateForm";
+import { Trial } from "./Trial";
 import { type Base, useBase } from "./useDraft";
 import { useEditor } from "./useEditor";
 import { Verdict } from "./Verdict";
@@ -53,13 +54,23 @@ export function EditorPage() {
           </Loading>
         </div>
       ) : (
-        <Editor key={base.data.version} initial={base.data} />
+        <Editor
+          key={base.data.version}
+          initial={base.data}
+          mayTry={me.data?.templates.create === true && me.data.features.includes("trials")}
+        />
       )}
     </>
   );
 }
 
-function Editor({ initial }: { readonly initial: Base }) {
+interface EditorProps {
+  readonly initial: Base;
+  /** Whether this person may publish: a trial is a template, too. */
+  readonly mayTry: boolean;
+}
+
+function Editor({ initial, mayTry }: EditorProps) {
   const { t } = useTexts();
   const editor = useEditor(initial);
   const { state, base, check, view, saving } = editor;
@@ -110,6 +121,7 @@ function Editor({ initial }: { readonly initial: Base }) {
         ) : (
           <YamlField text={state.text} invalid={editor.findings.length > 0} place={yaml} onChange={state.setText} />
         )}
+        {mayTry && <Trial editor={editor} onGo={goTo} />}
       </div>
       <Verdict editor={editor} showLines={shown === "yaml"} onGo={goTo} />
       <SaveDialog editor={editor} opened={saving} use={check.preview?.use ?? null} />

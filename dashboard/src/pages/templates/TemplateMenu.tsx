@@ -55,6 +55,11 @@ export function TemplateMenu({ template, rights, onDelete, onDeprecate, onRestar
               {t("templates.edit")}
             </Menu.Item>
           )}
+          {rights.edit && rights.create && (
+            <Menu.Item component={Link} to={pageTo(`/templates/${path}/edit?try=1`)}>
+              {t("trial.start")}
+            </Menu.Item>
+          )}
           {rights.create && (
             <Menu.Item component={Link} to={pageTo(`/templates/-/new?from=${path}`)}>
               {t("templates.duplicate")}

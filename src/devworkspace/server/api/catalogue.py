@@ -6,6 +6,7 @@ from typing import Protocol
 from devworkspace.api.children import Namespace
 from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.core.trial import is_trial
 from devworkspace.kube.informer import Informer
 
 
@@ -16,6 +17,11 @@ class Catalogue(Protocol):
     def template(self, name: str) -> WorkspaceTemplate | None: ...
     def namespaces(self) -> Iterable[str]: ...
     def namespace_labels(self, name: str) -> Mapping[str, str] | None: ...
+
+
+def published(template: WorkspaceTemplate | None) -> WorkspaceTemplate | None:
+    """None for one that is only tried: it is nobody's to choose."""
+    return None if template is None or is_trial(template.metadata) else template
 
 
 class InformedCatalogue:

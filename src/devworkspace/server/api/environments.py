@@ -14,7 +14,7 @@ from devworkspace.core.access import Identity
 from devworkspace.core.actions import Action
 from devworkspace.core.resolve import OverrideProblem, Refusal, find_override_problems, resolve
 from devworkspace.kube.errors import Conflict
-from devworkspace.server.api.catalogue import Catalogue
+from devworkspace.server.api.catalogue import Catalogue, published
 from devworkspace.server.api.lookup import ENVIRONMENT, TO_OPEN, Lookup, actor_of, changed, seen_version
 from devworkspace.server.api.problems import FieldError, Problem, absent
 from devworkspace.server.api.requests import (
@@ -45,9 +45,6 @@ MAX_PAGE: Final = 500
 # The operator notes a wish to delete the volume in a fraction of a second, unless it is away.
 CONSENT_SECONDS: Final = 5.0
 CONSENT_POLL_SECONDS: Final = 0.05
-# The watch tells of a new environment in milliseconds.
-KNOWN_SECONDS: Final = 2.0
-KNOWN_POLL_SECONDS: Final = 0.005
 
 
 class ListQuery(msgspec.Struct, frozen=True, rename="camel"):
@@ -219,17 +216,8 @@ class Environments:
         self._shares.check_new(msgspec.convert(body, WorkspaceInstance))
         made = make_environment(await self._lifecycle.create(body, actor_of(call), dry_run=call.query.dry_run), None)
         if not call.query.dry_run:
-            await self._wait_known(made)
+            await self._lookup.wait_known(made)
         return await self._viewer.view(call.identity, made)
-
-    async def _wait_known(self, made: Environment) -> None:
-        """Whoever made it goes there at once, and would be told that there is no such environment."""
-        deadline = asyncio.get_running_loop().time() + KNOWN_SECONDS
-        while asyncio.get_running_loop().time() < deadline:
-            known = self._table.find(made.id)
-            if known is not None and known.uid == made.uid:
-                return
-            await asyncio.sleep(KNOWN_POLL_SECONDS)
 
     async def edit(self, call: Call) -> EnvironmentView:
         environment = await self._lookup.find(call)
@@ -295,7 +283,7 @@ class Environments:
     def _check_template(self, body: dict[str, Any]) -> None:
         """Refuses what the operator would leave `Pending`, in its words, before anything is made."""
         instance = msgspec.convert(body, WorkspaceInstance)
-        template = self._catalogue.template(instance.spec.template_ref)
+        template = published(self._catalogue.template(instance.spec.template_ref))
         labels = self._catalogue.namespace_labels(instance.metadata.namespace) or {}
         try:
             settings = resolve(instance, template, namespace_labels=labels)

@@ -1,5 +1,6 @@
 """From an address to an environment that the caller may know of, and to what they may do with it."""
 
+import asyncio
 from typing import Final
 
 from devworkspace.api.meta import Key
@@ -15,6 +16,9 @@ from devworkspace.server.source import source_of
 ENVIRONMENT: str = "/api/v1/namespaces/{namespace}/environments/{name}"
 # What the documents say of addresses about what somebody may open.
 TO_OPEN: Final = "owner, or `create workspaceinstances/connect`"
+# The watch tells of a new environment in milliseconds.
+KNOWN_SECONDS: Final = 2.0
+KNOWN_POLL_SECONDS: Final = 0.005
 
 
 class Lookup:
@@ -31,6 +35,15 @@ class Lookup:
         if environment is None or not await self._authorizer.has(call.identity, environment, CONNECT):
             raise absent()
         return environment
+
+    async def wait_known(self, made: Environment) -> None:
+        """Whoever made it goes there at once, and would be told that there is no such environment."""
+        deadline = asyncio.get_running_loop().time() + KNOWN_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            known = self._table.find(made.id)
+            if known is not None and known.uid == made.uid:
+                return
+            await asyncio.sleep(KNOWN_POLL_SECONDS)
 
     async def may_still_read(self, call: Call, environment: Environment) -> bool:
         """Whether an answer that goes on for long may go on: same environment, same right."""

@@ -21,6 +21,7 @@ from devworkspace.server.authorizer import (
 FEATURES: Final = (
     "edit",
     "events",
+    "limits",
     "logs",
     "monthly-usage",
     "quota",
@@ -28,6 +29,7 @@ FEATURES: Final = (
     "stream",
     "system",
     "templates",
+    "trials",
     "usage",
     "volumes",
     "yaml",

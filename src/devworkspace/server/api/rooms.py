@@ -15,6 +15,7 @@ from devworkspace.server.api.endings import Endings
 from devworkspace.server.api.environments import Environments
 from devworkspace.server.api.events import Events
 from devworkspace.server.api.extending import Extending
+from devworkspace.server.api.holdings import Holdings
 from devworkspace.server.api.logs import Logs
 from devworkspace.server.api.lookup import Lookup
 from devworkspace.server.api.manifests import Manifests
@@ -30,6 +31,7 @@ from devworkspace.server.api.stream import Journal, Stream
 from devworkspace.server.api.system import System
 from devworkspace.server.api.templates import Templates
 from devworkspace.server.api.tickets import Tickets
+from devworkspace.server.api.trials import Trying
 from devworkspace.server.api.usage import Usage
 from devworkspace.server.api.usual import UsualStarts
 from devworkspace.server.api.viewing import Viewer
@@ -48,6 +50,7 @@ from devworkspace.server.publishing import Publishing
 from devworkspace.server.purging import Purging
 from devworkspace.server.sessions import Session, Sessions
 from devworkspace.server.starters import Starter
+from devworkspace.server.trials import Trials
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +81,7 @@ def make_api(
     audit: Audit,
     limiter: Limiter,
     changes: Changes,
+    trials: Trials,
     namespace: str,
     now: Callable[[], datetime],
     endless: EndlessAnswers,
@@ -105,13 +109,18 @@ def make_api(
     stream = Stream(journal=journal, authorizer=authorizer, make_view=viewer.view, callers=callers, endless=endless)
     publishing = Publishing(cluster, changes=changes)
     publisher = Publisher(publishing=publishing, authorizer=authorizer, catalogue=catalogue, table=table)
+    trying = Trying(
+        trials=trials, authorizer=authorizer, catalogue=catalogue, lookup=lookup, viewer=viewer, shares=shares
+    )
     routes: tuple[Route, ...] = (
         *Person(authorizer=authorizer, namespaces=catalogue.namespaces).routes,
         *Endings(sessions=sessions, authorizer=authorizer, changes=changes).routes,
         *System(cluster=cluster, authorizer=authorizer, public=public, namespace=namespace, now=now).routes,
         *Quota(cluster=cluster, authorizer=authorizer, table=table, shares=shares).routes,
+        *Holdings(shares=shares, authorizer=authorizer, namespace=namespace).routes,
         *Templates(catalogue=catalogue, authorizer=authorizer, table=table, usual=usual).routes,
         *publisher.routes,
+        *trying.routes,
         *Starters(starters=starters, catalogue=catalogue, authorizer=authorizer).routes,
         *stream.routes,
         *environments.routes,

@@ -3,16 +3,19 @@
 The operator holds back what does not fit, however it was made. Here it is refused before it is made, with the numbers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from msgspec.structs import replace
 
+from devworkspace.api.children import PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.adoption import wanted_volume
 from devworkspace.core.limits import (
     MEASURES,
     Amounts,
+    Limits,
     Member,
     add_up,
     find_shortages,
@@ -51,10 +54,23 @@ class Shares:
         self._volumes = volumes
         self._limits = limits
 
-    def check_new(self, instance: WorkspaceInstance) -> None:
-        """Raises Problem if its owner may not have it."""
+    @property
+    def limits(self) -> Limits:
+        return self._limits.now
+
+    def members(self) -> Iterator[tuple[WorkspaceInstance, Member]]:
+        """Every environment of this moment with what it takes, however long the caller takes to go through them."""
+        for environment in tuple(self._table.values()):
+            yield environment.instance, self._member(environment.instance)
+
+    def kept(self) -> Iterable[PersistentVolumeClaim]:
+        """The disks that environments have left behind."""
+        return self._volumes.kept()
+
+    def check_new(self, instance: WorkspaceInstance, draft: WorkspaceTemplate | None = None) -> None:
+        """Raises Problem if its owner may not have it; `draft` is its template where the catalogue has none."""
         try:
-            needs = needs_of(self._member(instance), adopts=wanted_volume(instance) is not None)
+            needs = needs_of(self._member(instance, draft), adopts=wanted_volume(instance) is not None)
         except ValueError:
             # A quantity that is none: the API server's rule says what is wrong with it.
             return
@@ -108,6 +124,6 @@ class Shares:
             if instance_share(environment.instance) == share and environment.uid != without:
                 yield self._member(environment.instance)
 
-    def _member(self, instance: WorkspaceInstance) -> Member:
-        template = self._catalogue.template(instance.spec.template_ref)
+    def _member(self, instance: WorkspaceInstance, draft: WorkspaceTemplate | None = None) -> Member:
+        template = draft or self._catalogue.template(instance.spec.template_ref)
         return make_member(instance, template, volume=self._volumes.of(instance.metadata.uid))

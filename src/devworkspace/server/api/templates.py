@@ -10,7 +10,7 @@ from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.resolve import is_offered
 from devworkspace.core.template_status import tally_uses, use_of
-from devworkspace.server.api.catalogue import Catalogue
+from devworkspace.server.api.catalogue import Catalogue, published
 from devworkspace.server.api.problems import Problem
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.usual import UsualStarts
@@ -68,7 +68,8 @@ class Templates:
     async def list(self, call: Call) -> TemplateList:
         await self._check_namespace(call)
         ordered = sorted(
-            self._catalogue.templates(), key=lambda template: (template.spec.display_name, template.metadata.name)
+            filter(published, self._catalogue.templates()),
+            key=lambda template: (template.spec.display_name, template.metadata.name),
         )
         uses = await self._uses(call)
         return TemplateList(items=tuple(self._view(call, template, uses=uses) for template in ordered))

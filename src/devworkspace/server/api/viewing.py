@@ -14,10 +14,12 @@ from devworkspace.core.conditions import find_condition
 from devworkspace.core.due import due
 from devworkspace.core.pacing import read_position
 from devworkspace.core.quantity import parse_quantity
+from devworkspace.core.refusals import told_shortages
 from devworkspace.core.resolve import Refusal, effective_resources, resolve
 from devworkspace.core.startup import start_stages
 from devworkspace.core.stopnote import find_note
 from devworkspace.core.timestamps import format_timestamp
+from devworkspace.core.trial import is_trial
 from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.usual import UsualStarts
 from devworkspace.server.api.views import (
@@ -146,6 +148,8 @@ class Viewer:
             memory_request=_request("memory", environment, template),
             stop_note=_stop_note(instance),
             queue=_queue(instance),
+            trial=is_trial(meta),
+            shortages=told_shortages(environment.reason, environment.message),
             **_clock(sources, now=self._now()),
         )
 

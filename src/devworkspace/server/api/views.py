@@ -8,6 +8,7 @@ import msgspec
 from devworkspace.api.template import Resources, ScheduleRule, WorkspaceTemplate
 from devworkspace.core.actions import Obstacle
 from devworkspace.core.due import StopReason
+from devworkspace.core.limits import Shortage
 from devworkspace.core.resolve import effective_resources
 from devworkspace.core.startup import StageId, StageState
 from devworkspace.server.environments import ShownPhase
@@ -126,7 +127,9 @@ class EnvironmentView(View, frozen=True):
     for it. `pending` names what waits for a restart.
     `stopsAt`, `startsAt` and `deletesAt` are what the clock does next, one of them or none, unless somebody works in it
     or changes it. A stop can be put off until `extendableUntil`; null: it cannot. `portAddress` is the address of any
-    port, with `{port}` in place of its number.
+    port, with `{port}` in place of its number. `shortages` are the numbers of the limits that hold it back, of its
+    owner (`OwnerLimitReached`) or its namespace (`QuotaExceeded`). `trial`: it tries a template that is not published,
+    and is deleted with its disk an hour after it was created.
     """
 
     uid: str
@@ -179,6 +182,8 @@ class EnvironmentView(View, frozen=True):
     starts_at: str | None
     deletes_at: str | None
     queue: QueueView | None
+    shortages: tuple[Shortage, ...]
+    trial: bool
 
 
 class TemplateUse(View, frozen=True):

@@ -54,7 +54,7 @@ function Form({ environment, template }: FormProps) {
   const save = useSave(environment, base);
   const refused =
     save.error instanceof ApiError && JSON.stringify(save.variables) === JSON.stringify(patch)
-      ? spread(save.error, placeOf)
+      ? spread(save.error, placeOf, explain(save.error, t))
       : undefined;
   const problems = { ...refused?.problems, ...check.said.problems, ...wordsOf(local, t) };
   const general = refused?.general ?? check.said.general;

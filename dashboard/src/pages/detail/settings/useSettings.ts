@@ -7,6 +7,8 @@ import { useChange } from "../../../api/queries";
 import { type Said, spread } from "../../../api/refusals";
 import type { EnvironmentPatch, EnvironmentView } from "../../../api/schema";
 import { checkEdit, edit, readEnvironment } from "../../../api/settings";
+import { explain } from "../../../environments/explain";
+import { useTexts } from "../../../i18n";
 import { useSettled } from "../../../ui/useSettled";
 import { type Draft, differences, draftOf, type Field, merge, placeOf } from "./form";
 
@@ -54,6 +56,7 @@ const SILENCE: Said<Field> = { problems: {}, general: undefined };
 
 /** What the cluster says to a change, a moment after the last key. */
 export function useEditCheck(environment: EnvironmentView, patch: EnvironmentPatch, ready: boolean) {
+  const { t } = useTexts();
   const text = JSON.stringify(patch);
   const settled = useSettled(text);
   const current = ready && text !== "{}" && settled === text;
@@ -68,7 +71,7 @@ export function useEditCheck(environment: EnvironmentView, patch: EnvironmentPat
   // An old version is no matter of a check, and silence says nothing.
   const unknown = error !== undefined && (error.status === 0 || error.status === 412 || error.status >= 500);
   return {
-    said: error === undefined || unknown ? SILENCE : spread(error, placeOf),
+    said: error === undefined || unknown ? SILENCE : spread(error, placeOf, explain(error, t)),
     state: text === "{}" ? "idle" : !current || check.isFetching ? "checking" : unknown ? "unknown" : "done",
   } as const;
 }
