@@ -20,6 +20,21 @@ for name in ("aiohttp", "kopf", "msgspec", "uvloop", "cryptography", "argon2-cff
     print(name, m.version(name))'
 check 'the clock knows time zones' /opt/devworkspace/bin/python -c 'import zoneinfo; zoneinfo.ZoneInfo("Asia/Shanghai")'
 check 'TLS certificates are there' /opt/devworkspace/bin/python -c 'import ssl; assert len(ssl.create_default_context().get_ca_certs()) > 100'
+# It is copied into pods whose other containers have any image (core/render/prepull.py).
+check 'the program that waits in foreign images needs no other file' /opt/devworkspace/bin/python -c '
+import struct
+data = open("/usr/bin/catatonit", "rb").read()
+(headers,) = struct.unpack_from("<Q", data, 32)
+size, count = struct.unpack_from("<HH", data, 54)
+kinds = [struct.unpack_from("<I", data, headers + size * number)[0] for number in range(count)]
+assert 1 in kinds and 3 not in kinds, kinds'
+check 'it waits until it is told to end' /opt/devworkspace/bin/python -c '
+import subprocess, time
+held = subprocess.Popen(["/usr/bin/catatonit", "-P"])
+time.sleep(0.5)
+assert held.poll() is None
+held.terminate()
+held.wait(5)'
 check 'no compiler, no pip, no sudo' sh -c '! command -v gcc && ! command -v pip && ! command -v pip3 && ! command -v sudo'
 check 'no program with set-user-id or set-group-id' sh -c '[ -z "$(find / -xdev -type f -perm /6000 2> /dev/null | tee /dev/stderr)" ]'
 check 'the root file system is read-only' refused touch /opt/devworkspace/x

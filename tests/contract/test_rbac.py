@@ -22,6 +22,7 @@ from tests.operator.running import (
     pods_of,
     put_instance,
     put_instance_crd,
+    put_operator_deployment,
     put_template,
     running_operator,
     status_of,
@@ -34,7 +35,7 @@ from tests.support.fixtures import eventually
 from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.render.policy import POLICY_NAMES
-from devworkspace.kube.resource import EVENTS, NETWORK_POLICIES, PVCS, SERVICES
+from devworkspace.kube.resource import DAEMON_SETS, EVENTS, NETWORK_POLICIES, PVCS, SERVICES
 from devworkspace.operator.config import OperatorConfig
 from devworkspace.server.authorizer import DELETE_KEPT
 from devworkspace.server.signin.accounts import ADMIN_GROUPS
@@ -95,22 +96,21 @@ class RecordingApiServer(FakeApiServer):
         right = needed_right(request.method, request.path, watch="watch" in request.query)
         if right is None:
             self.discovered.add(request.path)
-        elif f"/namespaces/{names.SYSTEM_NAMESPACE}/" in request.path:
-            self.needed_at_home.add(right)
         else:
-            self.needed.add(right)
+            needed = self.needed_at_home if f"/namespaces/{names.SYSTEM_NAMESPACE}/" in request.path else self.needed
+            needed.add(right)
             if right == CREATE_INSTANCE:
-                self.needed.add(NAME_OWNER)
+                needed.add(NAME_OWNER)
             if right.verb == "patch" and request.content_type == "application/apply-patch+yaml":
-                self._note_creation(request, right)
+                self._note_creation(request, right, needed)
         return await super()._serve(request)
 
-    def _note_creation(self, request: web.Request, right: Right) -> None:
+    def _note_creation(self, request: web.Request, right: Right, needed: set[Right]) -> None:
         """An apply of something absent is authorised as a patch and as a create."""
         *_, namespace, _, name = request.path.removesuffix("/status").split("/")
         known = {resource.plural: resource for resource in self.resources}
         if "/" not in right.resource and self.get(known[right.resource], Key(namespace, name)) is None:
-            self.needed.add(right._replace(verb="create"))
+            needed.add(right._replace(verb="create"))
 
 
 def needed_right(method: str, path: str, *, watch: bool) -> Right | None:
@@ -179,6 +179,7 @@ async def live_through(server: FakeApiServer) -> None:
     await let_pod_answer(server)
     await eventually(lambda: phase_of(server) == "Running")
 
+    await have_an_image_on_the_nodes(server)
     await meet_a_taken_name(server)
     await end_after_a_long_stop(server)
     await eventually(lambda: server.objects(EVENTS))
@@ -192,6 +193,14 @@ async def live_through(server: FakeApiServer) -> None:
 def storage_of(server: FakeApiServer, key: Key) -> str | None:
     volume = server.get(PVCS, key)
     return volume["spec"]["resources"]["requests"]["storage"] if volume else None
+
+
+async def have_an_image_on_the_nodes(server: FakeApiServer) -> None:
+    put_operator_deployment(server)
+    put_template(server, "ahead", prePull=True)
+    await eventually(lambda: server.objects(DAEMON_SETS))
+    server.remove(TEMPLATES, Key("", "ahead"))
+    await eventually(lambda: not server.objects(DAEMON_SETS))
 
 
 async def meet_a_taken_name(server: FakeApiServer) -> None:
@@ -256,7 +265,17 @@ def test_the_operator_s_lease_is_the_only_one_that_it_may_change() -> None:
     limited = [(verb, rule.get("resourceNames")) for rule in role["rules"] for verb in rule["verbs"]]
     own = [default.lease_name]
     of_limits = [(verb, [names.LIMITS_CONFIG_MAP]) for verb in ("list", "watch")]
-    assert limited == [("create", None), ("update", own), ("get", [*own, names.ACTIVITY_LEASE]), *of_limits]
+    of_images = [(verb, None) for verb in ("list", "watch", "create", "patch", "delete", "list", "watch")]
+    of_deployment = ("get", [names.OPERATOR_DEPLOYMENT])
+    of_leases = [("create", None), ("update", own), ("get", [*own, names.ACTIVITY_LEASE])]
+    assert limited == [*of_leases, *of_limits, *of_images, of_deployment]
+
+
+def test_the_operator_changes_no_workload_but_its_daemon_sets_and_those_in_its_own_namespace_only() -> None:
+    everywhere, at_home = rights_of("devworkspace-operator"), rights_of("devworkspace-operator", "Role")
+    assert [right for right in everywhere if right.group == "apps"] == []
+    changing = {right for right in at_home if right.group == "apps" and right.verb not in ("get", "list", "watch")}
+    assert changing == {Right(verb, "apps", "daemonsets") for verb in ("create", "patch", "delete")}
 
 
 def put_kept_volume(server: FakeApiServer) -> None:

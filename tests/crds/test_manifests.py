@@ -78,6 +78,7 @@ def test_smallest_template_gets_these_defaults(api: ApiServer, namespace: str) -
     assert answer.body["spec"] == {
         "displayName": "Test",
         "state": "Active",
+        "prePull": False,
         "environment": {
             "image": "localhost/devworkspace/base:0.1.0",
             "ide": "code-server",

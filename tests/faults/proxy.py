@@ -145,7 +145,7 @@ class FaultProxy:
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
         if api.verb == "watch":
             return await self._pass_watch(request, api, due, target=target, headers=headers)
-        if api.verb == "list" and self._is_usual(api.resource, headers):
+        if api.verb == "list" and self._is_usual(api.resource, target, headers):
             self._lists[api.resource] = (target, headers)
             if (old := self._stale.pop(api.resource, None)) is not None:
                 return old.response()
@@ -196,13 +196,12 @@ class FaultProxy:
         if fault.action == "stale" and (history := self._history.get(fault.target)):
             self._stale[fault.target] = history[max(0, len(history) - fault.lag)]
 
-    def _is_usual(self, resource: str, headers: Mapping[str, str]) -> bool:
-        """Whether the list is of the form in which this resource was listed first: objects, or their metadata only.
+    def _is_usual(self, resource: str, target: str, headers: Mapping[str, str]) -> bool:
+        """Whether the list is of the form in which this resource was listed first: which objects, or their metadata.
 
         No API server answers a question for the one with the other, however old its answer is.
         """
-        _, first = self._lists.get(resource, ("", headers))
-        return (_PARTIAL in first.get("Accept", "")) == (_PARTIAL in headers.get("Accept", ""))
+        return _form(target, headers) == _form(*self._lists.get(resource, (target, headers)))
 
     async def _keep_history(self) -> None:
         """Keeps what a list would have said before each write, for the plans that will say it again."""
@@ -296,6 +295,10 @@ class FaultProxy:
                     await response.write(line)
             case _:
                 raise ValueError(f"{fault.action} is nothing that can happen to a watch line")
+
+
+def _form(target: str, headers: Mapping[str, str]) -> tuple[str | None, bool]:
+    return URL(target).query.get("labelSelector"), _PARTIAL in headers.get("Accept", "")
 
 
 def _refuse(fault: Fault) -> _Answer:

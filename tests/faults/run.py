@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from devworkspace.api import names
 from devworkspace.core.credential import environment_credential
 from tests.faults.catalogue import NOT_COUNTED
 from tests.faults.direct import Direct
@@ -115,6 +116,7 @@ class Run:
         for plural, body in lease_rights(name):
             await stage.direct.create(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{name}/{plural}", body)
         await stage.direct.create(f"{GROUP_PATH}/ideworkspacetemplates", self._template())
+        await stage.direct.create(f"/apis/apps/v1/namespaces/{name}/deployments", _own_deployment())
         try:
             async with FaultProxy(
                 stage.direct.endpoint,
@@ -213,6 +215,20 @@ class Run:
 
 
 _KINDS: Final = {"workspaceinstances": "WorkspaceInstance", "networkpolicies": "NetworkPolicy"}
+
+
+def _own_deployment() -> dict[str, object]:
+    """What the operator finds of its installation beside its Lease; it runs as a process, so this one has no pods."""
+    labels = {"app.kubernetes.io/component": "operator"}
+    pod = {"containers": [{"name": names.OPERATOR_CONTAINER, "image": "simulated/operator:1"}]}
+    return {
+        "metadata": {"name": names.OPERATOR_DEPLOYMENT},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
 
 
 def make_template(*, image: str, storage_class: str | None) -> dict[str, object]:

@@ -114,6 +114,17 @@ async def _adopt(actor: Actor) -> None:
     await actor.create(SECOND, annotations={f"{PREFIX}/adopt-volume": volume}, dataPolicy="Delete", overrides=storage)
 
 
+def _put_images_on_nodes(*, wanted: bool) -> Callable[[Actor], Awaitable[None]]:
+    """On none that there is: where a pod of a DaemonSet runs, and its name, is another each time."""
+    scheduling = {"nodeSelector": {f"{PREFIX}/faults": "nowhere"}}
+
+    async def act(actor: Actor) -> None:
+        path = f"{GROUP_PATH}/ideworkspacetemplates/{actor.ledger.template}"
+        await actor.direct.merge(path, {"spec": {"prePull": wanted, "scheduling": scheduling}})
+
+    return act
+
+
 LIFECYCLE: Final = (
     Step("create", lambda actor: actor.create(FIRST), _in_phase(FIRST, "Running")),
     Step("stop", lambda actor: actor.change(FIRST, running=False), _in_phase(FIRST, "Stopped")),
@@ -125,4 +136,6 @@ LIFECYCLE: Final = (
     Step("delete and retain", lambda actor: actor.delete(FIRST), _retained),
     Step("adopt", _adopt, _in_phase(SECOND, "Running")),
     Step("delete with volume", lambda actor: actor.delete(SECOND), _left()),
+    Step("images on the nodes", _put_images_on_nodes(wanted=True), _left("daemonsets")),
+    Step("no images on the nodes", _put_images_on_nodes(wanted=False), _left()),
 )

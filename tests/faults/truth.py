@@ -25,6 +25,7 @@ COLLECTIONS: Final = {
     "secrets": "/api/v1/secrets",
     "serviceaccounts": "/api/v1/serviceaccounts",
     "networkpolicies": "/apis/networking.k8s.io/v1/networkpolicies",
+    "daemonsets": "/apis/apps/v1/daemonsets",
     "events": "/api/v1/events",
 }
 

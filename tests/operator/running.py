@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.address import Gateway
 from devworkspace.kinds import CRDS, INSTANCE_CRD
-from devworkspace.kube.resource import NAMESPACES, PODS
+from devworkspace.kube.resource import DEPLOYMENTS, NAMESPACES, PODS
 from devworkspace.operator.app import Operator
 from devworkspace.operator.config import OperatorConfig
 from tests.support.builders import MASTER_KEY, running_status
@@ -55,6 +56,13 @@ async def running_operator(
 def put_template(server: FakeApiServer, name: str = "python", **spec: Any) -> None:
     body = {"displayName": "Python", "environment": {"image": "localhost/devworkspace/python:0.1.0"}, **spec}
     server.put(TEMPLATES, {"metadata": {"name": name}, "spec": body})
+
+
+def put_operator_deployment(server: FakeApiServer, image: str = "localhost/devworkspace/devworkspace:0.1.0") -> None:
+    """The operator's own Deployment, as an installation makes it."""
+    metadata = {"name": names.OPERATOR_DEPLOYMENT, "namespace": names.SYSTEM_NAMESPACE}
+    pod = {"containers": [{"name": names.OPERATOR_CONTAINER, "image": image}], "imagePullSecrets": [{"name": "own"}]}
+    server.put(DEPLOYMENTS, {"metadata": metadata, "spec": {"template": {"spec": pod}}})
 
 
 def put_instance(server: FakeApiServer, name: str = "demo", **spec: Any) -> str:

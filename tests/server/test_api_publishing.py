@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
-from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.api.template import PrePullStatus, TemplateStatus, WorkspaceTemplate
 from devworkspace.server.starters import read_starters
 from tests.server.cluster import API, Wired, put, put_template, wired
 from tests.server.support import ADMIN, Answer, read, send
@@ -195,6 +195,15 @@ class TestReading:
         }
         (listed,) = (await read(all_wired.server, all_wired.browser, ALL))["items"]
         assert listed["use"]["instances"] == 2
+
+    async def test_where_their_images_are_is_for_them_too(self, all_wired: Wired) -> None:
+        template = put_template(all_wired, prePull=True)
+        status = TemplateStatus(pre_pull=PrePullStatus(ready=1, wanted=2, message="Node n: refused."))
+        all_wired.server.catalogue.known["python"] = msgspec.structs.replace(template, status=status)
+        assert (await read(all_wired.server, all_wired.browser, ONE))["prePull"] is None
+        grant(all_wired, "update", "")
+        told = (await read(all_wired.server, all_wired.browser, ONE))["prePull"]
+        assert told == {"ready": 1, "wanted": 2, "message": "Node n: refused."}
 
     async def test_as_yaml(self, all_wired: Wired) -> None:
         put_template(all_wired, tags=["ml"])

@@ -49,6 +49,8 @@ KNOWN: Final = (
     kinds.NODES,
     kinds.NETWORK_POLICIES,
     kinds.LEASES,
+    kinds.DAEMON_SETS,
+    kinds.DEPLOYMENTS,
     kinds.RESOURCE_QUOTAS,
     kinds.LIMIT_RANGES,
     kinds.STORAGE_CLASSES,

@@ -122,6 +122,7 @@ export function makeTemplate(part: Partial<TemplateView> = {}): TemplateView {
     use: null,
     cpuRequest: "500m",
     memoryRequest: "1Gi",
+    prePull: null,
     ...part,
   };
 }

@@ -26,6 +26,7 @@ APP_NAME: Final = "devworkspace"
 MANAGED_BY: Final = "devworkspace-operator"
 COMPONENT_ENVIRONMENT: Final = "environment"
 COMPONENT_SERVER: Final = "server"
+COMPONENT_PREPULL: Final = "prepull"
 
 LABEL_INSTANCE_UID: Final = f"{GROUP}/instance-uid"
 LABEL_RETAINED: Final = f"{GROUP}/retained"
@@ -49,6 +50,10 @@ ACTIVITY_LEASE: Final = "devworkspace-activity"
 LIMITS_CONFIG_MAP: Final = "devworkspace-limits"
 # Which operator works.
 OPERATOR_LEASE: Final = "devworkspace-operator"
+OPERATOR_DEPLOYMENT: Final = "devworkspace-operator"
+OPERATOR_CONTAINER: Final = "operator"
+# DaemonSets that hold images on nodes, beside the operator.
+PREPULL_PREFIX: Final = "devworkspace-prepull-"
 ANNOTATION_STOPPED_FOR: Final = f"{GROUP}/stopped-for"
 # Who stopped it and why, in that person's words: core/stopnote.py.
 ANNOTATION_STOP_NOTE: Final = f"{GROUP}/stop-note"

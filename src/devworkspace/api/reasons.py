@@ -84,3 +84,7 @@ ACCEPTED: Final = "Accepted"
 TEMPLATE_UNREADABLE: Final = "TemplateUnreadable"
 COUNTED: Final = "Counted"
 INSTANCES_UNREADABLE: Final = "InstancesUnreadable"
+
+# Events of a template.
+PRE_PULL_FAILED: Final = "PrePullFailed"
+PRE_PULLED: Final = "PrePulled"

@@ -131,6 +131,7 @@ class TemplateSpec(Struct, frozen=True):
     tags: tuple[str, ...] = ()
     state: Literal["Active", "Deprecated", "Hidden"] = "Active"
     state_message: str | None = None
+    pre_pull: bool = False
     resources: Resources = DEFAULT_RESOURCES
     storage: Storage = Storage()
     ports: tuple[Port, ...] = ()
@@ -138,6 +139,17 @@ class TemplateSpec(Struct, frozen=True):
     lifecycle: Lifecycle = Lifecycle()
     scheduling: Scheduling = Scheduling()
     access: Access = Access()
+
+
+class PrePullStatus(Struct, frozen=True, omit_defaults=False):
+    """On how many nodes the image is, and on how many it should be; 0 of 0 while that is not known.
+
+    `message` says what keeps it from the others.
+    """
+
+    ready: int = 0
+    wanted: int = 0
+    message: str = ""
 
 
 class TemplateStatus(Struct, frozen=True, omit_defaults=False):
@@ -148,6 +160,7 @@ class TemplateStatus(Struct, frozen=True, omit_defaults=False):
     outdated: int = 0
     conditions: tuple[Condition, ...] = ()
     observed_generation: int = 0
+    pre_pull: PrePullStatus | None = None
 
 
 class ManagedFields(Struct, frozen=True):

@@ -179,7 +179,8 @@ _IMAGE_REASONS: Final = (
 )
 
 
-def _image_not_pulled(pod: Pod) -> Finding | None:
+def find_image_problem(pod: Pod) -> Finding | None:
+    """Why an image of the pod is not there; None for those that are, or are on their way."""
     container, reason, message = _waiting(pod, _IMAGE_REASONS)
     if container is None:
         return None
@@ -282,7 +283,7 @@ _CHECKS: Final[tuple[Callable[[Pod], Finding | None], ...]] = (
     find_end,
     _scheduling_gated,
     _unschedulable,
-    _image_not_pulled,
+    find_image_problem,
     _configuration_missing,
     _init_container_failed,
     _out_of_memory,

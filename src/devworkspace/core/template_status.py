@@ -7,7 +7,7 @@ from typing import NamedTuple
 from devworkspace.api import reasons
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Condition, Key, ObjectMeta
-from devworkspace.api.template import TemplateStatus
+from devworkspace.api.template import PrePullStatus, TemplateStatus
 from devworkspace.core.conditions import find_condition, merge_conditions
 from devworkspace.core.timestamps import format_timestamp
 
@@ -56,7 +56,13 @@ def tally_uses(uses: Iterable[Use], unreadable: Mapping[Key, str]) -> dict[str, 
 
 
 def template_status(
-    metadata: ObjectMeta, old: TemplateStatus, *, tally: Tally, readable: bool, now: datetime
+    metadata: ObjectMeta,
+    old: TemplateStatus,
+    *,
+    tally: Tally,
+    readable: bool,
+    now: datetime,
+    pre_pull: PrePullStatus | None = None,
 ) -> TemplateStatus:
     """The status that the template with this metadata deserves; `readable` is whether the operator can use it."""
     conditions = (_accepted(metadata, readable=readable), _counted(metadata, tally))
@@ -66,6 +72,7 @@ def template_status(
         outdated=tally.outdated,
         conditions=merge_conditions(old.conditions, conditions, timestamp=format_timestamp(now)),
         observed_generation=metadata.generation,
+        pre_pull=pre_pull,
     )
 
 

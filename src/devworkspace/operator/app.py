@@ -39,6 +39,7 @@ from devworkspace.operator.health import Health
 from devworkspace.operator.kopf_runner import check_served, run_kopf
 from devworkspace.operator.login import add_login
 from devworkspace.operator.metrics import Metrics
+from devworkspace.operator.prepull import PrePull
 from devworkspace.operator.probes import make_probe_app
 from devworkspace.operator.reconciler import Reconciler, RefusedWriteError
 from devworkspace.operator.resync import Resync
@@ -135,12 +136,15 @@ class Operator:
             now=clock.now,
             on_stop=self.metrics.observe_stop,
         )
+        pre_pull = PrePull(client, namespace=self.config.lease_namespace, on_change=cluster.uses_changed.set)
+        templates = TemplateStatusWriter(client, cluster, pre_pull=pre_pull, events=events, now=clock.now)
         followers: dict[str, Coroutine[Any, Any, Any]] = {
             f"informer of {informer.resource.plural}": informer.run() for informer in cluster.informers
         }
         nodes, warnings = cluster.surroundings.informers
         followers["informer of nodes"] = nodes.run()
         followers["informer of events"] = _after(self._complete, warnings.run())
+        followers["pre-pull"] = _after(self._complete, pre_pull.follow())
         followers["kopf"] = self._run_kopf(client, cluster)
         followers["keys"] = self._follow_keys(cluster)
         followers["sweep"] = self._follow(cluster, health)
@@ -149,7 +153,7 @@ class Operator:
         writers: dict[str, Coroutine[Any, Any, Any]] = {
             "queue": self._run_queue(elector, reconciler),
             "events": _after(self.ready, events.run()),
-            "template status": _after(self.ready, TemplateStatusWriter(client, cluster, now=clock.now).run()),
+            "template status": _after(self.ready, templates.run()),
             "resync": _after(self.ready, Resync(cluster, every=self.config.resync_seconds).run()),
         }
         tasks = {name: asyncio.create_task(part, name=name) for name, part in (followers | writers).items()}

@@ -1,4 +1,4 @@
-"""Kubernetes Events on environments: what happened, for people who ask `kubectl describe` or `kubectl get events`.
+"""Kubernetes Events on environments and templates: what happened, for people who ask `kubectl describe`.
 
 An Event is told at best effort, status is the truth: recording never waits and never fails, and what cannot be written
 is dropped and counted. Of one reason on one environment there is one Event, whose count and last time follow the
@@ -84,7 +84,7 @@ class EventRecorder:
         self._queue: WorkQueue[Key] = WorkQueue()
 
     def record(self, metadata: ObjectMeta, told: Transition) -> None:
-        """Notes what happened to the environment with this metadata; `run` writes it."""
+        """Notes what happened to the environment or template with this metadata; `run` writes it."""
         key, now = (metadata.uid, told.reason), self._now()
         known = self._notes.pop(key, None)
         if known is not None and now - known.last <= timedelta(seconds=self._bounds.window):
@@ -151,10 +151,11 @@ class EventRecorder:
 def _render(note: _Note) -> dict[str, Any]:
     metadata = note.metadata
     return {
-        "metadata": {"name": _name(note), "namespace": metadata.namespace},
+        # Kubernetes keeps Events about what belongs to no namespace in this one.
+        "metadata": {"name": _name(note), "namespace": metadata.namespace or "default"},
         "involvedObject": {
             "apiVersion": names.API_VERSION,
-            "kind": names.INSTANCE_KIND,
+            "kind": names.INSTANCE_KIND if metadata.namespace else names.TEMPLATE_KIND,
             "namespace": metadata.namespace,
             "name": metadata.name,
             "uid": metadata.uid,

@@ -8,15 +8,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from devworkspace.api.meta import Key, ObjectMeta
 from devworkspace.api.template import TemplateStatus, WorkspaceTemplate
+from devworkspace.core.prepull import pull_transition
 from devworkspace.core.template_status import Tally, tally_uses, template_status, use_of
 from devworkspace.kinds import TEMPLATES
 from devworkspace.kube.client import Client, OnlyMetadata
 from devworkspace.kube.errors import Conflict, KubeError, NotFound
 from devworkspace.operator.cluster import Cluster
+from devworkspace.operator.events import EventRecorder
+from devworkspace.operator.prepull import PrePull
 from devworkspace.operator.store import Unreadable
 
 logger = logging.getLogger(__name__)
@@ -29,11 +34,21 @@ _WRITE_SECONDS: Final = 10.0
 
 
 class TemplateStatusWriter:
-    """`run` writes the status of every template whose counts have changed."""
+    """`run` writes the status of every template whose counts have changed, and has images put on nodes."""
 
-    def __init__(self, client: Client, cluster: Cluster, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        cluster: Cluster,
+        *,
+        pre_pull: PrePull,
+        events: EventRecorder,
+        now: Callable[[], datetime],
+    ) -> None:
         self._client = client
         self._cluster = cluster
+        self._pre_pull = pre_pull
+        self._events = events
         self._now = now
         # Of templates that cannot be read the store does not know the status.
         self._told: dict[str, TemplateStatus] = {}
@@ -75,6 +90,7 @@ class TemplateStatusWriter:
         readable = [known for known in templates.values() if known.metadata.key not in templates.unreadable]
         results = [await self._update(known.metadata, known, tallies) for known in readable]
         results += [await self._update(found.metadata, None, tallies) for found in tuple(templates.unreadable.values())]
+        results.append(await self._pre_pull.settle(templates.values()))
         return all(results)
 
     async def _update(
@@ -83,7 +99,14 @@ class TemplateStatusWriter:
         """Writes one status if it differs; `template` is None where it cannot be read."""
         old = template.status if template is not None else self._told.get(metadata.uid, TemplateStatus())
         tally = tallies.get(metadata.name, Tally())
-        new = template_status(metadata, old, tally=tally, readable=template is not None, now=self._now())
+        new = template_status(
+            metadata,
+            old,
+            tally=tally,
+            readable=template is not None,
+            now=self._now(),
+            pre_pull=self._pre_pull.status_of(template) if template is not None else None,
+        )
         if new == old:
             return True
         try:
@@ -95,10 +118,16 @@ class TemplateStatusWriter:
         except (KubeError, TimeoutError) as error:
             logger.warning("cannot write the status of template %s, will retry: %s", metadata.name, error)
             return False
+        if (told := pull_transition(old.pre_pull, new.pre_pull)) is not None:
+            self._events.record(metadata, told)
         return True
 
     async def _write(self, metadata: ObjectMeta, status: TemplateStatus, *, readable: bool) -> None:
-        body = {"metadata": {"name": metadata.name, "uid": metadata.uid}, "status": status}
+        fields: dict[str, Any] = msgspec.to_builtins(status)
+        if status.pre_pull is None:
+            # What is not applied any more goes away; the definition knows no null.
+            del fields["prePull"]
+        body = {"metadata": {"name": metadata.name, "uid": metadata.uid}, "status": fields}
         if readable:
             self._cluster.templates.put(await self._client.apply_status(TEMPLATES, body, WorkspaceTemplate))
         else:

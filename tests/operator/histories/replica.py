@@ -7,6 +7,7 @@ from typing import Final, cast
 
 import kopf
 
+from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube.resource import Resource
@@ -16,6 +17,7 @@ from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.events import EventRecorder
 from devworkspace.operator.handlers import take_instance, take_template
 from devworkspace.operator.health import Health
+from devworkspace.operator.prepull import PrePull
 from devworkspace.operator.reconciler import Reconciler
 from devworkspace.operator.template_status import TemplateStatusWriter
 from tests.operator.histories.clock import VirtualLoop
@@ -81,7 +83,9 @@ class Replica:
 
     def lead(self) -> None:
         self.leads = True
-        counts = TemplateStatusWriter(self.client, self.cluster, now=self._now)
+        # Its informers do not run: no template of a history asks for it.
+        pre_pull = PrePull(self.client, namespace=names.SYSTEM_NAMESPACE, on_change=self.cluster.uses_changed.set)
+        counts = TemplateStatusWriter(self.client, self.cluster, pre_pull=pre_pull, events=self._events, now=self._now)
         for part in (self.queue.run_workers(WORKERS, self._handle), self._events.run(), counts.run()):
             self._tasks.append(self._loop.create_task(part))
 

@@ -9,6 +9,7 @@ import { useWide } from "../../ui/useWide";
 import styles from "./AdminTable.module.css";
 import { DeleteTemplateDialog } from "./DeleteTemplateDialog";
 import { DeprecateDialog } from "./DeprecateDialog";
+import { PrePull } from "./PrePull";
 import { RestartDialog } from "./RestartDialog";
 import { TemplateFace } from "./TemplateFace";
 import { TemplateMenu } from "./TemplateMenu";
@@ -146,6 +147,7 @@ function State({ template }: { readonly template: TemplateView }) {
         {t(`templates.state.${template.state}`)}
       </Badge>
       {template.stateMessage !== "" && <div className={styles.dim}>{template.stateMessage}</div>}
+      {template.prePull !== null && <PrePull {...template.prePull} />}
     </>
   );
 }

@@ -1,6 +1,7 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { expect, test } from "vitest";
+import { setLanguage } from "../../i18n";
 import { makeEnvironment, makeTemplate } from "../../testing/builders";
 import { api, problem, record, serveEnvironments, servePublisher, serveTemplates } from "../../testing/server";
 import { show } from "../../testing/show";
@@ -71,6 +72,33 @@ test("a publisher sees how each is used, hidden ones too", async () => {
   expect(screen.queryByRole("link", { name: "other" }), "made from another template").toBeNull();
   await user.click(screen.getByRole("button", { name: "Template: python show all templates" }));
   expect(await screen.findByRole("link", { name: "other" })).toBeVisible();
+});
+
+test("a publisher sees on how many nodes the image is, and why it is missing on others", async () => {
+  servePublisher();
+  const refused = "Node n-2: Image 'go:1' does not exist; check its name in the template.";
+  serveTemplates(
+    makeTemplate({ prePull: { ready: 3, wanted: 3, message: "" } }),
+    makeTemplate({ name: "go", uid: "uid-go", prePull: { ready: 1, wanted: 3, message: refused } }),
+    makeTemplate({ name: "new", uid: "uid-new", prePull: { ready: 0, wanted: 0, message: "" } }),
+    makeTemplate({ name: "plain", uid: "uid-plain" }),
+  );
+  show("/templates");
+  expect(await screen.findByText("Image on all 3 nodes")).toBeVisible();
+  const row = screen.getByText("Image on 1 of 3 nodes").closest("tr") as HTMLElement;
+  expect(within(row).getByText(refused)).toBeVisible();
+  expect(screen.getByText("Image not on the nodes yet")).toBeVisible();
+  expect(screen.getAllByText(/^Image/), "and nothing of one that does not ask for it").toHaveLength(3);
+});
+
+test("that is told in Chinese, too", async () => {
+  servePublisher();
+  serveTemplates(makeTemplate({ prePull: { ready: 1, wanted: 3, message: "" } }));
+  show("/templates");
+  await screen.findByText("Image on 1 of 3 nodes");
+  act(() => setLanguage("zh"));
+  expect(screen.getByText("3 个节点中已有 1 个拉取了镜像")).toBeVisible();
+  act(() => setLanguage("en"));
 });
 
 test("hiding changes the state and nothing else, of the version that was read", async () => {

@@ -57,6 +57,7 @@ export const SECTIONS: readonly Section[] = [
     fields: [
       { kind: "text", path: "environment.image", required: true, placeholder: "registry/team/python:1.0" },
       { kind: "choice", path: "environment.imagePullPolicy", choices: ["", "IfNotPresent", "Always", "Never"] },
+      { kind: "flag", path: "prePull" },
       { kind: "lines", path: "overrides.images", of: "words" },
       { kind: "lines", path: "environment.imagePullSecrets", of: "names" },
     ],

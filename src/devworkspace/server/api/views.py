@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from devworkspace.api.template import Resources, ScheduleRule, WorkspaceTemplate
+from devworkspace.api.template import PrePullStatus, Resources, ScheduleRule, WorkspaceTemplate
 from devworkspace.core.actions import Obstacle
 from devworkspace.core.due import StopReason
 from devworkspace.core.limits import Shortage
@@ -194,10 +194,22 @@ class TemplateUse(View, frozen=True):
     outdated: int
 
 
+class PrePullView(View, frozen=True):
+    """On how many nodes the image is, and on how many it is to be; `wanted` 0: that is not known yet.
+
+    `message` says what keeps it from the others.
+    """
+
+    ready: int
+    wanted: int
+    message: str
+
+
 class TemplateView(View, frozen=True):
     """One entry of the catalogue, and whether it can be used in the namespace that was asked about.
 
-    `changedAt` is when it was last written, `use` is null for those who may not change templates.
+    `changedAt` is when it was last written, `use` and `prePull` are null for those who may not change templates;
+    `prePull` also where the image is not put on the nodes in advance.
     """
 
     name: str
@@ -228,6 +240,7 @@ class TemplateView(View, frozen=True):
     use: TemplateUse | None
     cpu_request: str
     memory_request: str
+    pre_pull: PrePullView | None
 
 
 def make_template_view(
@@ -264,4 +277,9 @@ def make_template_view(
         use=use,
         cpu_request=str(requests["cpu"]),
         memory_request=str(requests["memory"]),
+        pre_pull=_pre_pull(template.status.pre_pull) if use is not None else None,
     )
+
+
+def _pre_pull(status: PrePullStatus | None) -> PrePullView | None:
+    return PrePullView(status.ready, status.wanted, status.message) if status is not None else None
