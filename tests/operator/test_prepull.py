@@ -1,6 +1,7 @@
 """Images on the nodes, in front of the API server: few writes, whatever goes wrong, and nothing left behind."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,10 @@ def told(server: FakeApiServer, key: Key = PYTHON) -> dict[str, Any] | None:
     template = server.get(TEMPLATES, key) or {}
     found: dict[str, Any] | None = template.get("status", {}).get("prePull")
     return found
+
+
+def is_told(server: FakeApiServer, key: Key) -> bool:
+    return "status" in (server.get(TEMPLATES, key) or {})
 
 
 def images(server: FakeApiServer) -> list[set[str]]:
@@ -151,6 +156,23 @@ async def test_a_restarted_operator_writes_nothing_and_clears_up_what_is_no_long
         server.remove(TEMPLATES, PYTHON)
         async with running_operator(server, tmp_path):
             await eventually(lambda: not server.objects(DAEMON_SETS))
+
+
+async def test_one_that_is_deleted_is_deleted_once_though_the_watch_is_silent(tmp_path: Path) -> None:
+    async with FakeApiServer() as server, running_operator(server, tmp_path):
+        put_operator_deployment(server)
+        put_template(server, prePull=True)
+        await eventually(lambda: images(server) == [{IMAGE}])
+        await quiet()
+        for stream in server.streams:
+            stream.frozen = stream.frozen or stream.resource == DAEMON_SETS.plural
+        server.remove(TEMPLATES, PYTHON)
+        await eventually(lambda: not server.objects(DAEMON_SETS))
+        for key in (Key("", "one"), Key("", "two")):
+            put_template(server, key.name)
+            # One look at all templates each.
+            await eventually(partial(is_told, server, key))
+        assert writes(server) == ["apply", "delete"]
 
 
 @pytest.mark.parametrize("drop", ["before", "after"])

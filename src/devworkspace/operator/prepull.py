@@ -72,7 +72,8 @@ class PrePull:
         if not self._is_known():
             return True
         wanted, before = pull_sets(templates), self._troubles.copy()
-        unwanted = [found for found in self._daemon_sets.values() if found.metadata.name not in wanted]
+        known = [found for found in self._daemon_sets.values() if found.metadata.deletion_timestamp is None]
+        unwanted = [found for found in known if found.metadata.name not in wanted]
         results = [await self._remove(found) for found in unwanted]
         self._troubles = {name: trouble for name, trouble in self._troubles.items() if name in wanted}
         results += [await self._ensure(pulled) for pulled in wanted.values()]
@@ -101,10 +102,12 @@ class PrePull:
             async with asyncio.timeout(_REQUEST_SECONDS):
                 await self._client.delete(DAEMON_SETS, key, uid=uid)
         except (NotFound, Conflict):
-            self._daemon_sets.forget(key, uid)
+            pass
         except (KubeError, TimeoutError) as error:
             logger.warning("cannot delete DaemonSet %s, will retry: %s", key, error)
             return False
+        # A watch that is silent now would have it deleted in each pass.
+        self._daemon_sets.forget(key, uid)
         return True
 
     async def _ensure(self, pulled: PullSet) -> bool:
