@@ -72,6 +72,36 @@ check 'the root file system is read-only' refused touch /usr/local/bin/x /etc/x 
 changeable=$(changeable_by 1000)
 check "nothing outside of the home and /tmp is the user's: $changeable" test -z "$changeable"
 
+# An editor that is nobody's yet, and then somebody's.
+pool=/tmp/pool unclaimed=http://127.0.0.1:8090 owner=the-credential-of-the-owner
+mkdir -p $pool/home && : > $pool/claim
+hash_of() { printf %s "$1" | sha256sum | cut -d ' ' -f 1; }
+start_unclaimed() {
+    env -u HASHED_PASSWORD HOME=$pool/home DEVWORKSPACE_CLAIM=$pool/claim DEVWORKSPACE_LOCK="key.nonce.$(hash_of the-word)" \
+        devworkspace-start-unclaimed --bind-addr 127.0.0.1:8090 --disable-telemetry --disable-update-check $pool/home > $pool/log 2>&1 & starter=$!
+    for _ in $(seq 100); do curl -fsS -o /dev/null $unclaimed/healthz 2> /dev/null && break; sleep 0.2; done
+}
+start_unclaimed
+status_of() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
+check 'an editor that is nobody'"'"'s is healthy' prints '"status"' curl -fsS $unclaimed/healthz
+check 'it lets nobody in' prints 401 status_of $unclaimed/
+check 'not even to a page for signing in' prints 401 status_of $unclaimed/login
+check 'no password stands in its environment' sh -c "! tr '\\0' '\\n' < /proc/$starter/environ | grep -qE '^(HASHED_)?PASSWORD='"
+check 'no password is left in its home' sh -c "! grep -rIqi password $pool/home"
+check 'a word that is not the gateway'"'"'s opens nothing' prints 401 status_of -H 'X-DevWorkspace-Opening: {"opening":"guess"}' -H "Cookie: code-server-session=$owner" $unclaimed/
+check 'with the gateway'"'"'s word its owner is served the workbench' prints vscode-workbench-web-configuration curl -fsSL -H 'X-DevWorkspace-Opening: {"opening":"the-word","basePath":"/w/team/demo"}' -H "Cookie: code-server-session=$owner" $unclaimed/
+node -e 'require("http").createServer((request, answer) => answer.end(request.url)).listen(8091)' & echo=$!
+check 'in path mode its ports know their path' prints /w/team/demo/absproxy/8091/x curl -fsS --retry 5 --retry-connrefused --retry-all-errors -H "Cookie: code-server-session=$owner" $unclaimed/absproxy/8091/x
+kill $starter $echo; wait $starter $echo 2> /dev/null
+start_unclaimed
+digest=$(hash_of "$owner")
+echo "{\"credential\":\"$digest\",\"proxyUri\":\"http://{{port}}--demo--team.example.com/\"}" > $pool/claim.new && mv $pool/claim.new $pool/claim
+check 'once it is taken, its owner is served the workbench' prints vscode-workbench-web-configuration curl -fsSL -H "Cookie: code-server-session=$owner" $unclaimed/
+check 'with the address of its ports' prints demo--team.example.com curl -fsSL -H "Cookie: code-server-session=$owner" $unclaimed/
+check 'and nobody else is let in' prints 401 status_of -H "Cookie: code-server-session=$digest" $unclaimed/
+check 'it is not started without knowing where it will be told' sh -c 'env -u DEVWORKSPACE_CLAIM devworkspace-start-unclaimed; [ $? = 78 ]'
+kill $starter
+
 # The hook alone, with the editor replaced: its own share of the start.
 mkdir -p /tmp/stub && printf '#!/bin/sh\n' > /tmp/stub/tini && chmod +x /tmp/stub/tini
 cp /tmp/stub/tini /tmp/stub/devworkspace-activity

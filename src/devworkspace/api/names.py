@@ -32,6 +32,8 @@ LABEL_INSTANCE_UID: Final = f"{GROUP}/instance-uid"
 LABEL_RETAINED: Final = f"{GROUP}/retained"
 # On a template that is tried before it is published, and on the environment that tries it.
 LABEL_TRIAL: Final = f"{GROUP}/trial"
+# On pods and volumes that were made in advance and that nobody has taken yet: the UID of their template.
+LABEL_POOL: Final = f"{GROUP}/pool"
 
 ANNOTATION_INPUTS_HASH: Final = f"{GROUP}/inputs-hash"
 ANNOTATION_CREDENTIAL_KEY: Final = f"{GROUP}/credential-key"
@@ -61,6 +63,12 @@ ANNOTATION_STOP_NOTE: Final = f"{GROUP}/stop-note"
 ANNOTATION_STOPS: Final = f"{GROUP}/stops"
 # On templates: the person for whom the server last wrote it.
 ANNOTATION_CHANGED_BY: Final = f"{GROUP}/changed-by"
+# On a new instance: `skip` wants no pod that was made in advance.
+ANNOTATION_WARM_POOL: Final = f"{GROUP}/warm-pool"
+ANNOTATION_POOL_REVISION: Final = f"{GROUP}/pool-revision"
+# On a pod that was made in advance: when it was taken, and what its editor is told, as the file `claim`. No secret.
+ANNOTATION_CLAIMED_AT: Final = f"{GROUP}/claimed-at"
+ANNOTATION_CLAIM: Final = f"{GROUP}/claim"
 ANNOTATION_FORCE_DELETE: Final = f"{GROUP}/force-delete"
 
 # Only on environments whose volume goes with them; all others are deleted without any help of the operator.
@@ -73,6 +81,11 @@ CLOCK_FOLDER: Final = "/etc/devworkspace"
 PORT_NAME: Final = "dw-editor"
 CREDENTIAL_KEY: Final = "hashed-password"
 CREDENTIAL_VARIABLE: Final = "HASHED_PASSWORD"
+# Where an editor that was made in advance finds what it is told, instead of a credential.
+CLAIM_VARIABLE: Final = "DEVWORKSPACE_CLAIM"
+# What it knows the gateway's word for its first owner by, and the header with that word (core/credential.py).
+LOCK_VARIABLE: Final = "DEVWORKSPACE_LOCK"
+OPENING_HEADER: Final = "X-DevWorkspace-Opening"
 
 # Where clouds tell every pod who its node is, credentials included.
 LINK_LOCAL_NETWORKS: Final = ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128")

@@ -46,6 +46,13 @@ def path_base(key: Key, port: int | str | None = None) -> str:
     return base if port is None else f"{base}/proxy/{port}"
 
 
+def editor_addresses(key: Key, gateway: Gateway) -> dict[str, str]:
+    """What an editor that was started before it was anybody's must be told of its addresses."""
+    if gateway.mode == "path":
+        return {"basePath": path_base(key)}
+    return {"proxyUri": environment_url(key, gateway, port="{{port}}")}
+
+
 def environment_url(key: Key, gateway: Gateway, *, port: int | str | None = None) -> str:
     """The address at which the gateway serves an environment, or what listens on a port inside.
 

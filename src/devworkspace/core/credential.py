@@ -31,6 +31,32 @@ def environment_credential(master_key: bytes, instance_uid: str) -> str:
     return hmac.new(master_key, b"editor:" + instance_uid.encode(), hashlib.sha256).hexdigest()
 
 
+def credential_digest(credential: str) -> str:
+    """What a pod may be told in the open: nobody finds 256 bits of a credential by their hash."""
+    return hashlib.sha256(credential.encode()).hexdigest()
+
+
+def make_lock(master_key: bytes, pod: str, nonce: str) -> str:
+    """What a pod that is nobody's yet holds of its opening: where that comes from, and a hash to know it by."""
+    opening = _opening(master_key, pod, nonce)
+    return f"{key_id(master_key)}.{nonce}.{credential_digest(opening)}"
+
+
+def find_opening(keys: "Keyring", pod: str, lock: str) -> str | None:
+    """What opens a lock for its first owner; None if it was made with a key that is not known here.
+
+    Only who holds the key can make it, and only for the pod of that name.
+    """
+    identifier, _, rest = lock.partition(".")
+    key = keys.find(identifier)
+    return _opening(key, pod, rest.partition(".")[0]) if key is not None else None
+
+
+def _opening(master_key: bytes, pod: str, nonce: str) -> str:
+    check_key(master_key)
+    return hmac.new(master_key, f"opening:{pod}:{nonce}".encode(), hashlib.sha256).hexdigest()
+
+
 def check_key(master_key: bytes) -> None:
     """Raises ValueError for a master key below 32 bytes."""
     if len(master_key) < MIN_MASTER_KEY_BYTES:

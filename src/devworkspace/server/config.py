@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
-from devworkspace.core.address import AddressMode, Gateway, environment_url
+from devworkspace.core.address import AddressMode, Gateway, editor_addresses, environment_url
 from devworkspace.core.credential import KEY_SECONDS
 from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, SOCKETS_PER_PERSON, Allowance
 from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
@@ -129,6 +129,10 @@ class PublicAddress:
     def environment_url(self, key: Key, port: int | str | None = None) -> str:
         """The address of an environment, or of one of its ports; `port` may be a placeholder."""
         return environment_url(key, Gateway(self.origin, self.mode), port=port)
+
+    def editor_addresses(self, key: Key) -> dict[str, str]:
+        """What the editor of an environment that was started before it was anybody's must be told."""
+        return editor_addresses(key, Gateway(self.origin, self.mode))
 
 
 def parse_public_url(url: str, mode: AddressMode = "subdomain") -> PublicAddress:

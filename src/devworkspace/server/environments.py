@@ -21,6 +21,7 @@ from devworkspace.core.startup import PodTimes
 
 READY: Final = "Ready"
 OPEN_PATH: Final = "/-/open"
+_KNOWS_CREDENTIAL: Final = (names.CREDENTIAL_VARIABLE, names.CLAIM_VARIABLE)
 
 ShownPhase = Literal["Pending", "Provisioning", "Running", "Unreachable", "Stopping", "Stopped", "Failed", "Deleting"]
 
@@ -92,7 +93,10 @@ class Progress(Struct, frozen=True):
 
 
 class Environment(Struct, frozen=True):
-    """One instance and, while it has one, its pod; `key_id` names the key that the pod's credential comes from."""
+    """One instance and, while it has one, its pod; `key_id` names the key that the pod's credential comes from.
+
+    `lock` is what a pod from a pool keeps its editor closed with until its first owner comes.
+    """
 
     id: str
     uid: str
@@ -114,6 +118,7 @@ class Environment(Struct, frozen=True):
     owner_subject: str = ""
     times: PodTimes = PodTimes()
     container: Container | None = None
+    lock: str | None = None
 
     @property
     def door(self) -> Door:
@@ -218,14 +223,20 @@ def find_progress(pod: DoorPod) -> Progress:
 
 
 def find_times(pod: DoorPod) -> PodTimes:
+    """What a pod from a pool did before it was taken counts as done when it was."""
     reached = {item.type: item.last_transition_time for item in pod.status.conditions if item.status == "True"}
     running = (status.state.running for status in pod.status.container_statuses)
+    claimed = pod.metadata.annotations.get(names.ANNOTATION_CLAIMED_AT, "")
+
+    def at(time: str | None) -> str | None:
+        return max(time, claimed) if time is not None else None
+
     return PodTimes(
-        created=pod.metadata.creation_timestamp,
-        scheduled=reached.get("PodScheduled"),
-        prepared=reached.get("PodReadyToStartContainers"),
-        started=next((state.get("startedAt") for state in running if state is not None), None),
-        ready=reached.get("Ready"),
+        created=at(pod.metadata.creation_timestamp),
+        scheduled=at(reached.get("PodScheduled")),
+        prepared=at(reached.get("PodReadyToStartContainers")),
+        started=at(next((state.get("startedAt") for state in running if state is not None), None)),
+        ready=at(reached.get("Ready")),
     )
 
 
@@ -253,6 +264,7 @@ def make_environment(instance: WorkspaceInstance, pod: DoorPod | None) -> Enviro
         owner_subject=meta.annotations.get(names.ANNOTATION_OWNER_SUBJECT, ""),
         times=find_times(pod) if pod is not None else PodTimes(),
         container=_workspace(pod) if pod is not None else None,
+        lock=_lock(pod) if pod is not None else None,
     )
 
 
@@ -297,7 +309,13 @@ def _preview_ports(pod: DoorPod) -> tuple[ContainerPort, ...]:
     return tuple(port for port in ports if port.name != names.PORT_NAME)
 
 
-def _has_code_server(pod: DoorPod) -> bool:
-    """Only code-server is given a password; a custom server is reached without."""
+def _lock(pod: DoorPod) -> str | None:
     container = _workspace(pod)
-    return container is not None and any(variable.name == names.CREDENTIAL_VARIABLE for variable in container.env)
+    variables = container.env if container is not None else ()
+    return next((variable.value for variable in variables if variable.name == names.LOCK_VARIABLE), None)
+
+
+def _has_code_server(pod: DoorPod) -> bool:
+    """Only code-server is given a password, or told its hash; a custom server is reached without."""
+    container = _workspace(pod)
+    return container is not None and any(variable.name in _KNOWS_CREDENTIAL for variable in container.env)

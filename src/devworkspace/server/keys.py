@@ -7,11 +7,13 @@ from typing import Final, NoReturn
 
 import structlog
 
+from devworkspace.api.meta import Key
 from devworkspace.core.credential import (
     NEXT_FILE,
     PREVIOUS_FILE,
     Keyring,
     environment_credential,
+    find_opening,
     key_id,
     make_keyring,
 )
@@ -33,6 +35,7 @@ class Keys:
         self._on_change: list[Callable[[Keyring], None]] = []
         self._on_loss: list[Callable[[], None]] = []
         self._credentials: dict[tuple[str, str | None], str | None] = {}
+        self._openings: dict[tuple[str, str], str | None] = {}
 
     def on_change(self, callback: Callable[[Keyring], None]) -> None:
         """Calls back when there are other keys than before."""
@@ -48,6 +51,18 @@ class Keys:
             key = self.ring.find(environment.key_id)
             self._credentials[wanted] = None if key is None else environment_credential(key, environment.uid)
         return self._credentials[wanted]
+
+    def opening(self, environment: Environment) -> str | None:
+        """What opens the lock of a pod from a pool; None if it has none, or one of a key that is not known here."""
+        pod = environment.instance.status.pod_name
+        if environment.lock is None or pod is None:
+            return None
+        wanted = (str(Key(environment.key.namespace, pod)), environment.lock)
+        if wanted not in self._openings:
+            if len(self._openings) >= MAX_CREDENTIALS:
+                self._openings.clear()
+            self._openings[wanted] = find_opening(self.ring, *wanted)
+        return self._openings[wanted]
 
     def on_loss(self, callback: Callable[[], None]) -> None:
         """Calls back when a key counts no more: what was opened with what it sealed must prove itself anew."""
@@ -71,6 +86,7 @@ class Keys:
         lost = set(self.ring.keys) - set(ring.keys)
         self.ring = ring
         self._credentials.clear()
+        self._openings.clear()
         log.info("the keys have changed", master=key_id(ring.master), accepted=[key_id(key) for key in ring.keys])
         for callback in self._on_change:
             callback(ring)

@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import urlencode
 
+import msgspec
 import structlog
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
 from msgspec.structs import replace
 
+from devworkspace.api import names
 from devworkspace.core.access import Verdict, asks_to_start, decide
 from devworkspace.core.address import port_label
 from devworkspace.core.credential import COOKIE_NAME
@@ -247,7 +249,17 @@ class Gateway:
             scheme=self._public.scheme,
             credential=credential,
         )
+        if credential is not None and (word := self._word(environment)) is not None:
+            headers.append((names.OPENING_HEADER, word))
         return Way(upstream, target=place.inner + target, headers=headers, place=place)
+
+    def _word(self, environment: Environment) -> str | None:
+        """What opens an editor that was nobody's, and tells it its address: each time, it may have started anew."""
+        opening = self._keys.opening(environment)
+        if opening is None:
+            return None
+        told = {"opening": opening, **self._public.editor_addresses(environment.key)}
+        return msgspec.json.encode(told).decode()
 
     async def _stream(
         self, request: web.BaseRequest, way: Way, *, session: Session, environment: Environment

@@ -33,6 +33,7 @@ _REQUEST_DROPPED: Final = _HOP_BY_HOP | {
     "http2-settings",
     "via",
     "x-client-ip",
+    "x-devworkspace-opening",
     "x-cluster-client-ip",
     "x-real-ip",
     "x-rewrite-url",
