@@ -10,7 +10,7 @@ from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.address import Gateway
 from devworkspace.kinds import CRDS, INSTANCE_CRD
-from devworkspace.kube.resource import DEPLOYMENTS, NAMESPACES, PODS
+from devworkspace.kube.resource import CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, PODS
 from devworkspace.operator.app import Operator
 from devworkspace.operator.config import OperatorConfig
 from tests.support.builders import MASTER_KEY, running_status
@@ -20,6 +20,7 @@ from tests.support.fixtures import eventually
 from tests.support.ports import free_port
 
 DEMO = Key("team", "demo")
+LIMITS = Key(names.SYSTEM_NAMESPACE, names.LIMITS_CONFIG_MAP)
 
 
 @contextlib.asynccontextmanager
@@ -74,6 +75,18 @@ def put_instance(server: FakeApiServer, name: str = "demo", **spec: Any) -> str:
     )
     uid: str = made["metadata"]["uid"]
     return uid
+
+
+def put_limits(server: FakeApiServer, **data: str) -> None:
+    """The limits of the installation; `owner_running="1"` stands for `owner.running`."""
+    body = {
+        "metadata": {"name": LIMITS.name, "namespace": LIMITS.namespace},
+        "data": {name.replace("_", "."): text for name, text in data.items()},
+    }
+    if server.get(CONFIG_MAPS, LIMITS) is None:
+        server.put(CONFIG_MAPS, body)
+    else:
+        server.patch(CONFIG_MAPS, LIMITS, {"data": body["data"]})
 
 
 def put_instance_crd(server: FakeApiServer) -> None:

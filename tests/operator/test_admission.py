@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.kube.resource import CONFIG_MAPS, EVENTS, PODS
 from tests.operator.running import (
+    LIMITS,
     let_pod_answer,
     own_writes,
     phase_of,
     pods_of,
     put_instance,
+    put_limits,
     put_template,
     running_operator,
     silence,
@@ -26,22 +27,9 @@ from tests.support.fake_apiserver import INSTANCES, FakeApiServer
 from tests.support.fake_faults import Fault
 from tests.support.fixtures import eventually
 
-LIMITS = Key(names.SYSTEM_NAMESPACE, names.LIMITS_CONFIG_MAP)
-
 
 def key(number: int) -> Key:
     return Key("team", f"e{number}")
-
-
-def put_limits(server: FakeApiServer, **data: str) -> None:
-    body = {
-        "metadata": {"name": LIMITS.name, "namespace": LIMITS.namespace},
-        "data": {name.replace("_", "."): text for name, text in data.items()},
-    }
-    if server.get(CONFIG_MAPS, LIMITS) is None:
-        server.put(CONFIG_MAPS, body)
-    else:
-        server.patch(CONFIG_MAPS, LIMITS, {"data": body["data"]})
 
 
 def put_crowd(server: FakeApiServer, count: int, **spec: Any) -> None:

@@ -19,6 +19,7 @@ from devworkspace.core import adoption, deletion, plan, world
 from devworkspace.operator import cluster, reconciler
 from tests.operator.histories.lifecycle import ClockHistories
 from tests.operator.histories.machine import Histories
+from tests.operator.histories.pool import PoolHistories
 
 # The same histories in every run: nobody meets somebody else's find. DEVWORKSPACE_HISTORIES runs that many others.
 _QUICK: Final = settings(
@@ -44,6 +45,11 @@ def test_whatever_happens_no_data_is_lost_and_status_comes_true() -> None:
 
 def test_whatever_happens_nobody_is_stopped_early() -> None:
     get_state_machine_test(ClockHistories, settings=settings(_QUICK, max_examples=60, stateful_step_count=40))()
+
+
+def test_whatever_happens_nothing_made_in_advance_is_handed_out_twice() -> None:
+    count = int(_COUNT) if _COUNT else 20
+    get_state_machine_test(PoolHistories, settings=settings(_QUICK, max_examples=count))()
 
 
 def test_an_operator_that_believes_its_own_clock_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

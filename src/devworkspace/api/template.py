@@ -123,6 +123,30 @@ class Access(Struct, frozen=True):
     namespace_selector: LabelSelector | None = None
 
 
+class PoolSize(Struct, frozen=True):
+    """How many ready environments are kept in a namespace."""
+
+    namespace: str
+    replicas: int
+
+
+class PoolHours(Struct, frozen=True):
+    """Hours of a day, `HH:MM` by the clocks of `time_zone`. `except_` are local dates on which they do not hold."""
+
+    time_zone: str
+    from_: str = msgspec.field(name="from")
+    to: str
+    days: tuple[Day, ...] = ()
+    except_: tuple[str, ...] = msgspec.field(default=(), name="except")
+
+
+class WarmPool(Struct, frozen=True):
+    """Ready environments that belong to nobody. Without `hours` they are kept always."""
+
+    per_namespace: tuple[PoolSize, ...] = ()
+    hours: tuple[PoolHours, ...] = ()
+
+
 class TemplateSpec(Struct, frozen=True):
     display_name: str
     environment: Environment
@@ -139,6 +163,17 @@ class TemplateSpec(Struct, frozen=True):
     lifecycle: Lifecycle = Lifecycle()
     scheduling: Scheduling = Scheduling()
     access: Access = Access()
+    warm_pool: WarmPool = WarmPool()
+
+
+class PoolStatus(Struct, frozen=True):
+    """The pool of one namespace. `message` says why there are fewer than the template wants."""
+
+    namespace: str
+    wanted: int = 0
+    ready: int = 0
+    starting: int = 0
+    message: str = ""
 
 
 class PrePullStatus(Struct, frozen=True, omit_defaults=False):
@@ -158,6 +193,8 @@ class TemplateStatus(Struct, frozen=True, omit_defaults=False):
     instances: int = 0
     running: int = 0
     outdated: int = 0
+    warm: int = 0
+    pools: tuple[PoolStatus, ...] = ()
     conditions: tuple[Condition, ...] = ()
     observed_generation: int = 0
     pre_pull: PrePullStatus | None = None

@@ -24,7 +24,7 @@ from devworkspace.api.meta import Struct
 from devworkspace.api.surroundings import Event
 from devworkspace.core.conditions import find_condition
 from devworkspace.core.nodestate import NodeVerdict
-from devworkspace.core.podstate import Finding, container_status, find_end, find_problem, pod_condition
+from devworkspace.core.podstate import Finding, began_at, container_status, find_end, find_problem, pod_condition
 from devworkspace.core.timestamps import parse_timestamp
 from devworkspace.core.volumestate import RESIZE_FAILED, lost_message
 from devworkspace.core.wording import clause
@@ -163,7 +163,7 @@ _CHECKS: Final[tuple[Callable[[Facts], Finding | None], ...]] = (
 def recall(status: InstanceStatus, facts: Facts) -> Finding | None:
     """What an Event told about this pod in its present step, when that Event is no longer at hand."""
     ready = find_condition(status.conditions, "Ready")
-    if ready is None or status.started_at != facts.pod.metadata.creation_timestamp:
+    if ready is None or status.started_at != began_at(facts.pod):
         return None
     row = next((row for row in WARNINGS if row.reason == ready.reason), None)
     if row is None:

@@ -33,7 +33,8 @@ from devworkspace.core.hindrances import (
 )
 from devworkspace.core.idleness import find_stop_reason
 from devworkspace.core.limits import is_queued, starts_anew
-from devworkspace.core.podstate import Finding, container_status, is_ready, pod_condition
+from devworkspace.core.member import Member
+from devworkspace.core.podstate import Finding, began_at, container_status, is_ready, pod_condition
 from devworkspace.core.render.common import child_name
 from devworkspace.core.render.pod import template_revision
 from devworkspace.core.resolve import Refusal, Settings, start_limit
@@ -42,6 +43,8 @@ from devworkspace.core.usage import account
 from devworkspace.core.volumestate import volume_state
 from devworkspace.core.world import World, own_volume
 
+# It is being made, if it is not there: of a pod from a pool when it runs already.
+_WITH_SERVICE: Final = ("Provisioning", "Running")
 SLOW_STEP: Final = timedelta(seconds=45)
 # The CRD's bound on status.message; a longer text would make the whole status write fail.
 MAX_MESSAGE: Final = 2048
@@ -61,8 +64,10 @@ class Verdict(Struct, frozen=True):
     finding: Finding | None = None
 
 
-def observe(world: World, instance: WorkspaceInstance, settings: Settings | Refusal) -> InstanceStatus:
-    """The status that this world deserves."""
+def observe(
+    world: World, instance: WorkspaceInstance, settings: Settings | Refusal, *, claimed: Member | None = None
+) -> InstanceStatus:
+    """The status that this world deserves; `claimed` is what the instance takes from the pool, and the status names."""
     verdict = judge(world, instance, settings)
     timestamp = format_timestamp(world.now)
     old, pod = instance.status, world.pod
@@ -73,9 +78,9 @@ def observe(world: World, instance: WorkspaceInstance, settings: Settings | Refu
         phase=verdict.phase,
         message=_cut(verdict.message),
         url=_url(world, instance, settings),
-        pod_name=child_name(instance) if pod is not None or (in_use and verdict.phase == "Provisioning") else None,
-        pvc_name=_volume_name(world, instance, verdict),
-        service_name=child_name(instance) if world.service is not None or verdict.phase == "Provisioning" else None,
+        pod_name=_pod_name(instance, pod, claimed) if pod or (in_use and verdict.phase == "Provisioning") else None,
+        pvc_name=_volume_name(world, instance, verdict, claimed),
+        service_name=child_name(instance) if world.service or verdict.phase in _WITH_SERVICE else None,
         node_name=pod.spec.node_name if pod is not None else None,
         started_at=_started_at(world, instance, verdict),
         ready_at=_ready_at(world, verdict, old),
@@ -223,7 +228,7 @@ def _overdue(world: World, settings: Settings | Refusal, pod: Pod) -> timedelta 
 
 
 def _created_at(pod: Pod) -> datetime:
-    return parse_timestamp(pod.metadata.creation_timestamp or "1970-01-01T00:00:00Z")
+    return parse_timestamp(began_at(pod) or "1970-01-01T00:00:00Z")
 
 
 def _has_answered(instance: WorkspaceInstance, pod: Pod) -> bool:
@@ -305,16 +310,24 @@ def _url(world: World, instance: WorkspaceInstance, settings: Settings | Refusal
     return f"http://{child_name(instance)}.{instance.metadata.namespace}.svc:{port}/"
 
 
-def _volume_name(world: World, instance: WorkspaceInstance, verdict: Verdict) -> str | None:
+def _pod_name(instance: WorkspaceInstance, pod: Pod | None, claimed: Member | None) -> str:
+    if pod is not None:
+        return pod.metadata.name
+    return claimed.name if claimed is not None else child_name(instance)
+
+
+def _volume_name(world: World, instance: WorkspaceInstance, verdict: Verdict, claimed: Member | None) -> str | None:
     if (volume := own_volume(world, instance)) is not None:
         return volume.metadata.name
+    if claimed is not None:
+        return claimed.name
     return (wanted_volume(instance) or child_name(instance)) if verdict.phase == "Provisioning" else None
 
 
 def _started_at(world: World, instance: WorkspaceInstance, verdict: Verdict) -> str | None:
     old = instance.status
     if world.pod is not None:
-        return world.pod.metadata.creation_timestamp
+        return began_at(world.pod)
     if verdict.phase == "Provisioning":
         goes_on = old.phase == "Provisioning" and not starts_anew(instance)
         return old.started_at if goes_on else format_timestamp(world.now)
@@ -328,7 +341,9 @@ def _ready_at(world: World, verdict: Verdict, old: InstanceStatus) -> str | None
         return None
     ready = pod_condition(world.pod, "Ready") if world.pod is not None else None
     if verdict.reason == reasons.ANSWERING and ready is not None and old.ready_at is None:
-        return ready.last_transition_time or format_timestamp(world.now)
+        answered = ready.last_transition_time or format_timestamp(world.now)
+        # What was made in advance answered before it was anybody's.
+        return max(answered, (world.pod and began_at(world.pod)) or answered)
     return old.ready_at
 
 

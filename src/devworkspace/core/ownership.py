@@ -17,7 +17,7 @@ def is_own_child(metadata: ObjectMeta, instance: WorkspaceInstance) -> bool:
 
 
 def is_own_volume(metadata: ObjectMeta, instance: WorkspaceInstance) -> bool:
-    """A volume has no owner: it was made for the instance, under its child's name, or taken over by it."""
+    """A volume has no owner: it was made for the instance, under its child's name, or taken over or from a pool."""
     named = metadata.name == child_name(instance)
     taken_over = metadata.annotations.get(names.ANNOTATION_INSTANCE) == instance.metadata.name
     return _has_labels(metadata, instance) and (named or taken_over)

@@ -17,13 +17,16 @@ from devworkspace.api.children import NetworkPolicy, PersistentVolumeClaim, Pod,
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
 from devworkspace.api.meta import Struct
 from devworkspace.core.adoption import Adopt, plan_adoption
+from devworkspace.core.claim import find_member
 from devworkspace.core.credential import environment_credential, key_id
 from devworkspace.core.deletion import decide_on_volume, is_held, pods_in_the_way
 from devworkspace.core.due import Due, due, is_confirmed
 from devworkspace.core.idleness import LOOK_AGAIN
+from devworkspace.core.member import Member
 from devworkspace.core.observe import SLOW_STEP, observe
-from devworkspace.core.podstate import container_status, is_ready
+from devworkspace.core.podstate import began_at, container_status, is_ready
 from devworkspace.core.refusals import namespace_terminating
+from devworkspace.core.render.claim import render_pod_claim, render_volume_claim
 from devworkspace.core.render.common import Body, child_name
 from devworkspace.core.render.pod import render_pod
 from devworkspace.core.render.policy import render_network_policies
@@ -74,6 +77,7 @@ class DeleteVolume(Struct, frozen=True):
 
     name: str
     uid: str
+    resource_version: str | None = None
 
 
 class Act(Struct, frozen=True):
@@ -94,6 +98,17 @@ class Warn(Struct, frozen=True):
     text: str
 
 
+class Claim(Struct, frozen=True):
+    """Takes a member of the pool: merge patches that hold for one version each, of the volume first.
+
+    `volume` is None where it is the instance's already.
+    """
+
+    name: str
+    pod: Body
+    volume: Body | None = None
+
+
 class Plan(Struct, frozen=True):
     """`status` is None where the stored one is true; `apply` holds groups that are written one after the other.
 
@@ -108,6 +123,7 @@ class Plan(Struct, frozen=True):
     hold: bool = False
     delete: tuple[Delete, ...] = ()
     adopt: Adopt | None = None
+    claim: Claim | None = None
     apply: tuple[tuple[Apply, ...], ...] = ()
     retain: tuple[Retain, ...] = ()
     delete_volume: DeleteVolume | None = None
@@ -133,7 +149,8 @@ def make_plan(world: World) -> Plan:
     adoption = plan_adoption(world, instance) if instance.spec.running and world.pod is None else None
     if isinstance(adoption, Refusal) and isinstance(settings, Settings):
         settings = adoption
-    status = observe(world, instance, settings)
+    member = find_member(world, instance, settings)
+    status = observe(world, instance, settings, claimed=member)
     wants_deletion = instance.spec.data_policy == "Delete"
     may_start = isinstance(settings, Settings) and world.hold is None
     adopt = adoption if isinstance(adoption, Adopt) and may_start else None
@@ -141,7 +158,8 @@ def make_plan(world: World) -> Plan:
         status=status if is_worth_writing(instance.status, status) else None,
         hold=wants_deletion and not is_held(instance),
         adopt=adopt,
-        apply=_applies(world, instance, settings) if adopt is None else (),
+        claim=_claim(world, instance, settings, member),
+        apply=_applies(world, instance, settings) if adopt is None and member is None else (),
         delete=_deletes(world, instance),
         retain=_retains(world),
         release=not wants_deletion and is_held(instance),
@@ -220,7 +238,24 @@ def is_worth_writing(old: InstanceStatus, new: InstanceStatus) -> bool:
     if old == new:
         return False
     within_transition = old.phase == new.phase and new.phase in ("Provisioning", "Stopping")
-    return not (within_transition and old.message == new.message and old.observed_generation == new.observed_generation)
+    return not (within_transition and _told(old) == _told(new))
+
+
+def _told(status: InstanceStatus) -> tuple[object, ...]:
+    """What is told at once. In a start the names are: a pod in the pool is handed out by naming it."""
+    names_of_children = (status.pod_name, status.pvc_name) if status.phase == "Provisioning" else ()
+    return status.message, status.observed_generation, *names_of_children
+
+
+def _claim(
+    world: World, instance: WorkspaceInstance, settings: Settings | Refusal, member: Member | None
+) -> Claim | None:
+    if member is None or member.pod is None or isinstance(settings, Refusal):
+        return None
+    installation = world.installation
+    pod = render_pod_claim(instance, member.pod, keys=installation.keys, gateway=installation.gateway, now=world.now)
+    volume = member.volume if own_volume(world, instance) is None else None
+    return Claim(member.name, pod, render_volume_claim(instance, settings, volume) if volume is not None else None)
 
 
 def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Refusal) -> tuple[tuple[Apply, ...], ...]:
@@ -380,6 +415,6 @@ def _next_look(world: World, settings: Settings | Refusal) -> timedelta | None:
         return None
     if pod.status.phase in ("Failed", "Succeeded"):
         return _replacement_pause(world)
-    age = world.now - parse_timestamp(pod.metadata.creation_timestamp or "1970-01-01T00:00:00Z")
+    age = world.now - parse_timestamp(began_at(pod) or "1970-01-01T00:00:00Z")
     due = [limit - age for limit in (SLOW_STEP, start_limit(settings)) if limit > age]
     return min(due) + timedelta(seconds=1) if due else None

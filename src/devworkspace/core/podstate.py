@@ -47,6 +47,11 @@ def container_resources(pod: Pod) -> ContainerResources:
     return next(found, ContainerResources())
 
 
+def began_at(pod: Pod) -> str | None:
+    """When the pod began to be its environment's: when it was made, or taken from the pool."""
+    return pod.metadata.annotations.get(names.ANNOTATION_CLAIMED_AT) or pod.metadata.creation_timestamp
+
+
 def is_ready(pod: Pod) -> bool:
     condition = pod_condition(pod, "Ready")
     return condition is not None and condition.status == "True"

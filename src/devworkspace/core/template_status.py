@@ -7,7 +7,7 @@ from typing import NamedTuple
 from devworkspace.api import reasons
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Condition, Key, ObjectMeta
-from devworkspace.api.template import PrePullStatus, TemplateStatus
+from devworkspace.api.template import PoolStatus, PrePullStatus, TemplateStatus
 from devworkspace.core.conditions import find_condition, merge_conditions
 from devworkspace.core.timestamps import format_timestamp
 
@@ -63,13 +63,20 @@ def template_status(
     readable: bool,
     now: datetime,
     pre_pull: PrePullStatus | None = None,
+    pools: tuple[PoolStatus, ...] | None = None,
 ) -> TemplateStatus:
-    """The status that the template with this metadata deserves; `readable` is whether the operator can use it."""
+    """The status that the template with this metadata deserves; `readable` is whether the operator can use it.
+
+    `pools` is None while nobody has looked at them since the operator started.
+    """
+    pools = pools if pools is not None else old.pools
     conditions = (_accepted(metadata, readable=readable), _counted(metadata, tally))
     return TemplateStatus(
         instances=tally.instances,
         running=tally.running,
         outdated=tally.outdated,
+        warm=sum(pool.ready for pool in pools),
+        pools=pools,
         conditions=merge_conditions(old.conditions, conditions, timestamp=format_timestamp(now)),
         observed_generation=metadata.generation,
         pre_pull=pre_pull,

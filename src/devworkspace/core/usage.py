@@ -16,7 +16,7 @@ from typing import Final
 
 from devworkspace.api.children import PersistentVolumeClaim, Pod
 from devworkspace.api.instance import MonthUsage, Usage, UsageNow
-from devworkspace.core.podstate import pod_condition
+from devworkspace.core.podstate import began_at, pod_condition
 from devworkspace.core.quantity import parse_quantity
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
 
@@ -100,11 +100,14 @@ def _rounded_up(quantities: Iterable[str], *, per_unit: int = 1, units: int = 1)
 
 
 def _placed_at(pod: Pod | None, now: datetime) -> datetime | None:
-    """When the pod got its node; None without one."""
-    scheduled = pod_condition(pod, "PodScheduled") if pod is not None and pod.spec.node_name is not None else None
+    """When the pod got its node, or its environment one that had a node already; None without one."""
+    if pod is None or pod.spec.node_name is None:
+        return None
+    scheduled = pod_condition(pod, "PodScheduled")
     if scheduled is None or scheduled.last_transition_time is None:
         return None
-    return min(now, parse_timestamp(scheduled.last_transition_time))
+    # As an ISO text the later one is the greater one, too; the time in a pool is nobody's.
+    return min(now, parse_timestamp(max(scheduled.last_transition_time, began_at(pod) or "")))
 
 
 def _stretches(start: datetime, end: datetime) -> Iterator[tuple[str, int]]:

@@ -12,6 +12,7 @@ from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.address import Gateway
 from devworkspace.core.credential import Keyring
 from devworkspace.core.deletion import DeletionFacts
+from devworkspace.core.member import Member
 from devworkspace.core.nodestate import NodeVerdict
 from devworkspace.core.ownership import is_own_volume
 from devworkspace.core.pacing import Hold
@@ -43,6 +44,7 @@ class World(Struct, frozen=True):
     `warnings` are Events about pod and volumes, `node` is the verdict on the pod's node; both may be unknown.
     `known_until` is up to when the servers say that all work was written, `server_now` the time by the API server's
     clock; both are there only where the time for something has come.
+    `pool` are members of pools that the instance may take, oldest first, and those that it has begun to take.
     `deletion` is there only while the instance is being deleted and its volume might go with it.
     """
 
@@ -68,6 +70,7 @@ class World(Struct, frozen=True):
     node: NodeVerdict | None = None
     known_until: datetime | None = None
     server_now: datetime | None = None
+    pool: tuple[Member, ...] = ()
     deletion: DeletionFacts | None = None
 
 

@@ -21,6 +21,10 @@ class Index(Generic[T]):
         """Keys of the objects for which indexer `name` yields `value`, in order."""
         return tuple(sorted(self._keys[name].get(value, ())))
 
+    def values(self, name: str) -> tuple[str, ...]:
+        """What indexer `name` yields for any object."""
+        return tuple(self._keys[name])
+
     def count(self, name: str, value: str) -> int:
         return len(self._keys[name].get(value, ()))
 

@@ -126,6 +126,10 @@ class Informer(Generic[T]):
         """Return the objects for which indexer `name` yields `value`, ordered by key."""
         return tuple(self._store[key] for key in self._index.find(name, value))
 
+    def index_values(self, name: str) -> tuple[str, ...]:
+        """Return what indexer `name` yields for any object."""
+        return self._index.values(name)
+
     def is_stale(self, limit_seconds: float, now: float) -> bool:
         """Tell whether nothing was heard from the server for longer than `limit_seconds` at monotonic time `now`."""
         return self.last_contact is None or now - self.last_contact > limit_seconds

@@ -39,11 +39,13 @@ from devworkspace.operator.health import Health
 from devworkspace.operator.kopf_runner import check_served, run_kopf
 from devworkspace.operator.login import add_login
 from devworkspace.operator.metrics import Metrics
+from devworkspace.operator.pool_keeper import PoolKeeper
 from devworkspace.operator.prepull import PrePull
 from devworkspace.operator.probes import make_probe_app
 from devworkspace.operator.reconciler import Reconciler, RefusedWriteError
 from devworkspace.operator.resync import Resync
 from devworkspace.operator.template_status import TemplateStatusWriter
+from devworkspace.operator.volumes import Volumes
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +137,10 @@ class Operator:
             word=word,
             now=clock.now,
             on_stop=self.metrics.observe_stop,
+            on_claim=self.metrics.observe_claim,
+        )
+        keeper = PoolKeeper(
+            client, cluster, volumes=Volumes(client=client, cluster=cluster, events=events), now=clock.now
         )
         pre_pull = PrePull(client, namespace=self.config.lease_namespace, on_change=cluster.uses_changed.set)
         templates = TemplateStatusWriter(client, cluster, pre_pull=pre_pull, events=events, now=clock.now)
@@ -154,6 +160,7 @@ class Operator:
             "queue": self._run_queue(elector, reconciler),
             "events": _after(self.ready, events.run()),
             "template status": _after(self.ready, templates.run()),
+            "pools": _after(self.ready, keeper.run()),
             "resync": _after(self.ready, Resync(cluster, every=self.config.resync_seconds).run()),
         }
         tasks = {name: asyncio.create_task(part, name=name) for name, part in (followers | writers).items()}

@@ -15,6 +15,7 @@ from devworkspace.api.surroundings import ConfigMap
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.adoption import wanted_volume
 from devworkspace.core.limits import instance_share, is_held_by_limit, volume_share
+from devworkspace.core.member import Member
 from devworkspace.core.ownership import is_own_child
 from devworkspace.core.render.common import child_name
 from devworkspace.core.render.policy import POLICY_NAMES
@@ -26,6 +27,7 @@ from devworkspace.kube.client import Client
 from devworkspace.kube.informer import Informer, Timing
 from devworkspace.kube.resource import CONFIG_MAPS, NAMESPACES, NETWORK_POLICIES, PODS, PVCS, SERVICES
 from devworkspace.operator.admission import BY_HELD, BY_SHARE, BY_UID, Admission
+from devworkspace.operator.pools import BY_POOL, NOBODY, Pools, pool_namespace
 from devworkspace.operator.store import Store
 from devworkspace.operator.surroundings import Surroundings
 
@@ -38,6 +40,7 @@ _BY_TEMPLATE = "template"
 _BY_WANTED_VOLUME = "wanted volume"
 _BY_CHILD = "child"
 _BY_NODE = "node"
+_BY_NAMESPACE = "namespace"
 
 Child = Pod | PersistentVolumeClaim | Service | NetworkPolicy
 C = TypeVar("C", Pod, Service)
@@ -89,7 +92,7 @@ class Cluster:
             PODS,
             Pod,
             label_selector=_OURS,
-            indexers={**by_uid, _BY_NODE: _node_name},
+            indexers={**by_uid, _BY_NODE: _node_name, BY_POOL: pool_namespace, _BY_NAMESPACE: _namespace},
             on_change=self._pod_changed,
             timing=timing,
         )
@@ -98,7 +101,13 @@ class Cluster:
             PVCS,
             PersistentVolumeClaim,
             label_selector=_OURS,
-            indexers={**by_uid, _BY_INSTANCE: _instance_annotation, BY_SHARE: _share_of_volume},
+            indexers={
+                **by_uid,
+                _BY_INSTANCE: _instance_annotation,
+                BY_SHARE: _share_of_volume,
+                BY_POOL: pool_namespace,
+                _BY_NAMESPACE: _namespace,
+            },
             on_change=self._volume_changed,
             timing=timing,
         )
@@ -132,6 +141,9 @@ class Cluster:
         self.admission = Admission(
             instances=self.instances, templates=self.templates, volumes=self.volumes, enqueue=enqueue
         )
+        self.pools = Pools(
+            pods=self.pods, volumes=self.volumes, templates=self.templates.values, named_by=self._named_by
+        )
         self.surroundings = Surroundings(
             client,
             owner_of=self._owner_of,
@@ -149,6 +161,7 @@ class Cluster:
         instance = self.instances.get(key)
         namespace = self.namespaces.get(Key("", key.namespace))
         uid = instance.metadata.uid if instance is not None else None
+        template = self.templates.get(Key("", instance.spec.template_ref)) if instance is not None else None
         pod = self._pod_of(instance, now)
         volumes = tuple(self.volumes.by_index(_BY_UID, uid)) if uid is not None else ()
         return World(
@@ -156,7 +169,7 @@ class Cluster:
             now=now,
             installation=self.installation,
             instance=instance,
-            template=self.templates.get(Key("", instance.spec.template_ref)) if instance is not None else None,
+            template=template,
             namespace_labels=namespace.metadata.labels if namespace is not None else {},
             namespace_terminating=namespace is not None and namespace.metadata.deletion_timestamp is not None,
             pod=pod,
@@ -164,19 +177,38 @@ class Cluster:
             left_volumes=self._left_volumes(key, uid),
             service=_own(self.services, instance) if instance is not None else None,
             policies=self._policies_of(key.namespace),
-            namespace_in_use=self.instances.count(key.namespace) > 0,
+            namespace_in_use=self._is_in_use(key.namespace),
             adoptable=self._adoptable(instance),
             adoptable_in_use=self._adoptable_in_use(instance),
             write_refusal=self.write_refusals.get(uid) if uid is not None else None,
             replacements=self._count_replacements(key, now),
             warnings=self.surroundings.about(child.metadata.uid for child in (pod, *volumes) if child is not None),
             node=self.surroundings.node(pod.spec.node_name) if pod is not None else None,
+            pool=self._pool_for(instance, template) if instance is not None and pod is None else (),
         )
+
+    def _pool_for(self, instance: WorkspaceInstance, template: WorkspaceTemplate | None) -> tuple[Member, ...]:
+        return self.pools.for_instance(instance, template.metadata.uid if template is not None else None)
+
+    def names_in(self, namespace: str) -> frozenset[str]:
+        """The names of our pods and volumes there."""
+        pods = {pod.metadata.name for pod in self.pods.by_index(_BY_NAMESPACE, namespace)}
+        return frozenset(pods | {found.metadata.name for found in self.volumes.by_index(_BY_NAMESPACE, namespace)})
+
+    def _is_in_use(self, namespace: str) -> bool:
+        return self.instances.count(namespace) > 0 or self.pools.occupies(namespace)
+
+    def _named_by(self, pod: Key) -> Iterator[WorkspaceInstance]:
+        """Whose status names the pod."""
+        for instance in self.instances.by_index(_BY_CHILD, str(pod)):
+            if instance.status.pod_name == pod.name:
+                yield instance
 
     def _owner_of(self, child: Key) -> Key | None:
         """The instance of a pod or volume; also of one that the watch has not told of yet."""
         if (volume := self.volumes.get(child)) is not None:
-            return Key(child.namespace, volume.metadata.labels.get(names.LABEL_INSTANCE, ""))
+            owner = volume.metadata.labels.get(names.LABEL_INSTANCE)
+            return Key(child.namespace, owner) if owner is not None else None
         return next((instance.metadata.key for instance in self.instances.by_index(_BY_CHILD, str(child))), None)
 
     def _adoptable(self, instance: WorkspaceInstance | None) -> PersistentVolumeClaim | None:
@@ -205,6 +237,7 @@ class Cluster:
         self.troubles.pop(uid, None)
         self.announced.pop(uid, None)
         self._replacements.pop(key, None)
+        self.pools.forget_instance(uid)
 
     def _pod_of(self, instance: WorkspaceInstance | None, now: datetime) -> Pod | None:
         pod = _own(self.pods, instance) if instance is not None else None
@@ -231,12 +264,14 @@ class Cluster:
     def _instance_stored(self, _: Key, old: WorkspaceInstance | None, new: WorkspaceInstance | None) -> None:
         if old is None or new is None or use_of(old) != use_of(new):
             self.uses_changed.set()
+            self.pools.changed.set()
         self.admission.instance_changed(old, new)
 
     def _template_stored(self, key: Key, old: WorkspaceTemplate | None, new: WorkspaceTemplate | None) -> None:
         self.uses_changed.set()
         # Our own write of a template's status must not wake everybody who uses it.
         if old is None or new is None or old.spec != new.spec:
+            self.pools.changed.set()
             for instance in self.instances.by_index(_BY_TEMPLATE, key.name):
                 self._enqueue(instance.metadata.key)
 
@@ -245,13 +280,16 @@ class Cluster:
         self._child_changed(old, new, urgent=old is not None)
         if old is not None and new is None:
             self._deleted_pods.discard(old.metadata.uid)
+            self.pools.release(old.metadata.key, NOBODY)
             # Who wants the volume that it used waits for its end.
             for volume in self.volumes.by_index(_BY_UID, old.metadata.labels.get(names.LABEL_INSTANCE_UID, "")):
                 self._wake_for(volume)
 
     def _child_changed(self, old: Child | None, new: Child | None, *, urgent: bool = False) -> None:
+        if any(child is not None and names.LABEL_POOL in child.metadata.labels for child in (old, new)):
+            self.pools.changed.set()
         child = new if new is not None else old
-        if child is not None:
+        if child is not None and names.LABEL_POOL not in child.metadata.labels:
             name = child.metadata.labels.get(names.LABEL_INSTANCE, "")
             self._enqueue(Key(child.metadata.namespace, name), urgent=urgent)
 
@@ -281,8 +319,12 @@ class Cluster:
         namespace = policy.metadata.namespace
         self._enqueue_namespace(namespace)
         if new is not None and self.instances.count(namespace) == 0:
-            # The last environment went while nobody looked; a round of nobody's takes the policy away.
-            self._enqueue(policy.metadata.key)
+            # The last environment went while nobody looked.
+            self.namespace_left(namespace)
+
+    def namespace_left(self, namespace: str) -> None:
+        """A round of nobody's takes the policies away, unless somebody or a pool needs them."""
+        self._enqueue(Key(namespace, POLICY_NAMES[0]))
 
     def _namespace_changed(self, old: Namespace | None, new: Namespace | None) -> None:
         if old is not None and new is not None and old.metadata.labels != new.metadata.labels:
@@ -332,16 +374,23 @@ def _share_of_held(instance: WorkspaceInstance) -> Iterator[str]:
 
 
 def _share_of_volume(volume: PersistentVolumeClaim) -> Iterator[str]:
-    yield volume_share(volume)
+    """What was made in advance counts for nobody until it is taken."""
+    if names.LABEL_POOL not in volume.metadata.labels:
+        yield volume_share(volume)
 
 
 def _child_name(instance: WorkspaceInstance) -> Iterator[str]:
-    yield str(Key(instance.metadata.namespace, child_name(instance)))
+    for name in {child_name(instance), instance.status.pod_name} - {None}:
+        yield str(Key(instance.metadata.namespace, str(name)))
 
 
 def _node_name(pod: Pod) -> Iterator[str]:
     if pod.spec.node_name is not None:
         yield pod.spec.node_name
+
+
+def _namespace(child: Child) -> Iterator[str]:
+    yield child.metadata.namespace
 
 
 def _is_observed(instance: WorkspaceInstance) -> bool:
@@ -354,9 +403,15 @@ def _uid_label(child: Child) -> Iterator[str]:
 
 
 def _own(informer: Informer[C], instance: WorkspaceInstance) -> C | None:
-    """The child under the name that the instance gives its children; labels alone can be copied to anything."""
-    child = informer.get(Key(instance.metadata.namespace, child_name(instance)))
-    return child if child is not None and is_own_child(child.metadata, instance) else None
+    """The child that status names, or under the name of those that are made for the instance.
+
+    A pod from a pool has a name of its own. Without a name nothing is taken: labels can be copied to anything.
+    """
+    for name in (instance.status.pod_name, child_name(instance)):
+        child = informer.get(Key(instance.metadata.namespace, name)) if name is not None else None
+        if child is not None and is_own_child(child.metadata, instance):
+            return child
+    return None
 
 
 def _instance_annotation(volume: PersistentVolumeClaim) -> Iterator[str]:

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from devworkspace.api.instance import Phase
+from devworkspace.core.quantity import parse_quantity
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.usage_metrics import UsageCollector
 
@@ -69,6 +70,12 @@ class Metrics:
             ("reason",),
             registry=self.registry,
         )
+        self._claims = Counter(
+            "devworkspace_pool_claims",
+            "Environments that took a pod made in advance: warm, or lost where it went before they had it.",
+            ("result",),
+            registry=self.registry,
+        )
         self.queue_length = Gauge(
             "devworkspace_queue_length", "Instances that wait for a worker.", registry=self.registry
         )
@@ -99,9 +106,14 @@ class Metrics:
         """One environment that has come to rest."""
         self._stops.labels(reason).inc()
 
+    def observe_claim(self, result: str) -> None:
+        """One claim; `result` is `warm` or `lost`."""
+        self._claims.labels(result).inc()
+
     def watch(self, cluster: Cluster, *, now: Callable[[], datetime]) -> None:
-        """Adds what is read from the stores when asked: environments by phase, and what namespaces take."""
+        """Adds what is read from the stores when asked: environments by phase, the pools, and what namespaces take."""
         self.registry.register(_Environments(cluster))
+        self.registry.register(_Pools(cluster))
         self.registry.register(UsageCollector(cluster, now=now))
 
 
@@ -120,3 +132,35 @@ class _Environments(Collector):
         starts.add_metric(("starting",), queue.starting)
         starts.add_metric(("waiting",), len(queue))
         yield starts
+
+
+class _Pools(Collector):
+    """How many environments are made in advance, and what they cost: what they request of the cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def collect(self) -> Iterator[Metric]:
+        labels = ("template", "namespace")
+        members = GaugeMetricFamily(
+            "devworkspace_pool_members",
+            "Environments made in advance: wanted, ready, starting.",
+            labels=(*labels, "state"),
+        )
+        requests = GaugeMetricFamily(
+            "devworkspace_pool_requests",
+            "What the environments made in advance request: cores of cpu, bytes of memory and of storage.",
+            labels=(*labels, "resource"),
+        )
+        for (_, namespace), pool in sorted(self._cluster.pools.kept.items()):
+            status, settings = pool.status, pool.settings
+            for state, count in (("wanted", status.wanted), ("ready", status.ready), ("starting", status.starting)):
+                members.add_metric((pool.template, namespace, state), count)
+            if settings is None:
+                continue
+            costs = {**settings.requests, "storage": settings.storage.size}
+            for resource in ("cpu", "memory", "storage"):
+                cost = float(parse_quantity(costs[resource])) * (status.ready + status.starting)
+                requests.add_metric((pool.template, namespace, resource), cost)
+        yield members
+        yield requests

@@ -26,6 +26,7 @@ from devworkspace.kube.client import Client
 from devworkspace.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, KubeError, NotFound
 from devworkspace.kube.resource import NETWORK_POLICIES, PODS, PVCS, SECRETS, SERVICES, Resource
 from devworkspace.operator.activity import ActivityWord
+from devworkspace.operator.claiming import Claiming
 from devworkspace.operator.clockwork import Clockwork
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.events import EventRecorder
@@ -60,7 +61,7 @@ class RefusedWriteError(KubeError):
 class Reconciler:
     """`reconcile` makes the cluster as one instance wants it and returns the seconds until it must look again.
 
-    `on_stop` is told the reason of each stop.
+    `on_stop` is told the reason of each stop, `on_claim` what became of each claim of a pod made in advance.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Reconciler:
         word: ActivityWord,
         now: Callable[[], datetime],
         on_stop: Callable[[str], None],
+        on_claim: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._client = client
         self._word = word
@@ -79,6 +81,7 @@ class Reconciler:
         self._events = events
         self._volumes = Volumes(client=client, cluster=cluster, events=events)
         self._clockwork = Clockwork(client=client, cluster=cluster, events=events)
+        self._claiming = Claiming(client, cluster, on_claim=on_claim)
         self._on_stop = on_stop
         self._now = now
 
@@ -99,6 +102,11 @@ class Reconciler:
 
     async def _round(self, key: Key, world: World) -> float | None:
         plan = make_plan(world)
+        if world.instance is not None and plan.claim is not None:
+            member = Key(key.namespace, plan.claim.name)
+            # Another worker may have been given it since the world was seen.
+            if not self._cluster.pools.promise(member, world.instance.metadata.uid):
+                return 0.0
         try:
             await self._carry_out(key, world.instance, plan)
         except RefusedWriteError as refused:
@@ -107,6 +115,8 @@ class Reconciler:
         if world.instance is not None and plan.apply and world.write_refusal is not None:
             # It may have gone meanwhile, and what was remembered about it with it.
             self._cluster.write_refusals.pop(world.instance.metadata.uid, None)
+            return 0.0
+        if plan.claim is not None:
             return 0.0
         return plan.requeue_after.total_seconds() if plan.requeue_after is not None else None
 
@@ -148,9 +158,11 @@ class Reconciler:
         for retain in plan.retain:
             await self._volumes.retain(key, retain)
         if instance is not None and plan.delete_volume is not None:
-            await self._volumes.delete(instance, plan.delete_volume)
+            await self._volumes.delete_with(instance, plan.delete_volume)
         if instance is not None and plan.release:
             await self._set_finalizer(instance, held=False)
+        if instance is not None and plan.claim is not None:
+            await self._claiming.take(instance, plan.claim)
         # Last, because they may be refused for as long as a quota is used up or a name is taken.
         if instance is not None and plan.adopt is not None:
             refusal = await self._volumes.adopt(instance, plan.adopt)

@@ -106,6 +106,7 @@ class TemplateStatusWriter:
             readable=template is not None,
             now=self._now(),
             pre_pull=self._pre_pull.status_of(template) if template is not None else None,
+            pools=self._cluster.pools.statuses(metadata.uid, template),
         )
         if new == old:
             return True

@@ -10,6 +10,7 @@ from devworkspace.api.meta import Key, ObjectMeta, Struct
 from devworkspace.core.adoption import Adopt, still_used
 from devworkspace.core.deletion import DeletionFacts
 from devworkspace.core.plan import DeleteVolume, Retain
+from devworkspace.core.pool import may_drop_volume
 from devworkspace.core.render.common import child_labels
 from devworkspace.core.render.volume import volume_annotations
 from devworkspace.core.resolve import Refusal
@@ -74,16 +75,43 @@ class Volumes:
             users=await self._users(cached.metadata.key) if cached is not None else (),
         )
 
-    async def delete(self, instance: WorkspaceInstance, volume: DeleteVolume) -> None:
-        """The only call of the operator that deletes a volume; `core.deletion` decides, the UID is a precondition."""
+    async def delete(self, key: Key, volume: DeleteVolume) -> None:
+        """The only call of the operator that deletes a volume.
+
+        It follows its owner's consent (`core.deletion`), or that nobody has ever had it (`core.pool`).
+        """
+        await self._client.delete(PVCS, key, uid=volume.uid, resource_version=volume.resource_version)
+        self._cluster.volumes.forget(key, volume.uid)
+
+    async def drop_unclaimed(self, key: Key, *, uid: str) -> None:
+        """Deletes the volume of a member that the pool has no use for; anything of somebody's is left alone."""
+        volume = await self._find(PVCS, key, PersistentVolumeClaim)
+        if volume is None or volume.metadata.uid != uid:
+            self._cluster.volumes.forget(key, uid)
+            return
+        self._cluster.remember(volume)
+        named = any(key.name in (known.status.pod_name, known.status.pvc_name) for known in self._neighbours(key))
+        if not may_drop_volume(volume, users=await self._users(key), named=named):
+            return
+        try:
+            await self.delete(key, DeleteVolume(key.name, uid, volume.metadata.resource_version))
+        except (NotFound, Conflict):
+            return
+        logger.info("volume %s of the pool is deleted, nobody has had it", key)
+
+    def _neighbours(self, key: Key) -> tuple[WorkspaceInstance, ...]:
+        known = (self._cluster.instances.get(found) for found in self._cluster.instances.keys_in(key.namespace))
+        return tuple(instance for instance in known if instance is not None)
+
+    async def delete_with(self, instance: WorkspaceInstance, volume: DeleteVolume) -> None:
+        """Deletes the volume of an environment that is being deleted, as its owner wants."""
         key = Key(instance.metadata.namespace, volume.name)
         try:
-            await self._client.delete(PVCS, key, uid=volume.uid)
+            await self.delete(key, volume)
         except NotFound:
             return
         # A conflict is no answer to the owner's wish: let through, it comes back and is decided on what is there then.
         logger.info("volume %s is deleted, as its owner asked", key)
-        self._cluster.volumes.forget(key, volume.uid)
         message = f"Volume {volume.name} was deleted with its environment, as dataPolicy asked."
         self._events.record(instance.metadata, Transition("Normal", reasons.VOLUME_DELETED, message))
 

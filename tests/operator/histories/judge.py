@@ -16,7 +16,7 @@ from devworkspace.core.duration import parse_duration
 from devworkspace.core.timestamps import parse_timestamp
 from devworkspace.kinds import CRDS, INSTANCE_CRD, INSTANCES, TEMPLATES
 from devworkspace.kube import resource as kinds
-from tests.operator.histories.server import MemoryServer, Round, Write
+from tests.operator.histories.server import POOLS, MemoryServer, Round, Write
 from tests.support.builders import MASTER_KEY
 from tests.support.fake_objects import Object
 from tests.support.fake_routes import Target
@@ -31,6 +31,10 @@ _ALLOWED: Final = {
     ("patch", "persistentvolumeclaims"),
     ("patch", "pods"),
     *(("delete", plural) for plural in ("pods", "persistentvolumeclaims", "networkpolicies")),
+}
+_OF_POOLS: Final = {
+    *((verb, kind.plural) for verb in ("create", "delete") for kind in (kinds.PODS, kinds.PVCS)),
+    ("apply", "networkpolicies"),
 }
 _CONSENT: Final = (
     "the instance is being deleted",
@@ -100,6 +104,9 @@ class Judge:
     def write(self, write: Write) -> None:
         target, before, after = write.target, write.before, write.after
         what = f"{target.verb} {target.label} {target.key} in the round of {write.round.key}"
+        if write.round.key == POOLS:
+            self._check_pool(write, what)
+            return
         assert (target.verb, target.label) in _ALLOWED, f"{what}: nothing of the operator's"
         assert target.key.namespace == write.round.key.namespace, f"{what}: outside the environment's namespace"
         self._check_pause(write, what)
@@ -107,12 +114,46 @@ class Judge:
             self.ours.add(after["metadata"]["uid"])
         if target.resource == INSTANCES:
             self._check_instance(write, what)
+        elif before is not None and label(before, names.LABEL_POOL) is not None:
+            self._check_claim(write, before, what)
         elif before is not None:
             self._check_owner(write, before, what)
         if target.resource == kinds.PVCS:
             self._check_volume(write, what)
         if target.resource == kinds.PODS and before is None and after is not None:
             self._check_new_pod(write, after, what)
+
+    def _check_pool(self, write: Write, what: str) -> None:
+        """Members are made where nothing was, and dropped only while they are nobody's."""
+        target, before, after = write.target, write.before, write.after
+        assert (target.verb, target.label) in _OF_POOLS, f"{what}: nothing of the pool's"
+        if target.verb == "create":
+            assert after is not None
+            assert label(after, names.LABEL_POOL) is not None, f"{what}: not marked as the pool's"
+            assert label(after, names.LABEL_INSTANCE_UID) is None, f"{what}: somebody's"
+            self.ours.add(after["metadata"]["uid"])
+        if target.verb != "delete":
+            return
+        assert before is not None
+        assert is_member(before), f"{what}: it is somebody's"
+        wanted = write.body.get("preconditions", {})
+        seen = {"uid": before["metadata"]["uid"], "resourceVersion": before["metadata"]["resourceVersion"]}
+        assert wanted == seen, f"{what}: in whatever state it is"
+        if target.resource == kinds.PVCS:
+            assert not self.users(target.key.namespace, target.key.name), f"{what}: under a pod"
+
+    def _check_claim(self, write: Write, before: Object, what: str) -> None:
+        """What was nobody's becomes somebody's: theirs by their status, and nobody else's at the same time."""
+        known = write.round.instance
+        assert known is not None
+        assert is_member(before), f"{what}: it is somebody's already"
+        version = write.body["metadata"].get("resourceVersion")
+        assert version == before["metadata"]["resourceVersion"], f"{what}: in whatever state it is"
+        if write.target.resource == kinds.PODS:
+            (claim,) = claims(before)
+            volume = self._server.find(kinds.PVCS, Key(write.target.key.namespace, claim))
+            theirs = volume is not None and label(volume, names.LABEL_INSTANCE_UID) == known.metadata.uid
+            assert theirs or volume is None or not is_marked(volume), f"{what}: opened before its volume is theirs"
 
     def _check_pause(self, write: Write, what: str) -> None:
         known = write.round.instance
@@ -172,6 +213,8 @@ class Judge:
         elif before is not None and after is not None:
             assert request_of(after) >= request_of(before), f"{what}: a volume shrinks"
             old, new = label(before, names.LABEL_INSTANCE_UID), label(after, names.LABEL_INSTANCE_UID)
+            if label(before, names.LABEL_POOL) is not None:
+                return
             if old != new:
                 self._check_adoption(write, before, what)
                 self.ours.add(after["metadata"]["uid"])
@@ -222,6 +265,11 @@ def finalizers(obj: Object) -> list[str]:
 def claims(pod: Object) -> set[str]:
     volumes: list[dict[str, Any]] = pod.get("spec", {}).get("volumes", [])
     return {one["persistentVolumeClaim"]["claimName"] for one in volumes if "persistentVolumeClaim" in one}
+
+
+def is_member(obj: Object) -> bool:
+    """Whether it is the pool's and nobody's."""
+    return label(obj, names.LABEL_POOL) is not None and label(obj, names.LABEL_INSTANCE_UID) is None
 
 
 def is_marked(obj: Object) -> bool:

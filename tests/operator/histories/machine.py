@@ -35,7 +35,7 @@ _CHANGES: tuple[Object, ...] = (
     {"overrides": {"maxStorage": "2Gi"}},
     {"storage": {"size": "3Gi"}},
 )
-_STATES = ("running", "stopped", "left", "created stopped", "absent")
+STATES = ("running", "stopped", "left", "created stopped", "absent")
 # Who acts by itself between two rules; what is missing waits for a rule of its own.
 _PACES = (
     ("events", "answers", "controllers"),
@@ -56,7 +56,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.pace: tuple[str, ...] = _PACES[0]
 
-    @initialize(states=st.tuples(*[st.sampled_from(_STATES)] * len(KEYS)), policy=_policies)
+    @initialize(states=st.tuples(*[st.sampled_from(STATES)] * len(KEYS)), policy=_policies)
     def begin(self, states: tuple[str, ...], policy: str) -> None:
         """Most histories begin with environments that live already."""
         self.history = History()

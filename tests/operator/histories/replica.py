@@ -17,11 +17,13 @@ from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.events import EventRecorder
 from devworkspace.operator.handlers import take_instance, take_template
 from devworkspace.operator.health import Health
+from devworkspace.operator.pool_keeper import PoolKeeper
 from devworkspace.operator.prepull import PrePull
 from devworkspace.operator.reconciler import Reconciler
 from devworkspace.operator.template_status import TemplateStatusWriter
+from devworkspace.operator.volumes import Volumes
 from tests.operator.histories.clock import VirtualLoop
-from tests.operator.histories.server import ROUND, MemoryClient, MemoryServer, Round, Stream, Waiting
+from tests.operator.histories.server import POOLS, ROUND, MemoryClient, MemoryServer, Round, Stream, Waiting
 from tests.support.builders import INSTALLATION
 from tests.support.fake_objects import Object
 from tests.support.fake_routes import Target
@@ -86,8 +88,18 @@ class Replica:
         # Its informers do not run: no template of a history asks for it.
         pre_pull = PrePull(self.client, namespace=names.SYSTEM_NAMESPACE, on_change=self.cluster.uses_changed.set)
         counts = TemplateStatusWriter(self.client, self.cluster, pre_pull=pre_pull, events=self._events, now=self._now)
-        for part in (self.queue.run_workers(WORKERS, self._handle), self._events.run(), counts.run()):
+        for part in (
+            self.queue.run_workers(WORKERS, self._handle),
+            self._events.run(),
+            counts.run(),
+            self._keep_pools(),
+        ):
             self._tasks.append(self._loop.create_task(part))
+
+    async def _keep_pools(self) -> None:
+        ROUND.set(Round(POOLS, None))
+        volumes = Volumes(client=self.client, cluster=self.cluster, events=self._events)
+        await PoolKeeper(self.client, self.cluster, volumes=volumes, now=self._now).run()
 
     async def _handle(self, key: Key) -> float | None:
         ROUND.set(Round(key, self.cluster.instances.get(key)))

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal, cast
 
@@ -38,6 +38,8 @@ _REFUSALS: Final[Mapping[str, tuple[int, str]]] = {
 }
 _WRITES: Final = ("apply", "create", "patch", "update", "delete")
 OPERATOR: Final = "devworkspace-operator"
+# Whose round it is that fills and empties the pools.
+POOLS: Final = Key("", "pools")
 
 
 @dataclass(eq=False)
@@ -199,6 +201,9 @@ class MemoryServer:
         body: Object = msgspec.json.decode(request.body) if request.body else {}
         if target.verb not in _WRITES:
             return msgspec.json.encode(answer(self.store, target, request.params, body))
+        if target.verb == "create":
+            # The path of a creation does not name what is made.
+            target = replace(target, key=kinds.key_of(body))
         before = self.find(target.resource, target.key)
         for check in self.admission:
             check(target, before, body)

@@ -1,5 +1,6 @@
 """How a cluster must look once everything is well and at rest: an oracle that knows nothing of the operator's code."""
 
+from collections import Counter
 from typing import Any
 
 from devworkspace.api import names
@@ -8,7 +9,7 @@ from devworkspace.core.render.policy import POLICY_NAMES
 from devworkspace.core.render.secret import SECRET_TYPE
 from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube import resource as kinds
-from tests.operator.histories.judge import Judge, claims, finalizers, is_marked, label
+from tests.operator.histories.judge import Judge, claims, finalizers, is_marked, is_member, label
 from tests.operator.histories.world import Surroundings, key_of
 from tests.support.fake_objects import Object
 
@@ -17,7 +18,7 @@ def check_truth(world: Surroundings, judge: Judge) -> None:
     """Every status fits the world, nothing is left over, nobody's data is lost or up for grabs."""
     for instance in world.objects(INSTANCES):
         _check_instance(world, instance)
-    alive = {instance["metadata"]["uid"] for instance in world.objects(INSTANCES)}
+    alive = {owner["metadata"]["uid"] for kind in (INSTANCES, TEMPLATES) for owner in world.objects(kind)}
     for resource in (kinds.PODS, kinds.SERVICES, kinds.SECRETS):
         for child in world.objects(resource):
             owners = {owner["uid"] for owner in child["metadata"].get("ownerReferences") or ()}
@@ -28,6 +29,7 @@ def check_truth(world: Surroundings, judge: Judge) -> None:
         _check_volume(volume, alive)
     for namespace in world.objects(kinds.NAMESPACES):
         _check_policy(world, judge, namespace["metadata"]["name"])
+        _check_pools(world, namespace["metadata"]["name"])
 
 
 def _is_disowned(child: Object) -> bool:
@@ -152,8 +154,12 @@ def _is_ours(resource: Any, child: Object, instance: Object) -> bool:
 
 
 def _child(world: Surroundings, resource: Any, instance: Object) -> Object | None:
-    child = world.server.find(resource, _child_key(instance))
-    return child if child is not None and _is_ours(resource, child, instance) else None
+    told = instance.get("status", {}).get("podName" if resource == kinds.PODS else "serviceName")
+    for name in (told, _child_key(instance).name):
+        child = world.server.find(resource, Key(key_of(instance).namespace, str(name)))
+        if child is not None and _is_ours(resource, child, instance):
+            return child
+    return None
 
 
 def _child_key(instance: Object) -> Key:
@@ -170,7 +176,7 @@ def _check_volume(volume: Object, alive: set[str]) -> None:
 
 def _check_policy(world: Surroundings, judge: Judge, namespace: str) -> None:
     found = [world.server.find(kinds.NETWORK_POLICIES, Key(namespace, name)) for name in POLICY_NAMES]
-    if not world.objects(INSTANCES, namespace):
+    if not world.objects(INSTANCES, namespace) and not _pools(world, namespace):
         marked = [one for one in found if one is not None and label(one, names.LABEL_MANAGED_BY) == names.MANAGED_BY]
         assert not marked, f"namespace {namespace} has no environment left, and still its policies"
         return
@@ -181,6 +187,36 @@ def _check_policy(world: Surroundings, judge: Judge, namespace: str) -> None:
         if pod["metadata"]["uid"] in judge.ours and label(pod, names.LABEL_INSTANCE_UID) not in paused
     ]
     assert not pods or None not in found, f"the pods of namespace {namespace} are not isolated"
+
+
+def _pools(world: Surroundings, namespace: str) -> dict[str, int]:
+    """How many ready environments each template wants there, by its UID."""
+    return {
+        template["metadata"]["uid"]: size["replicas"]
+        for template in world.objects(TEMPLATES)
+        for size in template["spec"].get("warmPool", {}).get("perNamespace", ())
+        if size["namespace"] == namespace and size["replicas"]
+    }
+
+
+def _check_pools(world: Surroundings, namespace: str) -> None:
+    """Each pool is full, of whole members; nothing of the pool's is left that is not wanted."""
+    hidden = {one["metadata"]["uid"] for one in world.objects(TEMPLATES) if one["spec"].get("state") == "Hidden"}
+    wanted = {uid: count for uid, count in _pools(world, namespace).items() if uid not in hidden}
+    members = [pod for pod in world.objects(kinds.PODS, namespace) if is_member(pod)]
+    found = dict(Counter(str(label(pod, names.LABEL_POOL)) for pod in members))
+    policies = [world.server.find(kinds.NETWORK_POLICIES, Key(namespace, name)) for name in POLICY_NAMES]
+    if any(one is not None and label(one, names.LABEL_MANAGED_BY) != names.MANAGED_BY for one in policies):
+        # Nothing is made where it cannot be isolated.
+        assert all(count <= wanted.get(uid, 0) for uid, count in found.items()), f"{found} of {wanted} in {namespace}"
+    else:
+        assert found == wanted, f"pods of pools in {namespace}: {found}, wanted {wanted}"
+    for pod in members:
+        assert _is_ready(pod), f"member {key_of(pod)} does not come up"
+    used = {claim for pod in world.objects(kinds.PODS, namespace) for claim in claims(pod)}
+    for volume in world.objects(kinds.PVCS, namespace):
+        held = key_of(volume).name in used or label(volume, names.LABEL_RETAINED)
+        assert held or not is_member(volume), f"volume {key_of(volume)} of a pool is left over"
 
 
 def _is_paused(instance: Object) -> bool:

@@ -26,7 +26,7 @@ def events_command(name: str, namespace: str | None, output: Output) -> None:
 
     async def work(connection: Connection) -> list[Event]:
         instance = await connection.find(name)
-        own = {name, child_name(instance), instance.status.pvc_name}
+        own = {name, child_name(instance), instance.status.pod_name, instance.status.pvc_name}
         listed = await connection.client.list(EVENTS, Event, namespace=connection.namespace)
         return [event for event in listed.items if event.involved_object.name in own]
 

@@ -21,6 +21,8 @@ _TERMINATION_GRACE_SECONDS = 10
 _PROBE_PERIOD_SECONDS = 1
 _PROBE_TIMEOUT_SECONDS = 3
 _PROBE_FAILURES = 5
+# What the editor of a pod that was made in advance is told when it is taken.
+CLAIM_FILE = "claim"
 
 
 def template_revision(settings: Settings) -> str:
@@ -45,33 +47,57 @@ def render_pod(
         names.ANNOTATION_RESTARTED_AT: restarted_at,
         names.ANNOTATION_CREDENTIAL_KEY: key_id,
     }
+    command, args = _command(instance, settings.environment, gateway)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": child_metadata(instance, inputs_hash=revision, annotations=annotations),
-        "spec": {
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "restartPolicy": "Always",
-            "terminationGracePeriodSeconds": _TERMINATION_GRACE_SECONDS,
-            "securityContext": _pod_security(settings.environment),
-            "containers": [_container(instance, settings, gateway)],
-            "volumes": [
-                {"name": names.VOLUME_NAME, "persistentVolumeClaim": {"claimName": volume}},
-                *_clock_volume(settings.environment),
-            ],
-            **_pull_secrets(settings.environment),
-            **_placement(settings.scheduling),
-        },
+        "spec": pod_spec(
+            settings,
+            volume=volume,
+            variables=_environment_variables(instance, settings.environment, gateway),
+            command=command,
+            args=args,
+        ),
     }
 
 
-def _clock_volume(environment: Environment) -> list[Body]:
-    """A file with the annotation that warns of a stop: it needs no address, no credential and no way out of the pod."""
+def pod_spec(
+    settings: Settings,
+    *,
+    volume: str,
+    variables: dict[str, Body],
+    command: tuple[str, ...],
+    args: tuple[str, ...],
+    claimable: bool = False,
+) -> Body:
+    """All that does not depend on whose the pod is. A `claimable` one is told while it runs."""
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "restartPolicy": "Always",
+        "terminationGracePeriodSeconds": _TERMINATION_GRACE_SECONDS,
+        "securityContext": _pod_security(settings.environment),
+        "containers": [_container(settings, variables=variables, command=command, args=args)],
+        "volumes": [
+            {"name": names.VOLUME_NAME, "persistentVolumeClaim": {"claimName": volume}},
+            *_told_volume(settings.environment, claimable=claimable),
+        ],
+        **_pull_secrets(settings.environment),
+        **_placement(settings.scheduling),
+    }
+
+
+def _told_volume(environment: Environment, *, claimable: bool) -> list[Body]:
+    """Annotations as files, such as the one that warns of a stop: no address, no credential, no way out of the pod."""
     if environment.ide != "code-server":
         return []
-    source = {"fieldPath": f"metadata.annotations['{names.ANNOTATION_STOPS}']"}
-    return [{"name": names.CLOCK_VOLUME, "downwardAPI": {"items": [{"path": "stops", "fieldRef": source}]}}]
+    files = {"stops": names.ANNOTATION_STOPS} | ({CLAIM_FILE: names.ANNOTATION_CLAIM} if claimable else {})
+    items = [
+        {"path": path, "fieldRef": {"fieldPath": f"metadata.annotations['{annotation}']"}}
+        for path, annotation in files.items()
+    ]
+    return [{"name": names.CLOCK_VOLUME, "downwardAPI": {"items": items}}]
 
 
 def _mounts(environment: Environment) -> list[Body]:
@@ -92,12 +118,14 @@ def _pod_security(environment: Environment) -> Body:
     }
 
 
-def _container(instance: WorkspaceInstance, settings: Settings, gateway: Gateway | None) -> Body:
+def _container(
+    settings: Settings, *, variables: dict[str, Body], command: tuple[str, ...], args: tuple[str, ...]
+) -> Body:
     environment = settings.environment
     container: Body = {
         "name": names.CONTAINER_NAME,
         "image": environment.image,
-        "env": _environment_variables(instance, environment, gateway),
+        "env": list(variables.values()),
         "ports": _ports(settings),
         "resources": {"requests": settings.requests, "limits": settings.limits},
         "volumeMounts": _mounts(environment),
@@ -113,7 +141,6 @@ def _container(instance: WorkspaceInstance, settings: Settings, gateway: Gateway
     }
     if environment.image_pull_policy is not None:
         container["imagePullPolicy"] = environment.image_pull_policy
-    command, args = _command(instance, environment, gateway)
     if command:
         container["command"] = list(command)
     if args:
@@ -128,19 +155,26 @@ def _command(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if environment.ide == "custom":
         return environment.command, environment.args
-    args = (
+    more = _base_path(instance, gateway)
+    return _CODE_SERVER_COMMAND, editor_arguments(environment, auth=("--auth=password",), more=more)
+
+
+def editor_arguments(
+    environment: Environment, *, auth: tuple[str, ...] = (), more: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Those of code-server. Without `auth` whoever starts it says who is let in."""
+    return (
         f"--bind-addr=0.0.0.0:{environment.port}",
-        "--auth=password",
+        *auth,
         "--disable-telemetry",
         "--disable-update-check",
         "--disable-getting-started-override",
         # The folder is the owner's home in a container that holds nothing else; asking whether they trust themselves
         # only stands between them and their terminal.
         "--disable-workspace-trust",
-        *_base_path(instance, gateway),
+        *more,
         environment.working_dir or environment.home_path,
     )
-    return _CODE_SERVER_COMMAND, args
 
 
 def _base_path(instance: WorkspaceInstance, gateway: Gateway | None) -> tuple[str, ...]:
@@ -152,9 +186,8 @@ def _base_path(instance: WorkspaceInstance, gateway: Gateway | None) -> tuple[st
 
 def _environment_variables(
     instance: WorkspaceInstance, environment: Environment, gateway: Gateway | None
-) -> list[Body]:
-    variables: dict[str, Body] = {"HOME": {"name": "HOME", "value": environment.home_path}}
-    variables |= {variable.name: {"name": variable.name, "value": variable.value} for variable in environment.env}
+) -> dict[str, Body]:
+    variables = literal_variables(environment)
     if environment.ide == "code-server":
         reference = {"name": child_name(instance), "key": names.CREDENTIAL_KEY}
         credential = names.CREDENTIAL_VARIABLE
@@ -163,7 +196,13 @@ def _environment_variables(
             # The editor's list of ports links there; it fills in the number. Its own default is right in path mode.
             address = environment_url(instance.metadata.key, gateway, port="{{port}}")
             variables.setdefault("VSCODE_PROXY_URI", {"name": "VSCODE_PROXY_URI", "value": address})
-    return list(variables.values())
+    return variables
+
+
+def literal_variables(environment: Environment) -> dict[str, Body]:
+    """Those of the template, by name."""
+    variables: dict[str, Body] = {"HOME": {"name": "HOME", "value": environment.home_path}}
+    return variables | {item.name: {"name": item.name, "value": item.value} for item in environment.env}
 
 
 def _ports(settings: Settings) -> list[Body]:

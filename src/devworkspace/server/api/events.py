@@ -115,12 +115,13 @@ class Events:
 
 def _selectors(environment: Environment) -> tuple[str, ...]:
     """Pods of earlier starts had the same name, which no other environment's have."""
-    child = child_name(environment.instance)
-    volume = environment.instance.status.pvc_name or child
+    child, status = child_name(environment.instance), environment.instance.status
+    # The first pod may have been made in advance, those of later starts are named after the environment.
+    pods = sorted({child, status.pod_name or child, status.pvc_name or child})
     return (
         f"involvedObject.uid={environment.uid}",
-        f"involvedObject.kind=Pod,involvedObject.name={child}",
-        f"involvedObject.kind=PersistentVolumeClaim,involvedObject.name={volume}",
+        *(f"involvedObject.kind=Pod,involvedObject.name={pod}" for pod in pods),
+        f"involvedObject.kind=PersistentVolumeClaim,involvedObject.name={status.pvc_name or child}",
     )
 
 
