@@ -123,6 +123,7 @@ export function makeTemplate(part: Partial<TemplateView> = {}): TemplateView {
     cpuRequest: "500m",
     memoryRequest: "1Gi",
     prePull: null,
+    pools: [],
     ...part,
   };
 }

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import type { Me, TemplateView } from "../../api/schema";
+import type { Me, TemplateView, WarmPoolView } from "../../api/schema";
 import { Ago } from "../../environments/Ago";
 import { useTexts } from "../../i18n";
 import { formatDuration } from "../../model/times";
@@ -158,9 +158,48 @@ function Use({ template }: { readonly template: TemplateView }) {
   if (use === null) {
     return t("unknown");
   }
-  if (use.instances === 0) {
-    return <span className={styles.dim}>{t("templates.unused-short")}</span>;
+  return (
+    <>
+      {use.instances === 0 ? (
+        <span className={styles.dim}>{t("templates.unused-short")}</span>
+      ) : (
+        <UseCounts template={template} use={use} />
+      )}
+      <Pools pools={template.pools} />
+    </>
+  );
+}
+
+/** What is made in advance, and why it is less than the template says. */
+function Pools({ pools }: Pick<TemplateView, "pools">) {
+  const { t } = useTexts();
+  if (pools.length === 0) {
+    return null;
   }
+  const sum = (count: (pool: WarmPoolView) => number) => pools.reduce((total, pool) => total + count(pool), 0);
+  return (
+    <>
+      <div className={styles.dim}>
+        {t("templates.warm", { ready: sum((pool) => pool.ready), wanted: sum((pool) => pool.wanted) })}
+      </div>
+      {pools
+        .filter((pool) => pool.message !== "")
+        .map((pool) => (
+          <div key={pool.namespace} className={styles.dim}>
+            {t("templates.warm-note", { namespace: pool.namespace, message: pool.message })}
+          </div>
+        ))}
+    </>
+  );
+}
+
+interface UseCountsProps {
+  readonly template: TemplateView;
+  readonly use: NonNullable<TemplateView["use"]>;
+}
+
+function UseCounts({ template, use }: UseCountsProps) {
+  const { t } = useTexts();
   return (
     <>
       <PageLink to={usersOf(template)} className={styles.link}>

@@ -48,6 +48,23 @@ test("a developer gets cards that lead to an environment, and no table", async (
   expect(screen.queryByRole("link", { name: "Create template" })).toBeNull();
 });
 
+test("a publisher sees what is ready in advance, and why it is less than wanted", async () => {
+  servePublisher();
+  serveTemplates(
+    makeTemplate({
+      use: { instances: 0, running: 0, outdated: 0 },
+      pools: [
+        { namespace: "team-a", wanted: 3, ready: 2, starting: 1, message: "" },
+        { namespace: "team-b", wanted: 1, ready: 0, starting: 0, message: "The quota is used up." },
+      ],
+    }),
+  );
+  show("/templates");
+  const row = (await screen.findByText("2 of 4 ready in advance")).closest("tr") as HTMLElement;
+  expect(within(row).getByText("team-b: The quota is used up.")).toBeVisible();
+  expect(within(row).queryByText(/team-a/)).toBeNull();
+});
+
 test("a publisher sees how each is used, hidden ones too", async () => {
   servePublisher();
   serveEnvironments(makeEnvironment(), makeEnvironment({ name: "other", template: "go" }));

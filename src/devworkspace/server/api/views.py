@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from devworkspace.api.template import PrePullStatus, Resources, ScheduleRule, WorkspaceTemplate
+from devworkspace.api.template import PoolStatus, PrePullStatus, Resources, ScheduleRule, WorkspaceTemplate
 from devworkspace.core.actions import Obstacle
 from devworkspace.core.due import StopReason
 from devworkspace.core.limits import Shortage
@@ -205,11 +205,21 @@ class PrePullView(View, frozen=True):
     message: str
 
 
+class WarmPoolView(View, frozen=True):
+    """Environments made in advance in one namespace; `message` tells why there are fewer than the template says."""
+
+    namespace: str
+    wanted: int
+    ready: int
+    starting: int
+    message: str
+
+
 class TemplateView(View, frozen=True):
     """One entry of the catalogue, and whether it can be used in the namespace that was asked about.
 
-    `changedAt` is when it was last written, `use` and `prePull` are null for those who may not change templates;
-    `prePull` also where the image is not put on the nodes in advance.
+    `changedAt` is when it was last written, `use` and `prePull` are null and `pools` empty for those who may not change
+    templates; `prePull` also where the image is not put on the nodes in advance.
     """
 
     name: str
@@ -241,6 +251,7 @@ class TemplateView(View, frozen=True):
     cpu_request: str
     memory_request: str
     pre_pull: PrePullView | None
+    pools: tuple[WarmPoolView, ...]
 
 
 def make_template_view(
@@ -278,8 +289,13 @@ def make_template_view(
         cpu_request=str(requests["cpu"]),
         memory_request=str(requests["memory"]),
         pre_pull=_pre_pull(template.status.pre_pull) if use is not None else None,
+        pools=tuple(map(_pool_view, template.status.pools)) if use is not None else (),
     )
 
 
 def _pre_pull(status: PrePullStatus | None) -> PrePullView | None:
     return PrePullView(status.ready, status.wanted, status.message) if status is not None else None
+
+
+def _pool_view(pool: PoolStatus) -> WarmPoolView:
+    return WarmPoolView(pool.namespace, pool.wanted, pool.ready, pool.starting, pool.message)
