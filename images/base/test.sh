@@ -18,6 +18,18 @@ check 'a wrong credential is sent to the sign-in page' sh -c "curl -s -o /dev/nu
 check 'with the credential the workbench is served' prints vscode-workbench-web-configuration curl -fsSL -H "$cookie" $editor/
 script=$(curl -fsSL -H "$cookie" $editor/ | grep -oE '[^"]*/static/out/vs/code/browser/workbench/workbench.js' | head -n 1)
 check "the workbench's program is served" sh -c "[ \"\$(curl -fsS -H '$cookie' '$editor/${script#./}' | wc -c)\" -gt 5000000 ]"
+stored=/usr/local/lib/code-server/node_modules/code-server/lib/vscode/out/vs/code/browser/workbench/workbench.js
+fetch() { # accepted encodings, then curl's options
+    encodings=$1
+    shift
+    curl -fsS -H "$cookie" -H "Accept-Encoding: $encodings" "$@" "$editor/${script#./}"
+}
+same() { fetch "$1" | node -e "process.stdin.pipe(require('zlib').$2()).pipe(process.stdout)" | cmp - $stored; }
+unchanged() { fetch 'gzip, br' | cmp - $stored.br; }
+check 'it is sent as the build has compressed it' unchanged
+check 'the answer says so' prints 'Content-Encoding: br' fetch 'gzip, br' -o /dev/null -D -
+check 'and is the same program' same 'gzip, br' createBrotliDecompress
+check 'who cannot read that gets it in another form' same 'gzip, br;q=0' createGunzip
 check 'the native parts of the editor load: terminal, log, file watcher, search' node /test/base/native.js
 
 check 'the home has the shell settings' test -s .bashrc
