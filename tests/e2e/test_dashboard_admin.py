@@ -113,6 +113,7 @@ async def test_limits_stand_beside_what_everybody_has_and_a_refusal_has_their_nu
         for language, words in told.items():
             await dashboard.open(f"/new?ns={live.namespace}&template={live.namespace}-huge&lang={language}")
             await expect(page.get_by_role("complementary")).to_contain_text(words)
+            assert await dashboard.find_barriers() == []
         answer = await page.request.post(
             f"{dashboard.url}/api/v1/namespaces/{live.namespace}/environments",
             data={"name": "huge", "template": f"{live.namespace}-huge"},

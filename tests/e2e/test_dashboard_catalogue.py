@@ -174,7 +174,7 @@ async def test_a_draft_is_tried_before_it_is_published_and_leaves_nothing(dashbo
     await image.fill("localhost/devworkspace/none:1")
     await expect(page.get_by_text("The cluster accepts this.")).to_be_visible()
     await trial.get_by_role("button", name="Try it").click()
-    await expect(trial.get_by_role("alert")).to_contain_text(re.compile("Image not found|Registry not reachable"))
+    await expect(trial).to_contain_text(re.compile("Image not found|Registry not reachable"))
     await trial.get_by_role("button", name="End the trial and delete its disk").click()
     await expect(trial.get_by_text("The trial is over and its disk is gone.")).to_be_visible()
 

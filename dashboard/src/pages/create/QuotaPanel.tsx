@@ -64,7 +64,7 @@ function Lines({ title, lines }: { readonly title: string; readonly lines: reado
   return (
     lines.length > 0 && (
       <>
-        <h3 className={styles.title}>{title}</h3>
+        <h2 className={styles.title}>{title}</h2>
         <dl className={styles.lines}>
           {lines.map((line) => (
             <Line key={line.label} line={line} />
