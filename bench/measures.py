@@ -16,7 +16,9 @@ from bench.observer import Observer
 from bench.simulation import Anything, OperatorProcess, Simulation
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
+from devworkspace.core.activity import WRITE_INTERVAL
 from devworkspace.kinds import INSTANCES
+from devworkspace.kube import clock
 from devworkspace.kube.errors import NotFound
 from devworkspace.kube.resource import NAMESPACES
 
@@ -25,7 +27,6 @@ _REST_SECONDS: Final = 3.0
 _REST_SHARE: Final = 0.05
 _CROWD_NAMESPACES: Final = 10
 _CHUNK: Final = 500
-_STANDBY_PORT: Final = 18152
 
 
 @dataclass
@@ -249,10 +250,36 @@ async def idle(bench: Bench, *, size: int = 1000, minutes: float = 10) -> list[F
     ]
 
 
+async def active(bench: Bench, *, size: int = 1000, minutes: float = 5) -> list[Figure]:
+    """Everybody works: the last work of each is written as often as servers write it; what does the operator add?"""
+    await crowd(bench, size)
+    await bench.settle()
+    listed = await bench.simulation.client.list(INSTANCES, WorkspaceInstance)
+    keys = [item.metadata.key for item in listed.items]
+    pause = WRITE_INTERVAL.total_seconds() / len(keys)
+    bench.audit.mark()
+    started, told = time.monotonic(), 0
+    while time.monotonic() - started < minutes * 60:
+        work = {"status": {"lastActivity": clock.timestamp(clock.now())}}
+        key = keys[told % len(keys)]
+        await bench.simulation.client.merge_patch(INSTANCES, key, work, Anything, subresource="status")
+        told += 1
+        await asyncio.sleep(max(0.0, started + told * pause - time.monotonic()))
+    rate = told / (time.monotonic() - started)
+    await asyncio.sleep(_REST_SECONDS)
+    writes = bench.audit.writes()
+    print(f"writes of the operator while all work: {count(writes)}")
+    note = f"{len(keys)} environments"
+    return [
+        Figure(name="writes a second, of the servers", value=rate, bar=4, unit="writes", note=note),
+        Figure(name=f"writes in {minutes:g} min, of the operator", value=len(writes), bar=0, unit="writes", note=note),
+    ]
+
+
 async def restart(bench: Bench, *, size: int = 500) -> list[Figure]:
     """From the signal to the leading operator until an environment runs that was created right after it."""
     names = await crowd(bench, size)
-    standby = bench.simulation.operator(port=_STANDBY_PORT)
+    standby = bench.simulation.operator("second")
     figures = []
     async with bench.namespace("restart") as namespace:
         for number in (signal.SIGTERM, signal.SIGKILL):

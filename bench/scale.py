@@ -4,7 +4,7 @@ Prints a table of figures with the bars of the project and, where it can be told
 loop in the same run (bench/floor.py). Needs root; builds what it needs (minutes the first time) and leaves its cluster
 running for the next call; `remove` deletes it.
 
-    .local/venv/bin/python -m bench.scale MEASUREMENT...   one-by-one burst flood lifecycle restart poison idle all
+    .local/venv/bin/python -m bench.scale MEASUREMENT...   one-by-one burst flood lifecycle restart poison idle active
     .local/venv/bin/python -m bench.scale idle restart --size 10000      the long run
     .local/venv/bin/python -m bench.scale remove
 """
@@ -18,7 +18,7 @@ import uvloop
 
 from bench.audit import AuditLog
 from bench.figures import Figure, header, table
-from bench.measures import Bench, burst, crowd, flood, idle, lifecycle, one_by_one, restart
+from bench.measures import Bench, active, burst, crowd, flood, idle, lifecycle, one_by_one, restart
 from bench.observer import Observer
 from bench.poison import poison
 from bench.simulation import Simulation
@@ -31,6 +31,7 @@ _MEASUREMENTS: Final[dict[str, Callable[..., Awaitable[list[Figure]]]]] = {
     "restart": restart,
     "poison": poison,
     "idle": idle,
+    "active": active,
 }
 
 
@@ -40,7 +41,7 @@ async def main() -> int:
     parser.add_argument("measurements", nargs="+", choices=[*_MEASUREMENTS, "all", "remove"], metavar="MEASUREMENT",
                         help=", ".join([*_MEASUREMENTS, "all", "remove"]))  # fmt: skip
     parser.add_argument("--size", type=int, help="environments, instead of the measurement's own number")
-    parser.add_argument("--minutes", type=float, help="how long `idle` looks (default 10)")
+    parser.add_argument("--minutes", type=float, help="how long `idle` (default 10) and `active` (default 5) look")
     parser.add_argument("--name", default="bench", help="name of the simulated cluster")
     parser.add_argument("--state-dir", type=Path, help="default: .local/bench")
     options = parser.parse_args()
@@ -66,9 +67,9 @@ async def main() -> int:
 
 async def _measure(bench: Bench, name: str, options: argparse.Namespace) -> list[Figure]:
     arguments = {"size": options.size} if options.size is not None and name != "lifecycle" else {}
-    if name == "idle" and options.minutes is not None:
+    if name in ("idle", "active") and options.minutes is not None:
         arguments["minutes"] = options.minutes
-    if name not in ("restart", "idle"):
+    if name not in ("restart", "idle", "active"):
         await crowd(bench, 0)
     print(f"\n{name} …", flush=True)
     figures = await _MEASUREMENTS[name](bench, **arguments)

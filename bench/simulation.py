@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import yaml
+from tests.support.ports import free_port
 
 from devworkspace.api import names
 from devworkspace.api.instance import WorkspaceInstance
@@ -146,8 +147,8 @@ class Simulation:
         status = json.loads(shell.output(self._cluster.command("status", "--json")))
         return {part["name"]: _cpu_seconds(part["pid"]) for part in status["components"]}
 
-    def operator(self, *, port: int = 18151) -> "OperatorProcess":
-        return OperatorProcess(self._state, kubeconfig=self._operator_kubeconfig, port=port)
+    def operator(self, name: str = "first") -> "OperatorProcess":
+        return OperatorProcess(self._state, kubeconfig=self._operator_kubeconfig, name=name)
 
     @property
     def _operator_kubeconfig(self) -> Path:
@@ -161,13 +162,15 @@ class Simulation:
 
 
 class OperatorProcess:
-    """`devworkspace operator` of this checkout. Its log grows in operator-<port>.log beside the cluster's data."""
+    """`devworkspace operator` of this checkout. Its log grows in operator-<name>.log beside the cluster's data."""
 
-    def __init__(self, folder: Path, *, kubeconfig: Path, port: int) -> None:
+    def __init__(self, folder: Path, *, kubeconfig: Path, name: str) -> None:
         self._key = folder / "master-key"
-        self._log = folder / f"operator-{port}.log"
+        self._log = folder / f"operator-{name}.log"
         self._kubeconfig = kubeconfig
-        self._port = port
+        self._name = name
+        # Another run on this machine has an operator of its own.
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -179,7 +182,7 @@ class OperatorProcess:
             "--gateway-url=http://localhost:8080", "--probe-host=127.0.0.1", f"--probe-port={self._port}",
             "--log-format=json",
             # As in a pod whose container comes back: its own Lease does not hold it up.
-            f"--identity=operator-{self._port}",
+            f"--identity=operator-{self._name}",
         ]  # fmt: skip
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
