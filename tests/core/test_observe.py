@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from devworkspace.core.conditions import find_condition
 from devworkspace.core.observe import MAX_MESSAGE, SLOW_STEP, observe
 from devworkspace.core.plan import make_plan
 from devworkspace.core.resolve import Refusal, resolve
+from devworkspace.core.timestamps import format_timestamp
 from devworkspace.core.world import World
 from tests.support.builders import (
     CHILD,
@@ -263,3 +264,25 @@ def test_a_running_environment_outlives_its_template_and_says_so() -> None:
     assert resolved is not None
     assert (status.phase, resolved.status, resolved.reason) == ("Running", "False", reasons.TEMPLATE_MISSING)
     assert "ask an admin to publish it" in resolved.message
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize("server_now", [NOW + HOUR, NOW - HOUR, None], ids=["ours is slow", "ours is fast", "unknown"])
+def test_a_stop_is_noted_by_the_later_of_two_clocks_so_that_nothing_comes_early(server_now: datetime | None) -> None:
+    status = status_of(make_world(instance=make_instance(running=False), server_now=server_now))
+    assert status.phase == "Stopped"
+    assert status.stopped_at == format_timestamp(max(NOW, server_now or NOW))
+
+
+def test_a_start_before_its_pod_is_there_is_noted_by_the_later_clock_too() -> None:
+    assert status_of(make_world(server_now=NOW + HOUR)).started_at == format_timestamp(NOW + HOUR)
+    assert status_of(make_world(server_now=NOW - HOUR)).started_at == format_timestamp(NOW)
+
+
+def test_a_start_takes_too_long_only_if_both_clocks_say_so() -> None:
+    waiting = make_pod(age=10, **waiting_status("ContainerCreating"))
+    assert status_of(running_world(pod=waiting, now=NOW + HOUR, server_now=NOW)).phase == "Provisioning"
+    late = status_of(running_world(pod=waiting, now=NOW + HOUR, server_now=NOW + HOUR))
+    assert conditions_of(late)["Ready"] == ("False", reasons.START_TIMEOUT)

@@ -9,17 +9,17 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace as with_changes
 
-from tests.faults.catalogue import make_fast_plans, make_plans
+from tests.faults.catalogue import make_clock_plans, make_fast_plans, make_plans
 from tests.faults.cluster import ROOT, control_plane, new_seed, simulated_stage
 from tests.faults.oracles import Reference, missed
-from tests.faults.plan import Plan, load_plan
+from tests.faults.plan import Life, Plan, load_plan
 from tests.faults.real import REAL_PLANS, real_stage
 from tests.faults.report import explain, print_report, write_junit
 from tests.faults.run import Outcome, Run, Stage
@@ -29,6 +29,7 @@ CORPUS: Final = Path(__file__).with_name("corpus")
 # How many status writes a step takes is up to how fast its parts follow each other; one that did not come may come now.
 ATTEMPTS: Final = 3
 FAST_PLANS: Final = 30
+FAST_CLOCK_PLANS: Final = 7
 FAST_REAL_PLANS: Final = 2
 PATIENCE_SECONDS: Final = 180.0
 # A silent watch is given up after 70 s, one of Kopf's after the sweep and three failed probes.
@@ -52,31 +53,37 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def learn(stage: Stage) -> tuple[Reference, Outcome]:
+async def learn(stage: Stage, life: Life) -> tuple[Reference, Outcome, Outcome]:
     """Two undisturbed runs. They must not differ: what does could not be compared in the others."""
-    plans = [Plan(id=f"undisturbed/{number}") for number in (1, 2)]
+    plans = [Plan(id=f"undisturbed/{number}", life=life) for number in (1, 2)]
     first, second = await asyncio.gather(
         *(Run(stage, plan, None, patience=PATIENCE_SECONDS).carry_out() for plan in plans)
     )
     for outcome in (first, second):
         if outcome.problems:
             raise SystemExit("the undisturbed run fails:\n" + "\n".join(outcome.problems))
-    if lines := differences(first.evidence.snapshots, second.evidence.snapshots):
+    seen = first.evidence
+    if lines := differences(seen.snapshots, second.evidence.snapshots):
         raise SystemExit("two undisturbed runs differ:\n" + "\n".join(lines))
-    return Reference(snapshots=first.evidence.snapshots, changes=first.evidence.changes), first
+    return Reference(snapshots=seen.snapshots, changes=seen.changes, turns=seen.turns), first, second
 
 
-def choose(arguments: argparse.Namespace, plans: list[Plan], seed: int) -> list[Plan]:
+def choose(arguments: argparse.Namespace, plans: list[Plan], by_clock: list[Plan], *, seed: int) -> list[Plan]:
     kept = [load_plan(file.read_bytes()) for file in sorted(CORPUS.glob("*.json"))]
     if arguments.plan:
         return [load_plan(file.read_bytes()) for file in arguments.plan]
     if arguments.only:
-        fitting = (plan for plan in [*kept, *plans] if any(fnmatch.fnmatchcase(plan.id, one) for one in arguments.only))
-        return list(fitting)
-    return [*kept, *(plans if arguments.all else make_fast_plans(plans, seed=seed, count=FAST_PLANS))]
+        all_plans = [*kept, *plans, *by_clock]
+        return [plan for plan in all_plans if any(fnmatch.fnmatchcase(plan.id, one) for one in arguments.only)]
+    if arguments.all:
+        return [*kept, *plans, *by_clock]
+    fast = make_fast_plans(plans, seed=seed, count=FAST_PLANS)
+    return [*kept, *fast, *make_fast_plans(by_clock, seed=seed, count=FAST_CLOCK_PLANS)]
 
 
-async def carry_out(stage: Stage, plans: list[Plan], reference: Reference, *, jobs: int) -> list[Outcome]:
+async def carry_out(
+    stage: Stage, plans: list[Plan], references: Mapping[Life, Reference], *, jobs: int
+) -> list[Outcome]:
     """Slow plans wait nearly all of their time, so they run beside the others and do not count as jobs."""
     busy, waiting = asyncio.Semaphore(jobs), asyncio.Semaphore(jobs)
 
@@ -84,7 +91,7 @@ async def carry_out(stage: Stage, plans: list[Plan], reference: Reference, *, jo
         async with waiting if plan.slow else busy:
             patience = SLOW_PATIENCE_SECONDS if plan.slow else PATIENCE_SECONDS
             for _ in range(ATTEMPTS):
-                outcome = await Run(stage, plan, reference, patience=patience).carry_out()
+                outcome = await Run(stage, plan, references[plan.life], patience=patience).carry_out()
                 if not missed(outcome.evidence):
                     break
         verdict = "FAILED" if outcome.problems else "passed"
@@ -111,24 +118,25 @@ async def open_stage(arguments: argparse.Namespace, folder: Path) -> AsyncIterat
 
 async def carry_out_simulated(arguments: argparse.Namespace, folder: Path, *, seed: int) -> list[Outcome]:
     async with open_stage(arguments, folder) as stage:
-        reference, learned = await learn(stage)
+        (owners, learned, _), (clocks, once, again) = await asyncio.gather(learn(stage, "owner"), learn(stage, "clock"))
         plans = make_plans(learned.writes, learned.requests, told=learned.told, seed=seed)
-        chosen = choose(arguments, plans, seed)
-        print(f"{len(plans)} plans, {len(chosen)} of them chosen", flush=True)
+        by_clock = make_clock_plans(once.writes, again.writes, begun=once.begun)
+        chosen = choose(arguments, plans, by_clock, seed=seed)
+        print(f"{len(plans) + len(by_clock)} plans, {len(chosen)} of them chosen", flush=True)
         if arguments.list:
             print("\n".join(str(plan) for plan in chosen))
             return []
-        return await carry_out(stage, chosen, reference, jobs=arguments.jobs)
+        return await carry_out(stage, chosen, {"owner": owners, "clock": clocks}, jobs=arguments.jobs)
 
 
 async def carry_out_real(arguments: argparse.Namespace, folder: Path, *, seed: int) -> list[Outcome]:
     kubectl = os.environ.get("DEVWORKSPACE_KUBECTL", "kubectl")
     image = os.environ.get("DEVWORKSPACE_IMAGE_PREFIX", "localhost/devworkspace") + "/base:0.1.0"
     async with real_stage(arguments.real, folder, kubectl=kubectl, image=image) as stage:
-        reference, learned = await learn(stage)
+        reference, learned, _ = await learn(stage, "owner")
         plans = choose_real(arguments, make_plans(learned.writes, learned.requests, told=learned.told, seed=seed))
         print(f"{len(plans)} plans with real pods", flush=True)
-        outcomes = await carry_out(stage, plans, reference, jobs=arguments.jobs)
+        outcomes = await carry_out(stage, plans, {"owner": reference}, jobs=arguments.jobs)
     return [replace(outcome, plan=with_changes(outcome.plan, id=f"real-{outcome.plan.id}")) for outcome in outcomes]
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace as with_changes
+
 from tests.faults.plan import Action, Fault, Match, Plan, When
 from tests.faults.proxy import Write
 from tests.faults.request import ApiRequest
@@ -73,6 +75,57 @@ def make_plans(
         *_stale_lists(watched),
         *_random_plans(moments, kinds, seed=seed),
     ]
+
+
+# Until the clock is right again: so long that the next deed of the clock is near meanwhile.
+_WRONG_SECONDS: Final = 8.0
+_HOUR: Final = 3600.0
+
+
+def make_clock_plans(once: list[tuple[Write, str]], again: list[tuple[Write, str]], *, begun: int) -> list[Plan]:
+    """The plans for what the clock does, from the writes of two undisturbed runs; the first `begun` are a usual start.
+
+    What only one of the two wrote is up to chance.
+    """
+    certain = set(find_moments(again))
+    moments = [moment for moment in find_moments(once)[len(find_moments(once[:begun])) :] if moment in certain]
+    crashes = [with_changes(plan, id=f"clock-{plan.id}", life="clock") for plan in _crashes(moments)]
+    return [*crashes, *_wrong_clocks(moments), *_two_leaders(moments), *_overtaken(moments)]
+
+
+def _is_deed(moment: Moment) -> bool:
+    """Whether it is the clock itself that writes, or deletes."""
+    return moment.resource == "workspaceinstances"
+
+
+def _wrong_clocks(moments: list[Moment]) -> Iterator[Plan]:
+    """The clock jumps while the operator works, and when it starts anew; around other writes one of the four ways."""
+    ways = [(seconds, restarts) for restarts in (False, True) for seconds in (_HOUR, -_HOUR)]
+    for number, moment in enumerate(moments):
+        for seconds, restarts in ways if _is_deed(moment) else (ways[number % len(ways)],):
+            jump = Fault(
+                match=moment.match(), when="after_commit", action="clock", seconds=seconds, lasting=_WRONG_SECONDS
+            )
+            crash = Fault(match=moment.match(), when="after_commit", action="kill")
+            family, hour = "clock-restarts" if restarts else "clock-jumps", "+1 h" if seconds > 0 else "-1 h"
+            faults = (jump, crash) if restarts else (jump,)
+            yield Plan(id=f"{family}/{hour} {moment}", life="clock", faults=faults)
+
+
+def _two_leaders(moments: list[Moment]) -> Iterator[Plan]:
+    """Two operators work at the same time, which the Lease forbids; also while one of them crashes."""
+    yield Plan(id="two-leaders/undisturbed", life="clock", operators="leaders")
+    for moment in filter(_is_deed, moments):
+        for family, when in (("before", "before_commit"), ("after", "after_commit")):
+            fault = Fault(match=moment.match(), when=when, action="kill")  # type: ignore[arg-type]
+            yield Plan(id=f"two-leaders/crash-{family} {moment}", life="clock", operators="leaders", faults=(fault,))
+
+
+def _overtaken(moments: list[Moment]) -> Iterator[Plan]:
+    """The leader is frozen with a request on the way, which arrives after another one has led and done the same."""
+    for moment in filter(_is_deed, moments):
+        fault = Fault(match=moment.match(), when="before_commit", action="overtake")
+        yield Plan(id=f"overtaken/{moment}", life="clock", operators="replicas", faults=(fault,), slow=True)
 
 
 def make_fast_plans(plans: list[Plan], *, seed: int, count: int) -> list[Plan]:

@@ -9,6 +9,7 @@ from typing import Final
 from tests.faults.plan import Fault, Plan
 from tests.faults.request import ApiRequest
 from tests.faults.snapshot import Snapshot, differences
+from tests.faults.truth import Promise, Turn
 
 MANAGED_BY: Final = ("app.kubernetes.io/managed-by", "devworkspace-operator")
 UID_LABEL: Final = "devworkspace.kubesphere.io/instance-uid"
@@ -34,6 +35,9 @@ class Evidence:
     missing: list[Fault] = field(default_factory=list)
     exits: list[str] = field(default_factory=list)
     file_hashes: dict[str, str] = field(default_factory=dict)
+    turns: list[Turn] = field(default_factory=list)
+    promises: list[Promise] = field(default_factory=list)
+    clock_errors: list[float] = field(default_factory=list)
     log: str = ""
     stalled: bool = False
     visible_texts: dict[str, str] = field(default_factory=dict)
@@ -46,6 +50,7 @@ class Reference:
 
     snapshots: dict[str, Snapshot]
     changes: Changes
+    turns: list[Turn] = field(default_factory=list)
 
 
 def same_states(evidence: Evidence, reference: Reference) -> list[str]:
@@ -104,6 +109,23 @@ def no_orphan(evidence: Evidence, _: Reference) -> list[str]:
     return lines
 
 
+def same_turns(evidence: Evidence, reference: Reference) -> list[str]:
+    """Nobody is started, stopped or deleted once more, or once less."""
+    expected, found = ([f"{turn.name}: {turn.wish}" for turn in turns] for turns in (reference.turns, evidence.turns))
+    return [] if expected == found else [f"turns were {found}, expected {expected}"]
+
+
+def nobody_early(evidence: Evidence, _: Reference) -> list[str]:
+    """Nobody is stopped, started or deleted before the time for it, by the clock that is right."""
+    taken = [(promise.at, evidence.turns[promise.number : promise.number + 1]) for promise in evidence.promises]
+    return [
+        f"{turn.name} was told to {turn.wish} {(due - turn.at).total_seconds():.0f} s too early"
+        for due, turns in taken
+        for turn in turns
+        if turn.at < due
+    ]
+
+
 def silence(evidence: Evidence, _: Reference) -> list[str]:
     """When all is as it should be, nothing is written."""
     return [f"written at rest: {request}" for request in evidence.writes_in_silence]
@@ -112,6 +134,21 @@ def silence(evidence: Evidence, _: Reference) -> list[str]:
 def faults_happened(evidence: Evidence, _: Reference) -> list[str]:
     """A plan that hit nothing proves nothing."""
     return [f"never happened: {fault.action} at {fault.match}" for fault in missed(evidence)]
+
+
+# An operator renews its Lease every two seconds, and the machine may be slow.
+_NEARLY_SECONDS: Final = 15.0
+
+
+def clock_was_wrong(evidence: Evidence, _: Reference) -> list[str]:
+    """The operator's own writes show the error that the plan has given to its clock."""
+    happened = [fault for fault in evidence.plan.faults if fault not in evidence.missing]
+    wanted = [fault.seconds for fault in happened if fault.action == "clock"]
+    return [
+        f"no write of the operator shows that its clock was off by {seconds:.0f} s"
+        for seconds in wanted
+        if not any(abs(seen - seconds) < _NEARLY_SECONDS for seen in evidence.clock_errors)
+    ]
 
 
 def missed(evidence: Evidence) -> list[Fault]:
@@ -135,11 +172,15 @@ _EXPECTED_ERRORS: Final[dict[str, tuple[str, ...]]] = dict.fromkeys(
 _LOST_LEASE: Final = r"stopped, another process may lead now|^the operator ended by itself with code 1$"
 
 
+def _costs_the_lease(fault: Fault) -> bool:
+    return fault.match.resource == "leases" or fault.action == "overtake"
+
+
 def quiet_log(evidence: Evidence, _: Reference) -> list[str]:
     """No error that the faults do not explain, no traceback, no end of the program by itself."""
     faults = evidence.plan.faults
     allowed = [pattern for fault in faults for pattern in _EXPECTED_ERRORS.get(fault.action, ())]
-    if evidence.stalled or any(fault.match.resource == "leases" for fault in faults):
+    if evidence.stalled or any(_costs_the_lease(fault) for fault in faults):
         allowed.append(_LOST_LEASE)
     found = [*_errors(evidence.log), *evidence.exits]
     return [f"log: {line}" for line in found if not any(re.search(one, line) for one in allowed)]
@@ -179,8 +220,11 @@ ORACLES: Final[tuple[Oracle, ...]] = (
     one_volume,
     one_pod_for_a_volume,
     no_orphan,
+    same_turns,
+    nobody_early,
     silence,
     faults_happened,
+    clock_was_wrong,
     quiet_log,
     no_secret,
 )

@@ -23,7 +23,13 @@ Action = Literal[
     "stale",  # watches end with 410, and the list that follows is an old one
     "drop_line",  # a watch line never comes
     "replay_line",  # a watch line comes twice
+    "clock",  # the operator's clock is wrong for a while
+    "overtake",  # the operator is paused; the request goes on when another one has done the same
 ]
+
+
+Life = Literal["owner", "clock"]
+Operators = Literal["one", "replicas", "leaders"]
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -52,7 +58,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Actions on watches (`cut` and what follows it) hit the open watches of `target`; with `on_watch_line` the watch
     that `match` finds, at its line number `line`. A `stale` list is what there was before the last `lag` writes.
-    An `optional` one need not happen: whether the request comes again is up to what came before.
+    A `clock` is off by `seconds`, `lasting` so many. An `optional` one need not happen: whether the request comes again
+    is up to what came before.
     """
 
     match: Match
@@ -64,13 +71,19 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: int = 0
     retry_after: int | None = None
     seconds: float = 0.0
+    lasting: float = 0.0
     optional: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One run. `slow` where it mostly waits for a timeout, so that many of them can share a processor."""
+    """One run. `slow` where it mostly waits for a timeout, so that many of them can share a processor.
+
+    `life` is what the environment goes through. `operators`: one, two replicas of which one works, or two that both do.
+    """
 
     id: str
+    life: Life = "owner"
+    operators: Operators = "one"
     faults: tuple[Fault, ...] = ()
     slow: bool = False
 

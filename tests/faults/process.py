@@ -15,6 +15,17 @@ import yaml
 from tests.support.ports import free_port
 
 PROGRAM: Final = Path(sys.executable).with_name("devworkspace")
+# The same program with another clock: off from this machine's by as many seconds as the file says now.
+_WITH_CLOCK: Final = """
+import sys
+from datetime import timedelta
+from pathlib import Path
+from devworkspace.kube import clock
+file, honest = Path(sys.argv.pop(1)), clock.now
+clock.now = lambda: honest() + timedelta(seconds=float(file.read_text()))
+from devworkspace.cli.main import main
+main()
+"""
 # As deploy/operator.yaml has it.
 PROBE_PERIOD: Final = 10.0
 PROBE_FAILURES: Final = 3
@@ -22,7 +33,10 @@ PROBE_FAILURES: Final = 3
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorSetup:
-    """How one operator is started. `token` is the right that it has, `authority` the PEM that it trusts."""
+    """How one operator is started. `token` is the right that it has, `authority` the PEM that it trusts.
+
+    `clock_file`: see `WorldClock`; without it the operator has the machine's clock.
+    """
 
     folder: Path
     server: str
@@ -31,6 +45,11 @@ class OperatorSetup:
     master_key: bytes
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    clock_file: Path | None = None
+
+    @property
+    def program(self) -> tuple[str | Path, ...]:
+        return (PROGRAM,) if self.clock_file is None else (sys.executable, "-c", _WITH_CLOCK, self.clock_file)
 
 
 class OperatorProcess:
@@ -65,6 +84,17 @@ class OperatorProcess:
             self._process.kill()
             await self._process.wait()
 
+    def pause(self) -> None:
+        """Stops it in the middle of whatever it does, as a machine that is frozen does."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(number)
+
     def log(self) -> str:
         """What all operators of this run have written."""
         return self._log.read_text(encoding="utf-8", errors="replace")
@@ -74,7 +104,7 @@ class OperatorProcess:
         self._probe_port = free_port()
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                PROGRAM,
+                *self._setup.program,
                 "operator",
                 f"--kubeconfig={self._setup.folder / 'kubeconfig'}",
                 f"--master-key-file={self._setup.folder / 'master-key'}",

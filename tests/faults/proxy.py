@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol, Self
 
 import aiohttp
 from aiohttp import web
@@ -20,6 +20,7 @@ from devworkspace.kube.config import Endpoint
 from tests.faults.pki import Authority
 from tests.faults.plan import Fault, Plan, Trigger, refusal
 from tests.faults.request import ApiRequest, narrow, parse_request
+from tests.faults.worldclock import WorldClock
 
 _PASSED_ON: Final = ("Authorization", "Accept", "Content-Type", "User-Agent")
 _RETURNED: Final = ("Content-Type", "Retry-After", "Warning")
@@ -63,8 +64,16 @@ class _Gone(Exception):  # noqa: N818  (an outcome)
     """Nothing is to be answered any more: the connection is closed or its client is dead."""
 
 
+class Victim(Protocol):
+    """A process that sends requests. `kill` returns when it is dead."""
+
+    async def kill(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
 class FaultProxy:
-    """An async context manager. `kill` ends the operator and returns when it is dead."""
+    """An async context manager. Each of `operators` has a door of its own, `urls`; the list may be filled later."""
 
     def __init__(
         self,
@@ -74,18 +83,22 @@ class FaultProxy:
         plan: Plan,
         namespace: str,
         template: str,
-        kill: Callable[[], Awaitable[None]],
+        operators: Sequence[Victim],
+        doors: int = 1,
+        clock: WorldClock | None = None,
     ) -> None:
         self.trigger = Trigger(plan)
         self.requests: list[ApiRequest] = []
         self.writes: list[Write] = []
         self.told: Counter[str] = Counter()
-        self.port = 0
+        self.ports: tuple[int, ...] = ()
         self._upstream = upstream
         self._authority = authority
         self._namespace = namespace
         self._template = template
-        self._kill = kill
+        self._operators = operators
+        self._doors = doors
+        self.clock = clock or WorldClock()
         self._watches: set[_Watch] = set()
         self._lists: dict[str, tuple[str, dict[str, str]]] = {}
         self._history: dict[str, list[_Answer]] = {
@@ -96,8 +109,8 @@ class FaultProxy:
         self._session: aiohttp.ClientSession
 
     @property
-    def url(self) -> str:
-        return f"https://127.0.0.1:{self.port}"
+    def urls(self) -> tuple[str, ...]:
+        return tuple(f"https://127.0.0.1:{port}" for port in self.ports)
 
     @property
     def watching(self) -> tuple[str, ...]:
@@ -114,9 +127,9 @@ class FaultProxy:
         runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
         await runner.setup()
         self._cleanup.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._authority.context)
-        await site.start()
-        self.port = runner.addresses[0][1]
+        for _ in range(self._doors):
+            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._authority.context).start()
+        self.ports = tuple(address[1] for address in runner.addresses)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -138,7 +151,7 @@ class FaultProxy:
 
     async def _answer(self, request: web.BaseRequest, api: ApiRequest, due: tuple[Fault, ...]) -> web.StreamResponse:
         for fault in due:
-            if fault.when == "before_commit" and (answer := await self._intervene(request, fault)) is not None:
+            if fault.when == "before_commit" and (answer := await self._intervene(request, api, fault)) is not None:
                 self._record(api, 0)
                 return answer.response()
         target = narrow(request.raw_path, api, namespace=self._namespace, template=self._template)
@@ -151,19 +164,30 @@ class FaultProxy:
                 return old.response()
         if api.is_write:
             await self._keep_history()
-        answer = await self._send(request.method, target, headers=headers, body=await request.read())
+        body = await request.read()
+        if api.resource == "leases":
+            self.clock.note_renewal(body)
+        answer = await self._send(request.method, target, headers=headers, body=body)
+        answer = replace(answer, body=self.clock.retell(api.resource, answer.body))
         self._record(api, answer.status)
         for fault in due:
             if fault.when in ("after_commit", "on_reply"):
-                answer = await self._intervene(request, fault, answer) or answer
+                answer = await self._intervene(request, api, fault, answer) or answer
         return answer.response()
 
-    async def _intervene(self, request: web.BaseRequest, fault: Fault, answer: _Answer | None = None) -> _Answer | None:
+    async def _intervene(
+        self, request: web.BaseRequest, api: ApiRequest, fault: Fault, answer: _Answer | None = None
+    ) -> _Answer | None:
         """Does what the fault says; returns what to answer instead, None to go on. `answer` is the API server's."""
         match fault.action:
             case "kill":
-                await self._kill()
+                await self._sender(request).kill()
                 raise _Gone
+            case "clock":
+                self.clock.set_error(fault.seconds)
+                asyncio.get_running_loop().call_later(fault.lasting, self.clock.set_error, 0.0)
+            case "overtake":
+                await self._overtake(self._sender(request), api)
             case "drop":
                 raise _Gone
             case "hang":
@@ -180,6 +204,19 @@ class FaultProxy:
             case _:
                 raise ValueError(f"{fault.action} is nothing that can happen {fault.when}")
         return None
+
+    def _sender(self, request: web.BaseRequest) -> Victim:
+        """Whose door the request came through."""
+        assert request.transport is not None
+        return self._operators[self.ports.index(request.transport.get_extra_info("sockname")[1])]
+
+    async def _overtake(self, sender: Victim, api: ApiRequest) -> None:
+        """Holds the request of one operator until another one has had the same request done."""
+        sender.pause()
+        before = len(self.writes)
+        while not any(write.request == api and 200 <= write.status < 300 for write in self.writes[before:]):
+            await asyncio.sleep(0.05)
+        sender.resume()
 
     def _disturb(self, fault: Fault, watches: list[_Watch]) -> None:
         for watch in watches:
@@ -213,8 +250,11 @@ class FaultProxy:
     async def _send(self, method: str, target: str, *, headers: dict[str, str], body: bytes) -> _Answer:
         url = URL(self._upstream.server + target, encoded=True)
         async with self._session.request(method, url, headers=headers, data=body or None) as answer:
-            kept = {name: answer.headers[name] for name in _RETURNED if name in answer.headers}
-            return _Answer(answer.status, kept, await answer.read())
+            return _Answer(answer.status, self._kept(answer), await answer.read())
+
+    def _kept(self, answer: aiohttp.ClientResponse) -> dict[str, str]:
+        kept = {name: answer.headers[name] for name in _RETURNED if name in answer.headers}
+        return {**kept, "Date": self.clock.date()}
 
     def _record(self, api: ApiRequest, status: int) -> None:
         if api.is_write:
@@ -231,7 +271,7 @@ class FaultProxy:
     ) -> web.StreamResponse:
         url = URL(self._upstream.server + target, encoded=True)
         async with self._session.get(url, headers=headers) as upstream:
-            kept = {name: upstream.headers[name] for name in _RETURNED if name in upstream.headers}
+            kept = self._kept(upstream)
             if upstream.status != 200:
                 return web.Response(status=upstream.status, headers=kept, body=await upstream.read())
             response = web.StreamResponse(headers=kept)
@@ -261,10 +301,11 @@ class FaultProxy:
         by_line = {fault.line: fault for fault in due if fault.when == "on_watch_line"}
         number, before = 0, b""
         with contextlib.suppress(aiohttp.ClientError, ConnectionError):
-            async for line in _lines(upstream):
+            async for told in _lines(upstream):
                 number += 1
                 self.told[watch.resource] += 1
                 await watch.flowing.wait()
+                line = self.clock.retell(watch.resource, told)
                 fault = by_line.get(number)
                 if fault is None:
                     await response.write(line)
@@ -283,8 +324,6 @@ class FaultProxy:
                 await response.write(line + before + line)
             case "truncate":
                 watch.end(line[: len(line) // 2])
-            case "kill":
-                await self._kill()
             case "delay":
                 await asyncio.sleep(fault.seconds)
                 await response.write(line)

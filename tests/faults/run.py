@@ -1,22 +1,23 @@
-"""One plan, carried out: a namespace, a proxy, an operator, and the lifecycle."""
+"""One plan, carried out: a namespace, a proxy, an operator or two, and what an environment goes through."""
 
 import asyncio
 import contextlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from devworkspace.api import names
 from devworkspace.core.credential import environment_credential
 from tests.faults.catalogue import NOT_COUNTED
-from tests.faults.direct import Direct
+from tests.faults.direct import Direct, Object
+from tests.faults.hours import HOURS, TEMPLATE_LIFECYCLE
 from tests.faults.oracles import Evidence, Reference, judge
 from tests.faults.pki import Authority
-from tests.faults.plan import Plan
+from tests.faults.plan import Life, Plan
 from tests.faults.process import OperatorProcess, OperatorSetup
 from tests.faults.proxy import FaultProxy, Write
 from tests.faults.request import ApiRequest
@@ -24,9 +25,26 @@ from tests.faults.rights import lease_rights
 from tests.faults.scenario import LIFECYCLE, SIZE, Actor, Step
 from tests.faults.snapshot import Snapshot, count_changes, renamer, take_snapshot
 from tests.faults.truth import GROUP_PATH, Ledger, Pulse, Truth
+from tests.faults.word import Word
+from tests.faults.worldclock import WorldClock
 
-RESYNC_SECONDS: Final = 2.0
 SETTLE_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """What an environment goes through; `by_clock` where it is the clock that acts, and the run has one of its own."""
+
+    steps: tuple[Step, ...]
+    resync_seconds: float
+    by_clock: bool = False
+    template: Object = field(default_factory=dict)
+
+
+COURSES: Final[Mapping[Life, Course]] = {
+    "owner": Course(steps=LIFECYCLE, resync_seconds=2.0),
+    "clock": Course(steps=HOURS, resync_seconds=1.0, by_clock=True, template={"lifecycle": TEMPLATE_LIFECYCLE}),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +67,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """`problems` is empty for a run that passed."""
+    """`problems` is empty for a run that passed. `begun` is how many writes came before the second step."""
 
     plan: Plan
     log_file: Path
@@ -58,6 +76,7 @@ class Outcome:
     evidence: Evidence
     requests: list[ApiRequest] = field(default_factory=list)
     writes: list[tuple[Write, str]] = field(default_factory=list)
+    begun: int = 0
     told: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -70,26 +89,33 @@ class Run:
         self._plan = plan
         self._reference = reference
         self._patience = patience
-        self._ledger = Ledger(namespace=name, template=name)
+        self._course = COURSES[plan.life]
+        self._folder = stage.folder / name
+        self._folder.mkdir(parents=True)
+        self._clock = WorldClock(self._folder / "clock")
+        self._word = Word(stage.direct, self._clock, namespace=name)
+        self._ledger = Ledger(namespace=name, template=name, now=self._clock.now)
         self._master_key = secrets.token_hex(32).encode()
         self._snapshots: dict[str, Snapshot] = {}
         self._late_writes: list[ApiRequest] = []
         self._file_hashes: dict[str, str] = {}
         self._started = time.monotonic()
+        self._begun = 0
         self._proxy: FaultProxy
-        self._operator: OperatorProcess
+        self._operators: list[OperatorProcess] = []
 
     async def carry_out(self) -> Outcome:
         """Goes through the lifecycle and judges it."""
         async with self._operating():
-            actor = Actor(self._stage.direct, self._ledger)
+            actor = Actor(self._stage.direct, self._ledger, self._clock, self._word)
             disturbed = False
-            for step in LIFECYCLE:
+            for step in self._course.steps:
                 await step.act(actor)
                 if not await self._wait(step):
                     self._snapshots[step.name] = take_snapshot(self._ledger)
                     break
                 self._snapshots[step.name] = take_snapshot(self._ledger)
+                self._begun = self._begun or len(self._proxy.writes)
                 await self._read_file(step)
                 if not disturbed and not self._proxy.trigger.missing and self._plan.faults:
                     disturbed = True
@@ -99,12 +125,15 @@ class Run:
         rename = renamer(self._ledger)
         return Outcome(
             plan=self._plan,
-            log_file=self._stage.folder / self._ledger.namespace / "operator.log",
-            problems=judge(evidence, self._reference or Reference(snapshots={}, changes=evidence.changes)),
+            log_file=self._folder / "operator.log",
+            problems=judge(
+                evidence, self._reference or Reference(snapshots={}, changes=evidence.changes, turns=evidence.turns)
+            ),
             seconds=time.monotonic() - self._started,
             evidence=evidence,
             requests=self._proxy.requests,
             writes=[(write, rename(write.request.name)) for write in self._proxy.writes],
+            begun=self._begun,
             told=self._proxy.told,
         )
 
@@ -112,46 +141,67 @@ class Run:
     async def _operating(self) -> AsyncIterator[None]:
         stage, name = self._stage, self._ledger.namespace
         stage.truth.listen(self._ledger)
-        await stage.direct.create("/api/v1/namespaces", {"metadata": {"name": name}})
-        for plural, body in lease_rights(name):
-            await stage.direct.create(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{name}/{plural}", body)
+        # Two that both lead have a Lease each; there is one of this name in a namespace.
+        namespaces = [name, f"{name}-lease"] if self._plan.operators == "leaders" else [name]
+        for namespace in namespaces:
+            await stage.direct.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
+            for plural, body in lease_rights(namespace):
+                await stage.direct.create(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/{plural}", body)
         await stage.direct.create(f"{GROUP_PATH}/ideworkspacetemplates", self._template())
         await stage.direct.create(f"/apis/apps/v1/namespaces/{name}/deployments", _own_deployment())
         try:
-            async with FaultProxy(
-                stage.direct.endpoint,
-                authority=stage.authority,
-                plan=self._plan,
-                namespace=name,
-                template=name,
-                kill=lambda: self._operator.kill(),
-            ) as self._proxy:
-                setup = OperatorSetup(
-                    folder=stage.folder / name,
-                    server=self._proxy.url,
-                    authority=stage.authority.certificate,
-                    token=stage.token,
-                    master_key=self._master_key,
-                    # As in a pod: the operator that comes back has the name of the one that was killed. Its Lease is
-                    # its own, because many operators run beside each other here.
-                    environment={"POD_NAME": "operator", "POD_UID": name, "POD_NAMESPACE": name},
-                    arguments=(f"--resync-seconds={RESYNC_SECONDS}",),
+            async with contextlib.AsyncExitStack() as stack:
+                self._proxy = await stack.enter_async_context(
+                    FaultProxy(
+                        stage.direct.endpoint,
+                        authority=stage.authority,
+                        plan=self._plan,
+                        namespace=name,
+                        template=name,
+                        operators=self._operators,
+                        doors=1 if self._plan.operators == "one" else 2,
+                        clock=self._clock,
+                    )
                 )
-                async with OperatorProcess(setup) as self._operator:
-                    yield
+                if self._course.by_clock:
+                    await stack.enter_async_context(_running(self._word.run()))
+                for number, url in enumerate(self._proxy.urls):
+                    operator = OperatorProcess(self._setup(number, url, lease_namespace=namespaces[-number]))
+                    self._operators.append(operator)
+                    await stack.enter_async_context(operator)
+                yield
         finally:
             stage.truth.forget(self._ledger)
             # The removal of one namespace costs the API server as much as the whole run in it.
             if not stage.disposable:
                 await stage.direct.delete(f"{GROUP_PATH}/ideworkspacetemplates/{name}")
-                await stage.direct.delete(f"/api/v1/namespaces/{name}")
+                for namespace in namespaces:
+                    await stage.direct.delete(f"/api/v1/namespaces/{namespace}")
+
+    def _setup(self, number: int, url: str, *, lease_namespace: str) -> OperatorSetup:
+        name = self._ledger.namespace
+        return OperatorSetup(
+            folder=self._folder if number == 0 else self._folder / f"operator-{number}",
+            server=url,
+            authority=self._stage.authority.certificate,
+            token=self._stage.token,
+            master_key=self._master_key,
+            # As in a pod: the operator that comes back has the name of the one that was killed. Its Lease is its own,
+            # because many operators run beside each other here.
+            environment={"POD_NAME": f"operator-{number}", "POD_UID": name, "POD_NAMESPACE": lease_namespace},
+            arguments=(
+                f"--resync-seconds={self._course.resync_seconds}",
+                *((f"--server-namespace={name}",) if self._course.by_clock else ()),
+            ),
+            clock_file=self._folder / "clock" if self._course.by_clock else None,
+        )
 
     def _template(self) -> dict[str, object]:
         return {
             "apiVersion": "devworkspace.kubesphere.io/v1alpha1",
             "kind": "WorkspaceTemplate",
             "metadata": {"name": self._ledger.template},
-            "spec": self._stage.template,
+            "spec": {**self._stage.template, **self._course.template},
         }
 
     async def _wait(self, step: Step) -> bool:
@@ -181,7 +231,7 @@ class Run:
             if len(self._proxy.writes) == before:
                 break
         before = len(self._proxy.writes)
-        await asyncio.sleep(2 * RESYNC_SECONDS)
+        await asyncio.sleep(2 * self._course.resync_seconds)
         late = [write.request for write in self._proxy.writes[before:]]
         self._late_writes += [request for request in late if request.resource not in NOT_COUNTED]
 
@@ -198,10 +248,13 @@ class Run:
             ],
             writes_in_silence=self._late_writes,
             missing=self._proxy.trigger.missing,
-            exits=self._operator.unexpected,
+            exits=[line for operator in self._operators for line in operator.unexpected],
+            turns=list(ledger.turns),
+            promises=list(ledger.promises),
+            clock_errors=list(self._clock.seen),
             stalled=self._stage.pulse.stalled_since(self._started),
             file_hashes=self._file_hashes,
-            log=self._operator.log(),
+            log="".join(operator.log() for operator in self._operators),
             visible_texts={"Events": json.dumps(ledger.events), "status": "\n".join(ledger.statuses)},
             hidden_texts=self._hidden_texts(),
         )
@@ -212,6 +265,16 @@ class Run:
             for uid, name in self._ledger.instance_uids.items()
         }
         return {"the master key": self._master_key.decode(), "the operator's token": self._stage.token, **credentials}
+
+
+@contextlib.asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 _KINDS: Final = {"workspaceinstances": "WorkspaceInstance", "networkpolicies": "NetworkPolicy"}

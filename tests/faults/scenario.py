@@ -1,11 +1,14 @@
 """The lifecycle that every run goes through, step by step."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from tests.faults.direct import Direct, Object
 from tests.faults.truth import GROUP_PATH, Ledger
+from tests.faults.word import Word
+from tests.faults.worldclock import WorldClock
 
 PREFIX: Final = "devworkspace.kubesphere.io"
 FIRST: Final = "first"
@@ -16,10 +19,13 @@ LARGER: Final = "2Gi"
 
 @dataclass(frozen=True)
 class Actor:
-    """The owner's hands: changes of instances, past the proxy."""
+    """The owner's hands: changes of instances, past the proxy. `notes` is what one step tells a later one."""
 
     direct: Direct
     ledger: Ledger
+    clock: WorldClock
+    word: Word
+    notes: dict[str, datetime] = field(default_factory=dict)
 
     async def create(self, name: str, *, annotations: dict[str, str] | None = None, **spec: Any) -> None:
         metadata: Object = {"name": name, "annotations": annotations or {}}
@@ -56,13 +62,13 @@ class Step:
     reached: Callable[[Ledger], bool]
 
 
-def _instance(ledger: Ledger, name: str) -> Object | None:
+def instance_of(ledger: Ledger, name: str) -> Object | None:
     return ledger.objects.get(("workspaceinstances", name))
 
 
-def _in_phase(name: str, phase: str) -> Callable[[Ledger], bool]:
+def in_phase(name: str, phase: str) -> Callable[[Ledger], bool]:
     def reached(ledger: Ledger) -> bool:
-        if (instance := _instance(ledger, name)) is None:
+        if (instance := instance_of(ledger, name)) is None:
             return False
         status, metadata = instance.get("status", {}), instance["metadata"]
         return bool(status.get("phase") == phase and status.get("observedGeneration") == metadata["generation"])
@@ -73,7 +79,7 @@ def _in_phase(name: str, phase: str) -> Callable[[Ledger], bool]:
 def _enlarged(ledger: Ledger) -> bool:
     claims = ledger.of("persistentvolumeclaims")
     return (
-        _in_phase(FIRST, "Running")(ledger)
+        in_phase(FIRST, "Running")(ledger)
         and bool(claims)
         and all(claim["status"].get("capacity", {}).get("storage") == LARGER for claim in claims)
     )
@@ -81,16 +87,16 @@ def _enlarged(ledger: Ledger) -> bool:
 
 def _restarted(ledger: Ledger) -> bool:
     pods = ledger.of("pods")
-    return _in_phase(FIRST, "Running")(ledger) and [
+    return in_phase(FIRST, "Running")(ledger) and [
         pod["metadata"]["annotations"].get(f"{PREFIX}/restartedAt") for pod in pods
     ] == ["once"]
 
 
 def _stopped_by_the_clock(ledger: Ledger) -> bool:
-    instance = _instance(ledger, FIRST)
+    instance = instance_of(ledger, FIRST)
     return (
         instance is not None
-        and _in_phase(FIRST, "Stopped")(ledger)
+        and in_phase(FIRST, "Stopped")(ledger)
         and instance["status"].get("stopReason") == "MaxRunDuration"
     )
 
@@ -100,7 +106,7 @@ def _left(*resources: str) -> Callable[[Ledger], bool]:
     return lambda ledger: {resource for resource, _ in ledger.objects} == set(resources)
 
 
-def _retained(ledger: Ledger) -> bool:
+def retained(ledger: Ledger) -> bool:
     claims = ledger.of("persistentvolumeclaims")
     return _left("persistentvolumeclaims")(ledger) and all(
         claim["metadata"]["labels"].get(f"{PREFIX}/retained") == "true" for claim in claims
@@ -126,15 +132,15 @@ def _put_images_on_nodes(*, wanted: bool) -> Callable[[Actor], Awaitable[None]]:
 
 
 LIFECYCLE: Final = (
-    Step("create", lambda actor: actor.create(FIRST), _in_phase(FIRST, "Running")),
-    Step("stop", lambda actor: actor.change(FIRST, running=False), _in_phase(FIRST, "Stopped")),
-    Step("start", lambda actor: actor.change(FIRST, running=True), _in_phase(FIRST, "Running")),
+    Step("create", lambda actor: actor.create(FIRST), in_phase(FIRST, "Running")),
+    Step("stop", lambda actor: actor.change(FIRST, running=False), in_phase(FIRST, "Stopped")),
+    Step("start", lambda actor: actor.change(FIRST, running=True), in_phase(FIRST, "Running")),
     Step("grow", lambda actor: actor.change(FIRST, overrides={"storage": {"size": LARGER}}), _enlarged),
     Step("restart", lambda actor: actor.annotate(FIRST, "restartedAt", "once"), _restarted),
     Step("longest run", lambda actor: actor.change(FIRST, lifecycle={"maxRunDuration": "1s"}), _stopped_by_the_clock),
-    Step("start again", lambda actor: actor.change(FIRST, running=True, lifecycle=None), _in_phase(FIRST, "Running")),
-    Step("delete and retain", lambda actor: actor.delete(FIRST), _retained),
-    Step("adopt", _adopt, _in_phase(SECOND, "Running")),
+    Step("start again", lambda actor: actor.change(FIRST, running=True, lifecycle=None), in_phase(FIRST, "Running")),
+    Step("delete and retain", lambda actor: actor.delete(FIRST), retained),
+    Step("adopt", _adopt, in_phase(SECOND, "Running")),
     Step("delete with volume", lambda actor: actor.delete(SECOND), _left()),
     Step("images on the nodes", _put_images_on_nodes(wanted=True), _left("daemonsets")),
     Step("no images on the nodes", _put_images_on_nodes(wanted=False), _left()),

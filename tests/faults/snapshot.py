@@ -25,6 +25,9 @@ _TIMES: Final = (
     "finishedAt",
     "since",
     "months",
+    "lastActivity",
+    # The hours of a run begin and end soon after it does.
+    "schedule",
     "devworkspace.kubesphere.io/retained-at",
 )
 # The volume controller's own notes; some of them are left out when it is overtaken by the provisioner.

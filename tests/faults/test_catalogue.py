@@ -1,6 +1,6 @@
 """From what was learned follow the plans: each write, each kind of request."""
 
-from tests.faults.catalogue import find_moments, make_fast_plans, make_plans
+from tests.faults.catalogue import find_moments, make_clock_plans, make_fast_plans, make_plans
 from tests.faults.proxy import Write
 from tests.faults.request import ApiRequest
 
@@ -56,3 +56,33 @@ def test_the_fast_plans_are_of_every_family_and_wait_for_no_timeout() -> None:
     assert not any(plan.slow for plan in fast)
     families = {plan.id.partition("/")[0] for plan in plans if not plan.slow}
     assert {plan.id.partition("/")[0] for plan in fast} == families
+
+
+LIFE = [
+    *WRITES,
+    write("patch", "pods", "first-<id of first>"),
+    write("patch", "workspaceinstances", "first"),
+    write("apply", "workspaceinstances", "first", subresource="status"),
+]
+
+
+def test_what_the_clock_writes_has_plans_for_crashes_wrong_clocks_and_two_operators() -> None:
+    plans = make_clock_plans(LIFE, LIFE, begun=len(WRITES))
+    ids = [plan.id for plan in plans]
+    assert len(ids) == len(set(ids))
+    assert {plan.life for plan in plans} == {"clock"}
+    for family in ("clock-crash-before", "clock-crash-after", "clock-lost-reply"):
+        assert sum(name.startswith(f"{family}/") for name in ids) == 3
+    stop = "patch workspaceinstances first #1"
+    wrong = {f"{family}/{hour} {stop}" for family in ("clock-jumps", "clock-restarts") for hour in ("+1 h", "-1 h")}
+    assert wrong <= set(ids)
+    assert {"two-leaders/undisturbed", f"two-leaders/crash-after {stop}", f"overtaken/{stop}"} <= set(ids)
+    assert {plan.operators for plan in plans} == {"one", "leaders", "replicas"}
+
+
+def test_a_usual_start_and_what_one_run_only_has_written_are_no_moments_of_the_clock() -> None:
+    again = LIFE[:-1]
+    ids = " ".join(plan.id for plan in make_clock_plans(LIFE, again, begun=len(WRITES)))
+    assert "status first #1" not in ids
+    assert "status first #2" not in ids
+    assert "patch pods first-* #1" in ids

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,11 +11,15 @@ from tests.faults import oracles
 from tests.faults.oracles import ORACLES, Evidence, Oracle, Reference, judge
 from tests.faults.plan import Fault, Match, Plan
 from tests.faults.request import ApiRequest
+from tests.faults.truth import Promise, Turn
 
 FAULT = Fault(match=Match(verb="apply"), when="before_commit", action="kill")
 STATES = {"create": {"pods first": {"status": {"phase": "Running"}}, "secrets first": {"data": {"key": "<secret>"}}}}
 CHANGES = {"pods first": (2, 2)}
-REFERENCE = Reference(snapshots=STATES, changes=CHANGES)
+DUE = datetime(2026, 11, 26, 18, tzinfo=UTC)
+TURNS = [Turn("first", "run", DUE - timedelta(hours=9)), Turn("first", "stop", DUE + timedelta(seconds=2))]
+REFERENCE = Reference(snapshots=STATES, changes=CHANGES, turns=TURNS)
+WRONG_CLOCK = Fault(match=Match(verb="apply"), when="before_commit", action="clock", seconds=3600, lasting=8)
 
 
 def owned(kind: str, *, uid: str, name: str = "child", **labels: str) -> dict[str, Any]:
@@ -30,6 +35,8 @@ GOOD = Evidence(
     volume_uids={"first": ["v1"]},
     left_over=[INSTANCE, owned("pods", uid="u1"), owned("claims", uid="u2", **{oracles.RETAINED: "true"})],
     file_hashes={"create": "abc", "start": "abc"},
+    turns=TURNS,
+    promises=[Promise(1, DUE)],
     log=json.dumps({"level": "warning", "event": "cannot process team/first, will retry", "logger": "kube"}) + "\n",
     visible_texts={"Events": "the pod was evicted"},
     hidden_texts={"the master key": "s3cr3t"},
@@ -76,6 +83,21 @@ BAD: list[tuple[Oracle, dict[str, Any], str]] = [
         {"writes_in_silence": [ApiRequest(verb="apply", resource="pods", name="first-1")]},
         "written at rest: apply pods first-1",
     ),
+    (
+        oracles.same_turns,
+        {"turns": [*TURNS, Turn("first", "run", DUE), Turn("first", "stop", DUE)]},
+        "turns were ['first: run', 'first: stop', 'first: run', 'first: stop'], expected ['first: run', 'first: stop']",
+    ),
+    (
+        oracles.nobody_early,
+        {"turns": [TURNS[0], Turn("first", "stop", DUE - timedelta(seconds=30))]},
+        "first was told to stop 30 s too early",
+    ),
+    (
+        oracles.clock_was_wrong,
+        {"plan": Plan(id="test", faults=(WRONG_CLOCK,)), "clock_errors": [0.1, -3600.0]},
+        "no write of the operator shows that its clock was off by 3600 s",
+    ),
     (oracles.faults_happened, {"missing": [FAULT]}, f"never happened: kill at {FAULT.match}"),
     (oracles.quiet_log, {"log": log(level="error", event="it broke")}, "log: kube: it broke"),
     (
@@ -117,6 +139,11 @@ def test_only_a_lost_lease_or_a_stalled_machine_explains_the_end_of_an_operator(
     assert judge(replace(ended, plan=Plan(id="test", faults=(refused,))), REFERENCE) == []
     assert judge(replace(ended, stalled=True), REFERENCE) == []
     assert judge(ended, REFERENCE)
+
+
+def test_a_clock_that_was_seen_to_be_wrong_passes() -> None:
+    wrong = replace(GOOD, plan=Plan(id="test", faults=(WRONG_CLOCK,)), clock_errors=[0.1, 3599.2])
+    assert judge(wrong, REFERENCE) == []
 
 
 def test_only_an_optional_fault_may_be_missing() -> None:

@@ -4,6 +4,8 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +17,10 @@ from devworkspace.kube.transport import RetryPolicy
 from tests.faults.pki import Authority, make_authority
 from tests.faults.plan import Action, Fault, Match, Plan, When
 from tests.faults.proxy import FaultProxy
+from tests.faults.worldclock import WorldClock
 from tests.kube.kinds import Thing, key, thing
 from tests.support.fake_apiserver import FakeApiServer
+from tests.support.fixtures import eventually
 
 READ = Match(verb="get", resource="pods")
 WRITE = Match(verb="apply", resource="pods")
@@ -29,10 +33,11 @@ def authority() -> Authority:
 
 
 class Setting:
-    def __init__(self, server: FakeApiServer, proxy: FaultProxy, client: Client) -> None:
+    def __init__(self, server: FakeApiServer, proxy: FaultProxy, client: Client, senders: "list[Sender]") -> None:
         self.server = server
         self.proxy = proxy
         self.client = client
+        self.senders = senders
 
     async def read(self) -> Thing:
         return await self.client.get(PODS, key("a"), Thing)
@@ -47,13 +52,29 @@ class Setting:
             return True
 
 
+class Sender:
+    """Our client in the place of an operator's process."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.paused: list[bool] = []
+
+    async def kill(self) -> None:
+        await self.client.__aexit__(None, None, None)
+
+    def pause(self) -> None:
+        self.paused.append(True)
+
+    def resume(self) -> None:
+        self.paused.append(False)
+
+
 @asynccontextmanager
-async def behind_proxy(authority: Authority, *faults: Fault, timeout: float = 30.0) -> AsyncIterator[Setting]:
-    killed: list[Client] = []
-
-    async def kill() -> None:
-        await killed[0].__aexit__(None, None, None)
-
+async def behind_proxy(
+    authority: Authority, *faults: Fault, timeout: float = 30.0, clock: WorldClock | None = None
+) -> AsyncIterator[Setting]:
+    """With a second door, for `overtaking`."""
+    senders: list[Sender] = []
     async with (
         FakeApiServer() as server,
         FaultProxy(
@@ -62,16 +83,25 @@ async def behind_proxy(authority: Authority, *faults: Fault, timeout: float = 30
             plan=Plan(id="test", faults=faults),
             namespace="team",
             template="base",
-            kill=kill,
+            operators=senders,
+            doors=2,
+            clock=clock,
         ) as proxy,
     ):
         server.put(PODS, BODY)
         context = ssl.create_default_context(cadata=authority.certificate.decode())
-        endpoint = Endpoint(server=proxy.url, ssl=context)
-        client = Client(endpoint, field_manager="test", retry=RetryPolicy(attempts=1), timeout=timeout)
-        killed.append(client)
-        async with client:
-            yield Setting(server, proxy, client)
+        clients = [
+            Client(
+                Endpoint(server=url, ssl=context),
+                field_manager="test",
+                retry=RetryPolicy(attempts=1),
+                timeout=timeout,
+            )
+            for url in proxy.urls
+        ]
+        senders += [Sender(client) for client in clients]
+        async with clients[0], clients[1]:
+            yield Setting(server, proxy, clients[0], senders)
 
 
 def fault(
@@ -231,3 +261,40 @@ async def test_a_stale_list_shows_what_was_there_before_the_write(authority: Aut
         await setting.client.list(PODS, Thing, metadata_only=True)
         names = [[item.metadata.name for item in (await setting.client.list(PODS, Thing)).items] for _ in range(2)]
         assert names == [["a"], ["a", "b"]], "the list of metadata has not taken the old answer"
+
+
+async def test_a_wrong_clock_is_the_operators_and_becomes_right_again(authority: Authority, tmp_path: Path) -> None:
+    clock, jump = (
+        WorldClock(tmp_path / "clock"),
+        Fault(match=WRITE, when="after_commit", action="clock", seconds=3600, lasting=0.2),
+    )
+    async with behind_proxy(authority, jump, clock=clock) as setting:
+        await setting.client.apply(PODS, thing("b"), Thing)
+        assert float((tmp_path / "clock").read_text()) == 3600
+        told = setting.client.server_time()
+        assert told is not None
+        assert abs(told - datetime.now(UTC)) < timedelta(minutes=1)
+        await eventually(lambda: float((tmp_path / "clock").read_text()) == 0)
+
+
+async def test_the_worlds_time_stands_in_every_answer(authority: Authority) -> None:
+    clock = WorldClock()
+    async with behind_proxy(authority, clock=clock) as setting:
+        await clock.advance(datetime.now(UTC) + timedelta(hours=6))
+        await setting.client.apply(PODS, thing("b"), Thing)
+        told, made = setting.client.server_time(), (await setting.client.get(PODS, key("b"), Thing)).metadata
+    assert told is not None
+    assert told - datetime.now(UTC) > timedelta(hours=5)
+    assert datetime.fromisoformat(made.creation_timestamp or "") - datetime.now(UTC) > timedelta(hours=5)
+
+
+async def test_a_request_waits_with_its_paused_sender_until_another_one_has_done_the_same(authority: Authority) -> None:
+    overtaking = Fault(match=WRITE, when="before_commit", action="overtake")
+    async with behind_proxy(authority, overtaking) as setting:
+        first, second = setting.senders
+        late = asyncio.create_task(first.client.apply(PODS, thing("b"), Thing))
+        await eventually(lambda: first.paused == [True])
+        assert not await setting.exists("b")
+        await second.client.apply(PODS, thing("b"), Thing)
+        await late
+        assert (first.paused, second.paused) == ([True, False], [])

@@ -6,7 +6,9 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from typing import Final
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal
 
 import aiohttp
 
@@ -32,6 +34,7 @@ COLLECTIONS: Final = {
 BEAT_SECONDS: Final = 0.5
 STALL_SECONDS: Final = 3.0
 
+Wish = Literal["run", "stop", "go"]
 OnEvent = Callable[[str, str, Object], None]
 """Called with resource, `ADDED`, `MODIFIED` or `DELETED`, and the object."""
 
@@ -103,15 +106,39 @@ class Pulse:
         return any(at > started for at in self._stalls)
 
 
+@dataclass(frozen=True)
+class Turn:
+    """An instance was told to run, to stop, or to go, at that time of the run's world."""
+
+    name: str
+    wish: Wish
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Promise:
+    """The turn of this number must not come before `at`."""
+
+    number: int
+    at: datetime
+
+
+def _machine_time() -> datetime:
+    return datetime.now(UTC)
+
+
 class Ledger:
     """One namespace: its objects, what was made and deleted in it, and who used its volumes.
 
-    `namespace` and `template` are those of one run; of other objects it takes no note.
+    `namespace` and `template` are those of one run; of other objects it takes no note. `now` is the run's clock.
     """
 
-    def __init__(self, *, namespace: str, template: str) -> None:
+    def __init__(self, *, namespace: str, template: str, now: Callable[[], datetime] = _machine_time) -> None:
         self.namespace = namespace
         self.template = template
+        self.turns: list[Turn] = []
+        self.promises: list[Promise] = []
+        self._now = now
         self.objects: dict[tuple[str, str], Object] = {}
         self.created: Counter[tuple[str, str]] = Counter()
         self.deleted: Counter[tuple[str, str]] = Counter()
@@ -147,10 +174,21 @@ class Ledger:
             case "workspaceinstances":
                 self.instance_uids[metadata["uid"]] = metadata["name"]
                 self.statuses.add(str(item.get("status", {})))
+                self._note_turn(kind, item)
             case "persistentvolumeclaims" if kind == "ADDED":
                 self.volume_uids[metadata["name"]].append(metadata["uid"])
             case "pods":
                 self._check_volumes()
+
+    def _note_turn(self, kind: str, item: Object) -> None:
+        name = item["metadata"]["name"]
+        wish: Wish = "go" if kind == "DELETED" else "run" if item["spec"].get("running", True) else "stop"
+        if wish != next((turn.wish for turn in reversed(self.turns) if turn.name == name), None):
+            self.turns.append(Turn(name, wish, self._now()))
+
+    def promise(self, at: datetime) -> None:
+        """The next turn must not come before `at`."""
+        self.promises.append(Promise(len(self.turns), at))
 
     def _check_volumes(self) -> None:
         users: defaultdict[str, list[str]] = defaultdict(list)

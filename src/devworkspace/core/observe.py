@@ -69,7 +69,7 @@ def observe(
 ) -> InstanceStatus:
     """The status that this world deserves; `claimed` is what the instance takes from the pool, and the status names."""
     verdict = judge(world, instance, settings)
-    timestamp = format_timestamp(world.now)
+    timestamp = format_timestamp(world.latest)
     old, pod = instance.status, world.pod
     conditions = _conditions(world, instance, settings, verdict)
     in_use = isinstance(settings, Settings) and (pod is not None or instance.spec.running)
@@ -198,7 +198,7 @@ def _judge_start(world: World, settings: Settings | Refusal, facts: Facts) -> Ve
             "Look at the pod's log and events, or raise the template's startTimeout."
         )
         return Verdict("Failed", reasons.START_TIMEOUT, message)
-    waited = world.now - _created_at(pod)
+    waited = world.earliest - _created_at(pod)
     if waited >= SLOW_STEP:
         message = f"Still starting, now at: {step}. This takes longer than usual."
         return Verdict("Provisioning", reasons.STARTING, message)
@@ -224,7 +224,7 @@ def start_step(facts: Facts) -> str:
 
 def _overdue(world: World, settings: Settings | Refusal, pod: Pod) -> timedelta | None:
     limit = start_limit(settings)
-    return limit if world.now - _created_at(pod) >= limit else None
+    return limit if world.earliest - _created_at(pod) >= limit else None
 
 
 def _created_at(pod: Pod) -> datetime:
@@ -330,9 +330,9 @@ def _started_at(world: World, instance: WorkspaceInstance, verdict: Verdict) -> 
         return began_at(world.pod)
     if verdict.phase == "Provisioning":
         goes_on = old.phase == "Provisioning" and not starts_anew(instance)
-        return old.started_at if goes_on else format_timestamp(world.now)
+        return old.started_at if goes_on else format_timestamp(world.latest)
     if verdict.reason == reasons.START_QUEUED:
-        return old.started_at if is_queued(old) else format_timestamp(world.now)
+        return old.started_at if is_queued(old) else format_timestamp(world.latest)
     return old.started_at
 
 
@@ -341,7 +341,7 @@ def _ready_at(world: World, verdict: Verdict, old: InstanceStatus) -> str | None
         return None
     ready = pod_condition(world.pod, "Ready") if world.pod is not None else None
     if verdict.reason == reasons.ANSWERING and ready is not None and old.ready_at is None:
-        answered = ready.last_transition_time or format_timestamp(world.now)
+        answered = ready.last_transition_time or format_timestamp(world.latest)
         # What was made in advance answered before it was anybody's.
         return max(answered, (world.pod and began_at(world.pod)) or answered)
     return old.ready_at

@@ -164,8 +164,8 @@ def make_plan(world: World) -> Plan:
         retain=_retains(world),
         release=not wants_deletion and is_held(instance),
         warn=_warn(found, world),
-        clean_up_at=found.at if found is not None and found.action == "delete" and found.warn_at <= world.now else None,
-        requeue_after=_sooner(_next_look(world, settings), _until(found, world.now)),
+        clean_up_at=_clean_up_at(found, world),
+        requeue_after=_sooner(_next_look(world, settings), _until(found, world.earliest)),
     )
 
 
@@ -386,16 +386,18 @@ def _warn(found: Due | None, world: World) -> Warn | None:
     if found is None or found.action != "stop" or pod is None or pod.metadata.deletion_timestamp is not None:
         return None
     text = f"{format_timestamp(found.at)} {found.reason}"
-    if not found.warn_at <= world.now < found.at or pod.metadata.annotations.get(names.ANNOTATION_STOPS) == text:
+    if not found.warn_at <= world.earliest < found.at or pod.metadata.annotations.get(names.ANNOTATION_STOPS) == text:
         return None
     return Warn(pod.metadata.name, pod.metadata.uid, text)
 
 
-def _until(found: Due | None, now: datetime) -> timedelta | None:
-    """The time until somebody is to be warned, or something to be done; a little where it is late already.
+def _clean_up_at(found: Due | None, world: World) -> datetime | None:
+    is_near = found is not None and found.action == "delete" and found.warn_at <= world.earliest
+    return found.at if found is not None and is_near else None
 
-    The API server tells its time in whole seconds, so that what is due now is confirmed a second later.
-    """
+
+def _until(found: Due | None, now: datetime) -> timedelta | None:
+    """The time until somebody is to be warned, or something to be done; a little where it is late already."""
     if found is None:
         return None
     late = min(max(now - found.at, timedelta(seconds=1)), LOOK_AGAIN)
@@ -415,6 +417,6 @@ def _next_look(world: World, settings: Settings | Refusal) -> timedelta | None:
         return None
     if pod.status.phase in ("Failed", "Succeeded"):
         return _replacement_pause(world)
-    age = world.now - parse_timestamp(began_at(pod) or "1970-01-01T00:00:00Z")
+    age = world.earliest - parse_timestamp(began_at(pod) or "1970-01-01T00:00:00Z")
     due = [limit - age for limit in (SLOW_STEP, start_limit(settings)) if limit > age]
     return min(due) + timedelta(seconds=1) if due else None

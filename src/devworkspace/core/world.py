@@ -42,8 +42,8 @@ class World(Struct, frozen=True):
     for as long as that write did not succeed. `hold` is why it does not start yet, though it could. `policies` are the
     namespace's own by name. `replacements` counts the pods that lately failed and were replaced.
     `warnings` are Events about pod and volumes, `node` is the verdict on the pod's node; both may be unknown.
-    `known_until` is up to when the servers say that all work was written, `server_now` the time by the API server's
-    clock; both are there only where the time for something has come.
+    `known_until` is up to when the servers say that all work was written; it is there only where the time for something
+    has come. `server_now` is the time by the API server's clock, None as long as nobody knows.
     `pool` are members of pools that the instance may take, oldest first, and those that it has begun to take.
     `deletion` is there only while the instance is being deleted and its volume might go with it.
     """
@@ -72,6 +72,16 @@ class World(Struct, frozen=True):
     server_now: datetime | None = None
     pool: tuple[Member, ...] = ()
     deletion: DeletionFacts | None = None
+
+    @property
+    def earliest(self) -> datetime:
+        """Of two clocks that differ one is wrong: what takes too long does so by both."""
+        return min(self.now, self.server_now or self.now)
+
+    @property
+    def latest(self) -> datetime:
+        """What happens now is noted as late as either says, so that nothing that follows from it comes early."""
+        return max(self.now, self.server_now or self.now)
 
 
 def own_volume(world: World, instance: WorkspaceInstance) -> PersistentVolumeClaim | None:

@@ -122,12 +122,13 @@ class Reconciler:
 
     async def _world(self, key: Key) -> World:
         """What is known from the caches; where data or somebody's work might end, also what is read now."""
-        world = self._cluster.world(key, self._now())
+        world = replace(self._cluster.world(key, self._now()), server_now=self._client.server_time())
         instance = world.instance
         if instance is not None:
             found = due(instance, world.template, world.now)
-            if found is not None and found.at <= world.now:
-                known_until = await self._word.known_until() if found.reason == "Idle" else None
+            if found is not None and found.reason == "Idle" and found.at <= world.now:
+                known_until = await self._word.known_until()
+                # The answer has brought the API server's time along.
                 world = replace(world, known_until=known_until, server_now=self._client.server_time())
         ending = instance is not None and instance.metadata.deletion_timestamp is not None and is_held(instance)
         if instance is None or not ending or world.pod is not None:
