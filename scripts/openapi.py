@@ -38,7 +38,7 @@ def make_document() -> Any:
         journal=nothing,
         catalogue=nothing,
         volumes=nothing,
-        limits=nothing,
+        shares=nothing,
         usual=nothing,
         viewer=nothing,
         authorizer=nothing,

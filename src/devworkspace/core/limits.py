@@ -34,6 +34,9 @@ _IN_CLUSTER: Final = "starts.cluster"
 _IN_NAMESPACE: Final = "starts.namespace"
 _KEYS: Final = (*(f"{_OWNER}{measure}" for measure in MEASURES), _IN_CLUSTER, _IN_NAMESPACE)
 _UNITS: Final = tuple((f"{prefix}i", Decimal(1024) ** power) for power, prefix in ((4, "T"), (3, "G"), (2, "M")))
+_FREED_BY_STOP: Final = frozenset({"running", "cpu", "memory"})
+# The end of what is said about one that is held.
+STARTS_BY_ITSELF: Final = "It starts by itself as soon as there is room."
 _WORDS: Final[Mapping[str, str]] = {
     "environments": "environments",
     "running": "running environments",
@@ -265,7 +268,7 @@ def refuse(limits: Limits, shortages: tuple[Shortage, ...]) -> Refusal | None:
         f"{_WORDS[short.resource]}: {short.used} of {short.limit} are taken, and this needs {short.needs}"
         for short in shortages
     )
-    to_stop = any(short.resource in ("running", "cpu", "memory") for short in shortages)
+    to_stop = any(is_freed_by_stop(short) for short in shortages)
     remedy = "Stop another one of yours" if to_stop else "Delete an environment or a kept disk of yours"
     message = f"The limit for one person is reached ({found}). {remedy}, or ask an admin for more."
     return Refusal(reasons.OWNER_LIMIT_REACHED, message)
@@ -279,6 +282,11 @@ def read_refusal(message: str) -> tuple[Shortage, ...]:
         for words, used, limit, needs in _TOLD.findall(message)
         if words.strip() in measures
     )
+
+
+def is_freed_by_stop(shortage: Shortage) -> bool:
+    """Whether an environment that stops gives some of it back."""
+    return shortage.resource in _FREED_BY_STOP
 
 
 def format_amount(measure: Measure, value: Decimal) -> str:

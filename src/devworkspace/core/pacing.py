@@ -119,5 +119,10 @@ def queue_hold(status: InstanceStatus, *, position: int, total: int) -> Hold:
 
 def read_position(status: InstanceStatus) -> Told | None:
     """The place in the queue as the status tells it; None for one that does not wait."""
-    found = _TOLD.search(status.message or "") if is_queued(status) else None
+    return read_place(status.message or "") if is_queued(status) else None
+
+
+def read_place(message: str) -> Told | None:
+    """What the message of one that waits says."""
+    found = _TOLD.search(message)
     return Told(int(found[1]), int(found[2])) if found is not None else None

@@ -13,6 +13,7 @@ from devworkspace.api.surroundings import ConfigMap
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.adoption import wanted_volume
 from devworkspace.core.limits import (
+    STARTS_BY_ITSELF,
     Limits,
     Member,
     add_up,
@@ -143,7 +144,7 @@ class Admission:
         refusal = refuse(self.limits, find_shortages(self.limits, used=used, needs=needs))
         if refusal is None:
             return None
-        return Hold(refusal.reason, f"{refusal.message} It starts by itself as soon as there is room.")
+        return Hold(refusal.reason, f"{refusal.message} {STARTS_BY_ITSELF}")
 
     def _member(self, instance: WorkspaceInstance) -> Member:
         return make_member(

@@ -20,6 +20,7 @@ from devworkspace.server.api.caller import Tokens
 from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.rooms import Console, make_api
 from devworkspace.server.api.route import Router
+from devworkspace.server.api.shares import Shares
 from devworkspace.server.api.stream import Journal
 from devworkspace.server.api.usual import UsualStarts
 from devworkspace.server.api.viewing import Viewer
@@ -146,6 +147,7 @@ class _Environments:
     activity: ActivityRecorder
     changes: Changes
     lifecycle: Lifecycle
+    shares: Shares
     trials: Trials
     usual: UsualStarts
     viewer: Viewer
@@ -268,6 +270,7 @@ def _make_environments(ground: _Ground, people: _People) -> _Environments:
         activity=_make_activity(ground),
         changes=changes,
         lifecycle=lifecycle,
+        shares=Shares(table=outside.table, catalogue=outside.catalogue, volumes=outside.volumes, limits=outside.limits),
         trials=Trials(
             outside.cluster,
             changes=changes,
@@ -316,6 +319,7 @@ def _make_gateway(ground: _Ground, *, people: _People, environments: _Environmen
         codes=people.codes,
         authorizer=people.authorizer,
         lifecycle=environments.lifecycle,
+        refuse_start=environments.shares.refuse_start,
         is_blind=ground.readiness.is_blind,
         on_upstream_error=outside.metrics.count_upstream,
         note_opened=environments.activity.note_opened,
@@ -339,7 +343,7 @@ def _make_api(ground: _Ground, *, people: _People, environments: _Environments, 
         journal=journal,
         catalogue=outside.catalogue,
         volumes=outside.volumes,
-        limits=outside.limits,
+        shares=environments.shares,
         usual=environments.usual,
         viewer=environments.viewer,
         authorizer=people.authorizer,
@@ -380,6 +384,7 @@ def _make_door(
         authorizer=people.authorizer,
         session=sign_in.session,
         lifecycle=environments.lifecycle,
+        refuse_start=environments.shares.refuse_start,
         audit=ground.audit,
     )
     shared = Shared(public, outside.keys, sign_in, outside.metrics.count_sign_in, ground.audit)

@@ -45,7 +45,6 @@ from devworkspace.server.endless import EndlessAnswers
 from devworkspace.server.environments import EnvironmentTable
 from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.limits import Limiter
-from devworkspace.server.ownerlimits import OwnerLimits
 from devworkspace.server.publishing import Publishing
 from devworkspace.server.purging import Purging
 from devworkspace.server.sessions import Session, Sessions
@@ -69,7 +68,7 @@ def make_api(
     journal: Journal,
     catalogue: Catalogue,
     volumes: Volumes,
-    limits: OwnerLimits,
+    shares: Shares,
     usual: UsualStarts,
     viewer: Viewer,
     authorizer: Authorizer,
@@ -96,7 +95,6 @@ def make_api(
     """
     callers = Callers(session=session, tokens=tokens, kubesphere=console.users if console is not None else None)
     lookup = Lookup(table=table, authorizer=authorizer)
-    shares = Shares(table=table, catalogue=catalogue, volumes=volumes, limits=limits)
     environments = Environments(
         lookup=lookup,
         table=table,

@@ -28,6 +28,7 @@ from devworkspace.core.limits import (
     volume_size,
 )
 from devworkspace.core.quantity import parse_quantity
+from devworkspace.core.resolve import Refusal
 from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.problems import Problem
 from devworkspace.server.api.views import View
@@ -81,6 +82,14 @@ class Shares:
         if not instance.spec.running:
             started = replace(instance, spec=replace(instance.spec, running=True))
             self._check(started, needs_of(self._member(started)))
+
+    def refuse_start(self, instance: WorkspaceInstance) -> Refusal | None:
+        """The same for who opens it: what the page says instead."""
+        try:
+            self.check_start(instance)
+        except Problem as problem:
+            return Refusal(problem.reason, problem.detail)
+        return None
 
     def check_growth(self, instance: WorkspaceInstance, size: str) -> None:
         """Raises Problem if its disk may not become so large."""

@@ -6,7 +6,9 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.core.access import Verdict
+from devworkspace.core.resolve import Refusal
 from devworkspace.kube.clock import now
 from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import Answers, language_of
@@ -17,9 +19,9 @@ from devworkspace.server.environments import Environment, shown_phase
 from devworkspace.server.heads import is_navigation, is_safe_path, is_same_origin
 from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.limits import LimitedError
-from devworkspace.server.pages.html import Button, phase_main, phase_page
+from devworkspace.server.pages.html import Button, Link, phase_main, phase_page
 from devworkspace.server.pages.starting import Start
-from devworkspace.server.pages.texts import Language, text
+from devworkspace.server.pages.texts import Language, status_sentence, text
 from devworkspace.server.sessions import Session
 from devworkspace.server.source import source_of
 
@@ -40,7 +42,11 @@ _NOT_THERE: Final = {
 
 
 class Doorstep:
-    """The caller has found out that the person may open the environment."""
+    """The caller has found out that the person may open the environment.
+
+    `refuse_start` says which limit keeps a stopped one from starting. Nothing is written then: one that waited for room
+    would start when nobody is there any more. The page tells the numbers, and has the button for another try.
+    """
 
     def __init__(
         self,
@@ -48,9 +54,11 @@ class Doorstep:
         public: PublicAddress,
         lifecycle: Lifecycle,
         authorizer: Authorizer,
+        refuse_start: Callable[[WorkspaceInstance], Refusal | None],
         startup: Callable[[Environment], Start | None],
         audit: Audit,
     ) -> None:
+        self._refuse_start = refuse_start
         self._startup = startup
         self._audit = audit
         self._public = public
@@ -112,7 +120,9 @@ class Doorstep:
             self._audit.record(action, "denied", by, environment=environment.key, reason="right")
             return self._answers.problem(403, "You may open this environment, but not start it.")
         try:
-            if path == START_PATH:
+            if self._refuse_start(environment.instance) is not None:
+                self._audit.record(action, "denied", by, environment=environment.key, reason="share")
+            elif path == START_PATH:
                 await self._lifecycle.start(environment, by)
             else:
                 await self._lifecycle.restart(environment, by)
@@ -125,8 +135,12 @@ class Doorstep:
         return self._answers.redirect(base + (target if is_safe_path(target) else "/"), status=303)
 
     async def _start(self, request: web.BaseRequest, *, session: Session, environment: Environment) -> str | None:
+        by = Actor(session.name, source_of(request))
+        if self._refuse_start(environment.instance) is not None:
+            self._audit.record("start", "denied", by, environment=environment.key, reason="share")
+            return None
         try:
-            await self._lifecycle.start(environment, Actor(session.name, source_of(request)))
+            await self._lifecycle.start(environment, by)
         except LimitedError as error:
             return text("start.limited", language_of(request), seconds=error.seconds)
         except KubeError as error:
@@ -141,7 +155,7 @@ class Doorstep:
     async def _main(
         self, session: Session, environment: Environment, language: Language, *, base: str, alert: str | None = None
     ) -> str:
-        phase, button = self._phase(environment), None
+        phase, button, link = self._phase(environment), None, None
         hint = "" if phase == "Running" else text("wait.hint", language)
         stale = phase != shown_phase(environment)
         if phase in ("Stopped", "Failed"):
@@ -150,6 +164,10 @@ class Doorstep:
             if may:
                 path = START_PATH if phase == "Stopped" else RESTART_PATH
                 button = Button(base + path, text(f"{phase.lower()}.button", language))
+                refusal = self._refuse_start(environment.instance)
+                if alert is None and refusal is not None:
+                    alert = status_sentence(refusal.reason, refusal.message, language)
+                    link = Link(f"{self._public.origin}/envs?state=running", text("running.link", language))
         return phase_main(
             name=environment.display_name,
             phase=phase,
@@ -159,5 +177,6 @@ class Doorstep:
             hint=hint,
             start=self._startup(environment) if phase in _STARTING else None,
             button=button,
+            link=link,
             language=language,
         )

@@ -12,9 +12,11 @@ from aiohttp.http import RawRequestMessage
 from msgspec.structs import replace
 
 from devworkspace.api import names
+from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.core.access import Verdict, asks_to_start, decide
 from devworkspace.core.address import port_label
 from devworkspace.core.credential import COOKIE_NAME
+from devworkspace.core.resolve import Refusal
 from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import AWAY, AWAY_RETRY_SECONDS, Answers, language_of
 from devworkspace.server.audit import Actor, Audit
@@ -77,6 +79,7 @@ class Gateway:
         codes: Codes,
         authorizer: Authorizer,
         lifecycle: Lifecycle,
+        refuse_start: Callable[[WorkspaceInstance], Refusal | None],
         is_blind: Callable[[], bool],
         on_upstream_error: Callable[[str], None],
         note_opened: Callable[[Environment], None],
@@ -95,7 +98,12 @@ class Gateway:
         self._authorizer = authorizer
         self._answers = Answers(public)
         self._doorstep = Doorstep(
-            public=public, lifecycle=lifecycle, authorizer=authorizer, startup=startup, audit=audit
+            public=public,
+            lifecycle=lifecycle,
+            authorizer=authorizer,
+            refuse_start=refuse_start,
+            startup=startup,
+            audit=audit,
         )
         self._cookies = CookieNames.for_scheme(secure=public.secure, mode=public.mode)
         self._pool = UpstreamPool()

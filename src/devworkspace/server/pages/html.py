@@ -33,6 +33,13 @@ class Button(NamedTuple):
     label: str
 
 
+class Link(NamedTuple):
+    """A way to another page."""
+
+    address: str
+    label: str
+
+
 def document(title: str, body: str, *, language: Language, head: str = "") -> str:
     """A whole page. `title` is escaped here, `body` and `head` are HTML already."""
     lang = "zh-CN" if language == "zh" else "en"
@@ -162,6 +169,7 @@ def phase_main(
     alert: str | None = None,
     start: Start | None = None,
     button: Button | None = None,
+    link: Link | None = None,
 ) -> str:
     """The part of the page that changes with the environment."""
     lines = [f'<main class="narrow"><h1>{escape(name)}</h1><p>{phase_mark(phase, language)}</p>']
@@ -180,6 +188,8 @@ def phase_main(
         lines.append(
             f'<form method="post" action="{escape(button.path)}"><button>{escape(button.label)}</button></form>'
         )
+    if link is not None:
+        lines.append(f'<p><a href="{escape(link.address)}">{escape(link.label)}</a></p>')
     lines.append("</main>")
     return "\n".join(lines)
 

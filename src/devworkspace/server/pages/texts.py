@@ -3,6 +3,11 @@
 import re
 from typing import Final, Literal
 
+from devworkspace.api import reasons
+from devworkspace.core.limits import STARTS_BY_ITSELF, Shortage, is_freed_by_stop
+from devworkspace.core.pacing import read_place
+from devworkspace.core.refusals import told_shortages
+
 Language = Literal["en", "zh"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "zh")
 LANGUAGE_COOKIE: Final = "dw-lang"
@@ -152,6 +157,39 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "sentence.Answering": ("The editor answers; it is ready to be opened.", "编辑器已就绪，可以打开。"),
     "sentence.Starting": ("The disk and the editor are being prepared.", "正在准备磁盘和编辑器。"),
     "sentence.Stopping": ("The editor is being stopped; the disk is kept.", "正在停止编辑器，磁盘会保留。"),
+    "sentence.LimitsUnreadable": (
+        "The limits of this installation cannot be read, so that nothing new is started.",
+        "系统的限额配置有误，因此暂不启动新的环境。请联系管理员更正配置字典 devworkspace-limits。",
+    ),
+    "short.OwnerLimitReached": ("Your limit is reached ({lines}). {remedy}", "已达您的个人上限（{lines}）。{remedy}"),
+    "short.QuotaExceeded": (
+        "The project's quota is used up ({lines}). {remedy}",
+        "项目配额已用完（{lines}）。{remedy}",
+    ),
+    "short.line": (
+        "{what}: {used} of {limit} are taken, and this needs {needs}",
+        "{what}：上限 {limit}，已用 {used}，本环境需要 {needs}",
+    ),
+    "short.and": ("; ", "；"),
+    "short.environments": ("environments", "环境数"),
+    "short.running": ("running environments", "运行中的环境数"),
+    "short.cpu": ("CPUs of running environments", "运行中环境的 CPU"),
+    "short.memory": ("memory of running environments", "运行中环境的内存"),
+    "short.storage": ("storage of all disks", "全部磁盘的空间"),
+    "short.stop": (
+        "Stop another environment, or ask an admin for more.",
+        "请停止其他环境，或联系管理员提高上限。",
+    ),
+    "short.delete": (
+        "Delete an environment or a kept disk that nobody needs, or ask an admin for more.",
+        "请删除不再需要的环境或保留的磁盘，或联系管理员提高上限。",
+    ),
+    "short.by-itself": ("It starts by itself as soon as there is room.", "有余量后，此环境会自动启动。"),
+    "queue.place": (
+        "It waits for its turn to start: place {position} of {total} in the queue. It starts by itself.",
+        "正在排队等待启动：第 {position} 位，共 {total} 位。轮到后会自动启动。",
+    ),
+    "running.link": ("Your running environments", "查看运行中的环境"),
     "sentence.Stopped": ("Stopped; the disk is kept.", "已停止，磁盘已保留。"),
     "reason.AdmissionRefused": ("Refused by a cluster policy", "被集群策略拒绝"),
     "reason.CrashLoop": ("The container keeps exiting", "容器反复退出"),
@@ -208,12 +246,36 @@ def reason_title(reason: str, language: Language) -> str | None:
 
 
 def status_sentence(reason: str, message: str, language: Language) -> str:
-    """The operator's sentence, which is English; in Chinese the catalogue's where nothing is wrong.
+    """The operator's sentence, which is English; in Chinese the catalogue's where nothing is wrong, or a limit is.
 
-    What a failure says in detail (names, figures, a registry's words) stays as it is below its translated title.
+    What another failure says in detail (names, a registry's words) stays as it is below its translated title.
     """
+    if language == "en":
+        return message
+    if shortages := told_shortages(reason, message):
+        return _shortage_sentence(reason, message, shortages, language)
+    if reason == reasons.START_QUEUED and (place := read_place(message)) is not None:
+        return text("queue.place", language, position=place.position, total=place.total)
     key = f"sentence.{reason}"
-    return message if language == "en" or key not in TEXTS else text(key, language)
+    return message if key not in TEXTS else text(key, language)
+
+
+def _shortage_sentence(reason: str, message: str, shortages: tuple[Shortage, ...], language: Language) -> str:
+    lines = (
+        text(
+            "short.line",
+            language,
+            what=text(f"short.{short.resource}", language) if f"short.{short.resource}" in TEXTS else short.resource,
+            used=short.used,
+            limit=short.limit,
+            needs=short.needs,
+        )
+        for short in shortages
+    )
+    stops = reason == reasons.QUOTA_EXCEEDED or any(is_freed_by_stop(short) for short in shortages)
+    remedy = text("short.stop" if stops else "short.delete", language)
+    sentence = text(f"short.{reason}", language, lines=text("short.and", language).join(lines), remedy=remedy)
+    return sentence + text("short.by-itself", language) if message.endswith(STARTS_BY_ITSELF) else sentence
 
 
 def choose_language(wanted: str | None, cookie: str | None, accept: str) -> Language:

@@ -6,7 +6,9 @@ from urllib.parse import quote
 import structlog
 from aiohttp import web
 
+from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.core.access import asks_to_start
+from devworkspace.core.resolve import Refusal
 from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import AWAY_RETRY_SECONDS, Answers, language_of
 from devworkspace.server.audit import Actor, Audit
@@ -38,8 +40,10 @@ class Entrance:
         authorizer: Authorizer,
         session: Callable[[web.BaseRequest], Session | None],
         lifecycle: Lifecycle,
+        refuse_start: Callable[[WorkspaceInstance], Refusal | None],
         audit: Audit,
     ) -> None:
+        self._refuse_start = refuse_start
         self._audit = audit
         self._public = public
         self._lifecycle = lifecycle
@@ -73,10 +77,14 @@ class Entrance:
         return self._answers.redirect(self._public.environment_url(environment.key))
 
     async def _start(self, request: web.BaseRequest, *, session: Session, environment: Environment) -> None:
+        by = Actor(session.name, source_of(request))
+        # The page at the environment's address says that it is stopped and why, and has a button.
+        if self._refuse_start(environment.instance) is not None:
+            self._audit.record("start", "denied", by, environment=environment.key, reason="share")
+            return
         try:
-            await self._lifecycle.start(environment, Actor(session.name, source_of(request)))
+            await self._lifecycle.start(environment, by)
         except (KubeError, LimitedError) as error:
-            # The page at the environment's address says that it is stopped, and has a button.
             log.warning("environment not started", environment=str(environment.key), error=str(error))
 
     def _not_found(self, request: web.BaseRequest) -> web.Response:
