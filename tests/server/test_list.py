@@ -127,6 +127,8 @@ def test_every_phase_and_every_reason_of_a_failure_has_words() -> None:
         reasons.STARTED_SCHEDULE,
         reasons.DELETION_PLANNED,
         reasons.DELETED_AFTER_STOPPED,
+        reasons.PRE_PULLED,
+        reasons.PRE_PULL_FAILED,
     }
     everything = {value for name, value in vars(reasons).items() if name.isupper()}
     assert {f"reason.{reason}" for reason in everything - fine} <= set(TEXTS)
