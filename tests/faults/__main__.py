@@ -20,6 +20,7 @@ from tests.faults.catalogue import make_clock_plans, make_fast_plans, make_plans
 from tests.faults.cluster import ROOT, control_plane, new_seed, simulated_stage
 from tests.faults.oracles import Reference, missed
 from tests.faults.plan import Life, Plan, load_plan
+from tests.faults.pool import make_claim_plans, make_fast_claim_plans
 from tests.faults.real import REAL_PLANS, real_stage
 from tests.faults.report import explain, print_report, write_junit
 from tests.faults.run import Outcome, Run, Stage
@@ -30,6 +31,7 @@ CORPUS: Final = Path(__file__).with_name("corpus")
 ATTEMPTS: Final = 3
 FAST_PLANS: Final = 30
 FAST_CLOCK_PLANS: Final = 7
+FAST_CLAIM_PLANS: Final = 4
 FAST_REAL_PLANS: Final = 2
 PATIENCE_SECONDS: Final = 180.0
 # A silent watch is given up after 70 s, one of Kopf's after the sweep and three failed probes.
@@ -68,17 +70,20 @@ async def learn(stage: Stage, life: Life) -> tuple[Reference, Outcome, Outcome]:
     return Reference(snapshots=seen.snapshots, changes=seen.changes, turns=seen.turns), first, second
 
 
-def choose(arguments: argparse.Namespace, plans: list[Plan], by_clock: list[Plan], *, seed: int) -> list[Plan]:
+def choose(
+    arguments: argparse.Namespace, plans: list[Plan], by_clock: list[Plan], of_pools: list[Plan], *, seed: int
+) -> list[Plan]:
     kept = [load_plan(file.read_bytes()) for file in sorted(CORPUS.glob("*.json"))]
     if arguments.plan:
         return [load_plan(file.read_bytes()) for file in arguments.plan]
     if arguments.only:
-        all_plans = [*kept, *plans, *by_clock]
+        all_plans = [*kept, *plans, *by_clock, *of_pools]
         return [plan for plan in all_plans if any(fnmatch.fnmatchcase(plan.id, one) for one in arguments.only)]
     if arguments.all:
-        return [*kept, *plans, *by_clock]
+        return [*kept, *plans, *by_clock, *of_pools]
     fast = make_fast_plans(plans, seed=seed, count=FAST_PLANS)
-    return [*kept, *fast, *make_fast_plans(by_clock, seed=seed, count=FAST_CLOCK_PLANS)]
+    claims = make_fast_claim_plans(of_pools, count=FAST_CLAIM_PLANS)
+    return [*kept, *fast, *make_fast_plans(by_clock, seed=seed, count=FAST_CLOCK_PLANS), *claims]
 
 
 async def carry_out(
@@ -118,15 +123,19 @@ async def open_stage(arguments: argparse.Namespace, folder: Path) -> AsyncIterat
 
 async def carry_out_simulated(arguments: argparse.Namespace, folder: Path, *, seed: int) -> list[Outcome]:
     async with open_stage(arguments, folder) as stage:
-        (owners, learned, _), (clocks, once, again) = await asyncio.gather(learn(stage, "owner"), learn(stage, "clock"))
+        (owners, learned, _), (clocks, once, again), (pools, taken, _) = await asyncio.gather(
+            learn(stage, "owner"), learn(stage, "clock"), learn(stage, "pool")
+        )
         plans = make_plans(learned.writes, learned.requests, told=learned.told, seed=seed)
         by_clock = make_clock_plans(once.writes, again.writes, begun=once.begun)
-        chosen = choose(arguments, plans, by_clock, seed=seed)
-        print(f"{len(plans) + len(by_clock)} plans, {len(chosen)} of them chosen", flush=True)
+        of_pools = make_claim_plans(taken.writes)
+        chosen = choose(arguments, plans, by_clock, of_pools, seed=seed)
+        print(f"{len(plans) + len(by_clock) + len(of_pools)} plans, {len(chosen)} of them chosen", flush=True)
         if arguments.list:
             print("\n".join(str(plan) for plan in chosen))
             return []
-        return await carry_out(stage, chosen, {"owner": owners, "clock": clocks}, jobs=arguments.jobs)
+        references: dict[Life, Reference] = {"owner": owners, "clock": clocks, "pool": pools}
+        return await carry_out(stage, chosen, references, jobs=arguments.jobs)
 
 
 async def carry_out_real(arguments: argparse.Namespace, folder: Path, *, seed: int) -> list[Outcome]:

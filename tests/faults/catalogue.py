@@ -64,7 +64,7 @@ def make_plans(
     kinds = sorted({(request.verb, _resource(request)) for request in requests})
     watched = sorted(resource for verb, resource in kinds if verb == "watch")
     return [
-        *_crashes(moments),
+        *crashes(moments),
         *_lease_crashes(kinds),
         *_refusals(kinds),
         *_hangs(kinds),
@@ -89,8 +89,8 @@ def make_clock_plans(once: list[tuple[Write, str]], again: list[tuple[Write, str
     """
     certain = set(find_moments(again))
     moments = [moment for moment in find_moments(once)[len(find_moments(once[:begun])) :] if moment in certain]
-    crashes = [with_changes(plan, id=f"clock-{plan.id}", life="clock") for plan in _crashes(moments)]
-    return [*crashes, *_wrong_clocks(moments), *_two_leaders(moments), *_overtaken(moments)]
+    killed = [with_changes(plan, id=f"clock-{plan.id}", life="clock") for plan in crashes(moments)]
+    return [*killed, *_wrong_clocks(moments), *_two_leaders(moments), *_overtaken(moments)]
 
 
 def _is_deed(moment: Moment) -> bool:
@@ -143,7 +143,8 @@ def make_fast_plans(plans: list[Plan], *, seed: int, count: int) -> list[Plan]:
     return sorted(chosen[:count], key=plans.index)
 
 
-def _crashes(moments: list[Moment]) -> Iterator[Plan]:
+def crashes(moments: list[Moment]) -> Iterator[Plan]:
+    """Before and after each write, and one whose answer is lost."""
     kinds: tuple[tuple[str, When, Action], ...] = (
         ("crash-before", "before_commit", "kill"),
         ("crash-after", "after_commit", "kill"),

@@ -30,6 +30,7 @@ class Evidence:
     changes: Changes
     volume_uids: dict[str, list[str]]
     shared_volumes: list[str] = field(default_factory=list)
+    taken_by: dict[str, list[str]] = field(default_factory=dict)
     left_over: list[dict[str, object]] = field(default_factory=list)
     writes_in_silence: list[ApiRequest] = field(default_factory=list)
     missing: list[Fault] = field(default_factory=list)
@@ -87,6 +88,11 @@ def one_volume(evidence: Evidence, _: Reference) -> list[str]:
 def one_pod_for_a_volume(evidence: Evidence, _: Reference) -> list[str]:
     """Never two live pods on one volume, at no time."""
     return [f"two live pods on one volume: {line}" for line in evidence.shared_volumes]
+
+
+def handed_out_once(evidence: Evidence, _: Reference) -> list[str]:
+    """What was made in advance has one owner, at no time another one, volume and pod alike."""
+    return [f"{member} was {', '.join(owners)}'s" for member, owners in evidence.taken_by.items() if len(owners) > 1]
 
 
 def no_orphan(evidence: Evidence, _: Reference) -> list[str]:
@@ -219,6 +225,7 @@ ORACLES: Final[tuple[Oracle, ...]] = (
     same_changes,
     one_volume,
     one_pod_for_a_volume,
+    handed_out_once,
     no_orphan,
     same_turns,
     nobody_early,

@@ -28,7 +28,7 @@ Action = Literal[
 ]
 
 
-Life = Literal["owner", "clock"]
+Life = Literal["owner", "clock", "pool"]
 Operators = Literal["one", "replicas", "leaders"]
 
 

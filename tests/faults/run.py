@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from devworkspace.api import names
-from devworkspace.core.credential import environment_credential
+from devworkspace.core.credential import Keyring, environment_credential, find_opening
 from tests.faults.catalogue import NOT_COUNTED
 from tests.faults.direct import Direct, Object
 from tests.faults.hours import HOURS, TEMPLATE_LIFECYCLE
 from tests.faults.oracles import Evidence, Reference, judge
 from tests.faults.pki import Authority
 from tests.faults.plan import Life, Plan
+from tests.faults.pool import CLAIMS, KEPT
 from tests.faults.process import OperatorProcess, OperatorSetup
 from tests.faults.proxy import FaultProxy, Write
 from tests.faults.request import ApiRequest
 from tests.faults.rights import lease_rights
-from tests.faults.scenario import LIFECYCLE, SIZE, Actor, Step
+from tests.faults.scenario import LIFECYCLE, SIZE, Actor, Step, pool_of
 from tests.faults.snapshot import Snapshot, count_changes, renamer, take_snapshot
 from tests.faults.truth import GROUP_PATH, Ledger, Pulse, Truth
 from tests.faults.word import Word
@@ -33,17 +34,22 @@ SETTLE_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """What an environment goes through; `by_clock` where it is the clock that acts, and the run has one of its own."""
+    """What an environment goes through; `by_clock` where it is the clock that acts, and the run has one of its own.
+
+    `pool` is how many environments the template keeps ready.
+    """
 
     steps: tuple[Step, ...]
     resync_seconds: float
     by_clock: bool = False
     template: Object = field(default_factory=dict)
+    pool: int = 0
 
 
 COURSES: Final[Mapping[Life, Course]] = {
     "owner": Course(steps=LIFECYCLE, resync_seconds=2.0),
     "clock": Course(steps=HOURS, resync_seconds=1.0, by_clock=True, template={"lifecycle": TEMPLATE_LIFECYCLE}),
+    "pool": Course(steps=CLAIMS, resync_seconds=2.0, pool=KEPT),
 }
 
 
@@ -201,8 +207,12 @@ class Run:
             "apiVersion": "devworkspace.kubesphere.io/v1alpha1",
             "kind": "WorkspaceTemplate",
             "metadata": {"name": self._ledger.template},
-            "spec": {**self._stage.template, **self._course.template},
+            "spec": {**self._stage.template, **self._course.template, **self._pool()},
         }
+
+    def _pool(self) -> Object:
+        size, namespace = self._course.pool, self._ledger.namespace
+        return {"warmPool": pool_of(size, namespace=namespace)} if size else {}
 
     async def _wait(self, step: Step) -> bool:
         """Whether the step's state came: in the undisturbed run by its own rule, in others the same state."""
@@ -243,6 +253,7 @@ class Run:
             changes=count_changes(ledger),
             volume_uids=dict(ledger.volume_uids),
             shared_volumes=ledger.shared_volumes,
+            taken_by={member: sorted(map(self._name_of, uids)) for member, uids in ledger.taken_by.items()},
             left_over=[
                 {"kind": _KINDS.get(resource, resource), **item} for (resource, _), item in ledger.objects.items()
             ],
@@ -264,7 +275,16 @@ class Run:
             f"the credential of {name}": environment_credential(self._master_key, uid)
             for uid, name in self._ledger.instance_uids.items()
         }
-        return {"the master key": self._master_key.decode(), "the operator's token": self._stage.token, **credentials}
+        keys = Keyring(self._master_key)
+        openings = {
+            f"what opens {pod}": find_opening(keys, f"{self._ledger.namespace}/{pod}", lock) or ""
+            for pod, lock in self._ledger.locks.items()
+        }
+        known = {"the master key": self._master_key.decode(), "the operator's token": self._stage.token}
+        return {**known, **credentials, **openings}
+
+    def _name_of(self, uid: str) -> str:
+        return self._ledger.instance_uids.get(uid, uid)
 
 
 @contextlib.asynccontextmanager

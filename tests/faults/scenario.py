@@ -17,6 +17,11 @@ SIZE: Final = "1Gi"
 LARGER: Final = "2Gi"
 
 
+def pool_of(replicas: int, *, namespace: str) -> Object:
+    """The `warmPool` of a template."""
+    return {"perNamespace": [{"namespace": namespace, "replicas": replicas}]}
+
+
 @dataclass(frozen=True)
 class Actor:
     """The owner's hands: changes of instances, past the proxy. `notes` is what one step tells a later one."""
@@ -48,6 +53,10 @@ class Actor:
 
     async def delete(self, name: str) -> None:
         await self.direct.delete(self._path(name))
+
+    async def resize_pool(self, replicas: int) -> None:
+        path = f"{GROUP_PATH}/ideworkspacetemplates/{self.ledger.template}"
+        await self.direct.merge(path, {"spec": {"warmPool": pool_of(replicas, namespace=self.ledger.namespace)}})
 
     def _path(self, name: str = "") -> str:
         return f"{GROUP_PATH}/namespaces/{self.ledger.namespace}/workspaceinstances" + (f"/{name}" if name else "")

@@ -1,8 +1,9 @@
 """What a namespace looks like, without what differs from run to run."""
 
 import json
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from tests.faults.direct import Object
@@ -29,16 +30,22 @@ _TIMES: Final = (
     # The hours of a run begin and end soon after it does.
     "schedule",
     "devworkspace.kubesphere.io/retained-at",
+    "devworkspace.kubesphere.io/claimed-at",
 )
 # The volume controller's own notes; some of them are left out when it is overtaken by the provisioner.
 _NOTES: Final = ("volume.kubernetes.io/", "volume.beta.kubernetes.io/", "pv.kubernetes.io/")
 # Digests over the instance's UID, the template's name, or the key of the run.
 _HASHES: Final = (
+    "devworkspace.kubesphere.io/claim",
     "devworkspace.kubesphere.io/credential-key",
     "devworkspace.kubesphere.io/inputs-hash",
+    "devworkspace.kubesphere.io/pool",
+    "devworkspace.kubesphere.io/pool-revision",
     "devworkspace.kubesphere.io/template-revision",
     "revision",
 )
+_LOCK: Final = "DEVWORKSPACE_LOCK"
+_FREE: Final = re.compile(r"<free member \d+>")
 # Where a pod runs on a real cluster is the scheduler's and the network's choice.
 _PLACES: Final = ("podIP", "podIPs", "hostIP", "hostIPs", "clusterIP", "clusterIPs", "ip", "imageID")
 
@@ -62,10 +69,13 @@ def take_snapshot(ledger: Ledger) -> Snapshot:
 
 
 class renamer:  # noqa: N801  (a function with a memory)
-    """Replaces the names that differ from run to run: namespace, template, and what contains an instance's UID."""
+    """Replaces the names that differ from run to run: namespace, template, and what contains an instance's UID.
+
+    What was made in advance is named after who has it; which one that is, is chance. The rest of it has numbers.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
-        self._names = [(ledger.namespace, "<namespace>"), (ledger.template, "<template>")]
+        self._names = [*_member_names(ledger), (ledger.namespace, "<namespace>"), (ledger.template, "<template>")]
         for uid, name in ledger.instance_uids.items():
             self._names += [(uid, f"<uid of {name}>"), (uid.replace("-", "")[:8], f"<id of {name}>")]
 
@@ -75,14 +85,31 @@ class renamer:  # noqa: N801  (a function with a memory)
         return text
 
 
+def _member_names(ledger: Ledger) -> Iterator[tuple[str, str]]:
+    present = {name for _, name in ledger.objects}
+    free = 0
+    for member in sorted(ledger.members):
+        owner = ledger.owner_of(member)
+        free += owner is None and member in present
+        general = f"free member {free}" if member in present else "free member"
+        yield member, f"<{general if owner is None else f'member of {ledger.instance_uids[owner]}'}>"
+
+
 def count_changes(ledger: Ledger) -> dict[str, tuple[int, int]]:
     """`resource name` -> how often it was created and deleted."""
     rename = renamer(ledger)
     created, deleted = (
-        Counter({rename(" ".join(key)): count for key, count in counter.items()})
+        _add_up((_FREE.sub("<free member>", rename(" ".join(key))), count) for key, count in counter.items())
         for counter in (ledger.created, ledger.deleted)
     )
     return {key: (created[key], deleted[key]) for key in sorted(created | deleted)}
+
+
+def _add_up(counts: Iterable[tuple[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for key, count in counts:
+        total[key] += count
+    return total
 
 
 def differences(expected: Any, found: Any, path: str = "") -> list[str]:
@@ -114,6 +141,8 @@ def _mask(value: Any, resource: str) -> Any:
         return [_mask(item, resource) for item in value]
     if not isinstance(value, dict):
         return value
+    if value.get("name") == _LOCK:
+        return {**value, "value": "<hash>"}
     masked = {}
     for key, item in value.items():
         if key in _DROPPED or key.startswith(_NOTES) or (key == "generation" and resource != "workspaceinstances"):

@@ -76,6 +76,11 @@ BAD: list[tuple[Oracle, dict[str, Any], str]] = [
         "the file in the volume changed: {'create': 'abc', 'start': 'def'}",
     ),
     (oracles.one_pod_for_a_volume, {"shared_volumes": ["first: a, b"]}, "two live pods on one volume: first: a, b"),
+    (
+        oracles.handed_out_once,
+        {"taken_by": {"pods a-pool-1 (u)": ["first", "second"], "pods a-pool-2 (v)": ["third"]}},
+        "pods a-pool-1 (u) was first, second's",
+    ),
     (oracles.no_orphan, {"left_over": [INSTANCE, owned("pods", uid="u2")]}, "pods child belongs to nobody"),
     (oracles.no_orphan, {"left_over": [owned("NetworkPolicy", uid="")]}, "NetworkPolicy child belongs to nobody"),
     (

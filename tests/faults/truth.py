@@ -31,6 +31,11 @@ COLLECTIONS: Final = {
     "events": "/api/v1/events",
 }
 
+POOL_LABEL: Final = "devworkspace.kubesphere.io/pool"
+UID_LABEL: Final = "devworkspace.kubesphere.io/instance-uid"
+# Stands in the names of what is made in advance.
+MEMBER_SIGN: Final = "-pool-"
+
 BEAT_SECONDS: Final = 0.5
 STALL_SECONDS: Final = 3.0
 
@@ -145,6 +150,9 @@ class Ledger:
         self.volume_uids: defaultdict[str, list[str]] = defaultdict(list)
         self.instance_uids: dict[str, str] = {}
         self.shared_volumes: list[str] = []
+        self.members: set[str] = set()
+        self.taken_by: defaultdict[str, set[str]] = defaultdict(set)
+        self.locks: dict[str, str] = {}
         self.events: list[Object] = []
         self.statuses: set[str] = set()
         self.changed = asyncio.Event()
@@ -170,6 +178,8 @@ class Ledger:
 
     def _note(self, resource: str, kind: str, item: Object) -> None:
         metadata = item["metadata"]
+        if resource in ("pods", "persistentvolumeclaims") and MEMBER_SIGN in metadata["name"]:
+            self._note_member(resource, item)
         match resource:
             case "workspaceinstances":
                 self.instance_uids[metadata["uid"]] = metadata["name"]
@@ -189,6 +199,22 @@ class Ledger:
     def promise(self, at: datetime) -> None:
         """The next turn must not come before `at`."""
         self.promises.append(Promise(len(self.turns), at))
+
+    def _note_member(self, resource: str, item: Object) -> None:
+        """What was made in advance, by its UID: whose it has been; and of a pod the lock."""
+        metadata = item["metadata"]
+        self.members.add(metadata["name"])
+        if (owner := metadata["labels"].get(UID_LABEL)) is not None:
+            self.taken_by[f"{resource} {metadata['name']} ({metadata['uid']})"].add(owner)
+        for container in item.get("spec", {}).get("containers", ()):
+            for variable in container.get("env", ()):
+                if variable["name"] == "DEVWORKSPACE_LOCK":
+                    self.locks[metadata["name"]] = variable["value"]
+
+    def owner_of(self, member: str) -> str | None:
+        """The UID of the instance that has it, or had it last."""
+        owners = [owners for name, owners in self.taken_by.items() if name.split()[1] == member]
+        return sorted(owners[-1])[-1] if owners else None
 
     def _check_volumes(self) -> None:
         users: defaultdict[str, list[str]] = defaultdict(list)

@@ -253,7 +253,7 @@ def _claim(
     if member is None or member.pod is None or isinstance(settings, Refusal):
         return None
     installation = world.installation
-    pod = render_pod_claim(instance, member.pod, keys=installation.keys, gateway=installation.gateway, now=world.now)
+    pod = render_pod_claim(instance, member.pod, keys=installation.keys, gateway=installation.gateway, now=world.latest)
     volume = member.volume if own_volume(world, instance) is None else None
     return Claim(member.name, pod, render_volume_claim(instance, settings, volume) if volume is not None else None)
 
