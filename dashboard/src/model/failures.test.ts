@@ -6,7 +6,7 @@ import { makeEnvironment, makeForeign } from "../testing/builders";
 import { findTroubles, STEPS, stepsFor, type Trouble } from "./failures";
 
 // Nothing is wrong there, or not with an environment.
-const HARMLESS = ["Nothing is wrong.", "Events only", "Conditions of a template."];
+const HARMLESS = ["Nothing is wrong.", "Events only", "Conditions of a template.", "Events of a template."];
 
 /** The operator's list of reasons, by the comment above each group. */
 function readReasons(): { all: string[]; failures: string[] } {
