@@ -14,6 +14,9 @@ const FRAME_KEYS = ["embed", "lang", "theme", "ws"];
 /** Whether another product shows the dashboard in a frame; then it writes no cookie and has no header of its own. */
 export const embedded: boolean = query.get("embed") === "1";
 
+/** The workspace of KubeSphere that the frame is a page of; empty: none, or no frame. */
+export const workspace: string = (embedded && query.get("ws")) || "";
+
 /** What the frame was opened with; without it, a page that is loaded again would be another one. */
 export const frameQuery: string = new URLSearchParams(
   [...query].filter(([key]) => FRAME_KEYS.includes(key)),

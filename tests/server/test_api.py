@@ -71,7 +71,16 @@ class TestReading:
         server.catalogue.labels = {"team": {}, "other": {}}
         server.rbac.rights.add(MAY_CREATE)
         assert (await read(server, signed_in, f"{API}/me"))["name"] == ADMIN
-        assert await read(server, signed_in, f"{API}/namespaces") == {"items": [{"name": "team"}]}
+        assert await read(server, signed_in, f"{API}/namespaces") == {"items": [{"name": "team", "workspace": ""}]}
+
+    async def test_to_which_workspace_of_kubesphere_a_project_belongs(
+        self, server: Harness, signed_in: Browser, pod: Pod
+    ) -> None:
+        server.add(pod.port)
+        server.catalogue.labels = {"team": {names.LABEL_KUBESPHERE_WORKSPACE: "demo"}}
+        server.rbac.rights.add(MAY_CREATE)
+        assert await read(server, signed_in, f"{API}/namespaces") == {"items": [{"name": "team", "workspace": "demo"}]}
+        assert (await read(server, signed_in, DEMO))["workspace"] == "demo"
 
 
 class TestList:

@@ -1,4 +1,5 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { workspace } from "../base";
 import { oneMoreHour } from "../model/clock";
 import { ApiError, client, take } from "./client";
 import { ENVIRONMENTS } from "./feed";
@@ -16,12 +17,17 @@ export function useMe() {
   });
 }
 
-/** Where the person may create environments. */
+/** Where the person may create environments; on the page of one of KubeSphere's workspaces, in which of its projects. */
 export function useNamespaces() {
   return useQuery({
     queryKey: ["namespaces"],
     queryFn: async ({ signal }) => (await take(client.GET("/api/v1/namespaces", { signal }))).items,
+    select: ofThisPage,
   });
+}
+
+function ofThisPage<Item extends { readonly workspace: string }>(items: readonly Item[]): readonly Item[] {
+  return workspace === "" ? items : items.filter((item) => item.workspace === workspace);
 }
 
 /** The catalogue; `usable` of the entries is about `namespace`. Read again after `every` milliseconds, if at all. */

@@ -1,6 +1,26 @@
 import { expect, test } from "vitest";
 import { makeEnvironment } from "../testing/builders";
-import { DEFAULT_VIEW, matchBeforeState, matchesState, readView, sortEnvironments, writeView } from "./listing";
+import {
+  DEFAULT_VIEW,
+  matchBeforeState,
+  matchesState,
+  ofWorkspace,
+  readView,
+  sortEnvironments,
+  writeView,
+} from "./listing";
+
+test("a page of one of KubeSphere's workspaces shows its projects' environments", () => {
+  const known = new Map(
+    [
+      makeEnvironment({ uid: "one", workspace: "demo" }),
+      makeEnvironment({ uid: "two", workspace: "other" }),
+      makeEnvironment({ uid: "three" }),
+    ].map((environment) => [environment.uid, environment]),
+  );
+  expect([...ofWorkspace(known, "demo").keys()]).toEqual(["one"]);
+  expect(ofWorkspace(known, "")).toBe(known);
+});
 
 test("an address keeps a view, and the default needs none", () => {
   const view = {

@@ -86,6 +86,16 @@ export function writeView(view: View, keep: URLSearchParams): URLSearchParams {
   return query;
 }
 
+/** Those in projects of a workspace of KubeSphere; all of them if there is none. */
+export function ofWorkspace(
+  known: ReadonlyMap<string, EnvironmentView>,
+  workspace: string,
+): ReadonlyMap<string, EnvironmentView> {
+  return workspace === ""
+    ? known
+    : new Map([...known].filter(([, environment]) => environment.workspace === workspace));
+}
+
 /** Everything but the state filter, so that the filter's buttons can count what each would show. */
 export function matchBeforeState(environments: Iterable<EnvironmentView>, view: View, me: string): EnvironmentView[] {
   const text = view.text.trim().toLowerCase();

@@ -65,6 +65,7 @@ export function makeEnvironment(part: Partial<EnvironmentView> = {}): Environmen
     pending: [],
     conditions: [],
     templateRevision: null,
+    workspace: "",
     startup: null,
     cpuRequest: "500m",
     memoryRequest: "1Gi",

@@ -8,7 +8,7 @@ const PLACE = "*/api/v1/namespaces/:namespace/environments/:name";
 /** The API as a developer with one project sees it; a test says what is different for it. */
 export const api = setupServer(
   http.get("*/api/v1/me", () => HttpResponse.json(makeMe())),
-  http.get("*/api/v1/namespaces", () => HttpResponse.json({ items: [{ name: "team" }] })),
+  http.get("*/api/v1/namespaces", () => HttpResponse.json({ items: [{ name: "team", workspace: "" }] })),
   http.get("*/api/v1/templates", () => HttpResponse.json({ items: [makeTemplate()] })),
   http.get("*/api/v1/environments", () => page([])),
   http.get("*/api/v1/limits", () => HttpResponse.json(makeHoldings())),

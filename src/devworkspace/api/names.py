@@ -29,6 +29,8 @@ COMPONENT_SERVER: Final = "server"
 COMPONENT_PREPULL: Final = "prepull"
 
 LABEL_INSTANCE_UID: Final = f"{GROUP}/instance-uid"
+# Which workspace of KubeSphere a namespace belongs to; none of ours.
+LABEL_KUBESPHERE_WORKSPACE: Final = "kubesphere.io/workspace"
 LABEL_RETAINED: Final = f"{GROUP}/retained"
 # On a template that is tried before it is published, and on the environment that tries it.
 LABEL_TRIAL: Final = f"{GROUP}/trial"

@@ -3,10 +3,11 @@ import { useMemo, useRef, useState } from "react";
 import { useEnvironments } from "../../api/live";
 import { useMe } from "../../api/queries";
 import type { EnvironmentView } from "../../api/schema";
+import { workspace } from "../../base";
 import { DeleteDialog } from "../../environments/DeleteDialog";
 import { useInTurn } from "../../environments/useInTurn";
 import { useTexts } from "../../i18n";
-import { matchBeforeState, matchesState, sortEnvironments } from "../../model/listing";
+import { matchBeforeState, matchesState, ofWorkspace, sortEnvironments } from "../../model/listing";
 import { Banner } from "../../ui/Banner";
 import { Button, Skeleton } from "../../ui/kit";
 import { Failure, Loading, Message } from "../../ui/states";
@@ -30,7 +31,7 @@ const SKELETON_ROWS = ["one", "two", "three", "four", "five"];
 export function ListPage() {
   const { t } = useTexts();
   const environments = useEnvironments();
-  const known = environments.data ?? NONE;
+  const known = useMemo(() => ofWorkspace(environments.data ?? NONE, workspace), [environments.data]);
   return (
     <>
       <Banner icon={IconCode} title={t("nav.environments")} description={t("list.description")} />

@@ -1,10 +1,11 @@
 """Addresses about the person who asks: who they are, and where they may create."""
 
 import asyncio
-from collections.abc import Callable, Iterable
 from typing import Final
 
 import devworkspace
+from devworkspace.api import names
+from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.views import View
 from devworkspace.server.authorizer import (
@@ -57,7 +58,10 @@ class Me(View, frozen=True):
 
 
 class NamespaceView(View, frozen=True):
+    """`workspace` is the one of KubeSphere that it belongs to."""
+
     name: str
+    workspace: str
 
 
 class NamespaceList(View, frozen=True):
@@ -65,11 +69,9 @@ class NamespaceList(View, frozen=True):
 
 
 class Person:
-    """`namespaces` yields the names of all namespaces that are not being removed."""
-
-    def __init__(self, *, authorizer: Authorizer, namespaces: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, *, authorizer: Authorizer, catalogue: Catalogue) -> None:
         self._authorizer = authorizer
-        self._namespaces = namespaces
+        self._catalogue = catalogue
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -96,7 +98,7 @@ class Person:
         return Me(
             name=identity.name,
             groups=identity.groups,
-            may_create=await self._authorizer.may_somewhere(identity, sorted(self._namespaces()), CREATE),
+            may_create=await self._authorizer.may_somewhere(identity, sorted(self._catalogue.namespaces()), CREATE),
             templates=TemplateRights(create=create is True, edit=edit is True, delete=delete is True),
             sees_all=sees_all is True,
             version=devworkspace.__version__,
@@ -104,5 +106,9 @@ class Person:
         )
 
     async def namespaces(self, call: Call) -> NamespaceList:
-        found = await self._authorizer.namespaces_with(call.identity, self._namespaces(), CREATE)
-        return NamespaceList(items=tuple(NamespaceView(name) for name in sorted(found)))
+        found = await self._authorizer.namespaces_with(call.identity, self._catalogue.namespaces(), CREATE)
+        return NamespaceList(items=tuple(self._view(name) for name in sorted(found)))
+
+    def _view(self, name: str) -> NamespaceView:
+        labels = self._catalogue.namespace_labels(name) or {}
+        return NamespaceView(name, labels.get(names.LABEL_KUBESPHERE_WORKSPACE, ""))

@@ -111,7 +111,7 @@ def make_api(
         trials=trials, authorizer=authorizer, catalogue=catalogue, lookup=lookup, viewer=viewer, shares=shares
     )
     routes: tuple[Route, ...] = (
-        *Person(authorizer=authorizer, namespaces=catalogue.namespaces).routes,
+        *Person(authorizer=authorizer, catalogue=catalogue).routes,
         *Endings(sessions=sessions, authorizer=authorizer, changes=changes).routes,
         *System(cluster=cluster, authorizer=authorizer, public=public, namespace=namespace, now=now).routes,
         *Quota(cluster=cluster, authorizer=authorizer, table=table, shares=shares).routes,

@@ -150,6 +150,7 @@ class Viewer:
             queue=_queue(instance),
             trial=is_trial(meta),
             shortages=told_shortages(environment.reason, environment.message),
+            workspace=(sources.namespace_labels or {}).get(names.LABEL_KUBESPHERE_WORKSPACE, ""),
             **_clock(sources, now=self._now()),
         )
 

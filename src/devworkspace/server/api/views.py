@@ -130,6 +130,7 @@ class EnvironmentView(View, frozen=True):
     port, with `{port}` in place of its number. `shortages` are the numbers of the limits that hold it back, of its
     owner (`OwnerLimitReached`) or its namespace (`QuotaExceeded`). `trial`: it tries a template that is not published,
     and is deleted with its disk an hour after it was created.
+    port, with `{port}` in place of its number. `workspace` is the one of KubeSphere that its project belongs to.
     """
 
     uid: str
@@ -184,6 +185,7 @@ class EnvironmentView(View, frozen=True):
     queue: QueueView | None
     shortages: tuple[Shortage, ...]
     trial: bool
+    workspace: str
 
 
 class TemplateUse(View, frozen=True):
