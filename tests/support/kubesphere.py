@@ -55,8 +55,9 @@ class KubeSphereStandIn:
         self.asked: list[tuple[str, str]] = []
         self.written: list[tuple[str, str]] = []
         self.broken = False
-        # Whether people lack the global role template that lets them ask for the page.
-        self.closed = False
+        # What ks-apiserver itself answers to everything below /proxy/: 401 to a token that has ended, 403 to who lacks
+        # the global role template.
+        self.refusal: tuple[int, str] | None = None
         self.upstream = f"http://127.0.0.1:{upstream}"
         self._host = urlsplit(reverse_proxy["spec"]["upstream"]["url"]).netloc
         self._directives: dict[str, Any] = reverse_proxy["spec"]["directives"]
@@ -125,8 +126,8 @@ class KubeSphereStandIn:
 
     async def proxy(self, request: web.Request) -> web.StreamResponse:
         """/proxy/devworkspace/* as a browser reaches it through the console; nothing there accepts an upgrade."""
-        if self.closed:
-            return _status(403, "Forbidden")
+        if self.refusal is not None:
+            return _status(*self.refusal)
         try:
             return await self._proxy(request)
         except aiohttp.ClientConnectionError:
@@ -147,9 +148,10 @@ class KubeSphereStandIn:
             kept = CIMultiDict((name, value) for name, value in answer.headers.items() if name.lower() not in _HOP)
             passed = web.StreamResponse(status=answer.status, headers=kept)
             await passed.prepare(request)
-            # Events are passed on as they come.
-            async for chunk in answer.content.iter_any():
-                await passed.write(chunk)
+            # Events are passed on as they come, until either side goes.
+            with contextlib.suppress(aiohttp.ClientPayloadError):
+                async for chunk in answer.content.iter_any():
+                    await passed.write(chunk)
             return passed
 
     async def page(self, _: web.Request) -> web.Response:
