@@ -29,8 +29,8 @@ from tests.faults.snapshot import differences
 CORPUS: Final = Path(__file__).with_name("corpus")
 # How many status writes a step takes is up to how fast its parts follow each other; one that did not come may come now.
 ATTEMPTS: Final = 3
-FAST_PLANS: Final = 30
-FAST_CLOCK_PLANS: Final = 7
+FAST_PLANS: Final = 24
+FAST_CLOCK_PLANS: Final = 6
 FAST_CLAIM_PLANS: Final = 4
 FAST_REAL_PLANS: Final = 2
 PATIENCE_SECONDS: Final = 180.0
