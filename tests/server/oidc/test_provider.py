@@ -249,6 +249,22 @@ class TestLifetime:
                 world.clock.now += LIFETIME + 5
                 assert await world.me(there) is not None
 
+    async def test_a_word_that_ended_meanwhile_is_renewed_at_once(self, tmp_path: Path) -> None:
+        shelf, record, options = Shelf(), Record(), {"seconds": LIFETIME, "rotate": True}
+        async with running_world(
+            tmp_path, provider=options, oidc={"single_use_refresh": True}, shelf=shelf, record=record
+        ) as world:
+            await world.sign_in()
+            world.clock.now += LIFETIME + 5
+            assert await world.me() is not None, "the newest word stands in the record"
+            (tmp_path / "second").mkdir()
+            async with second_replica(world, tmp_path / "second", shelf=shelf, record=record) as there:
+                world.clock.now += LIFETIME + 5
+                assert await world.me(there) is not None
+                world.provider.set_accounts({})
+                world.clock.now += LIFETIME + 5
+                assert await world.me(there) is None, "positive control"
+
     async def test_an_outage_of_the_provider_is_borne_for_five_minutes(self, tmp_path: Path) -> None:
         async with running_world(tmp_path, provider={"seconds": LIFETIME}) as world:
             await world.sign_in()

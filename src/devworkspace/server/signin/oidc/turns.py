@@ -86,7 +86,7 @@ class Turns:
         self._sealer = Sealer(master_keys, purpose="renewal")
 
     async def take(self, session: Session, *, refresh: str, said: float) -> Turn | Newest:
-        """What another replica has heard since the provider last spoke, at `said`; else the right to ask.
+        """What a replica has heard since the provider spoke at `said`, if it still counts; else the right to ask.
 
         `refresh` is the token to begin with where nobody has asked yet. Raises ProviderRefusedError if the session has
         ended, ProviderAwayError if nobody can tell.
@@ -98,9 +98,9 @@ class Turns:
                 newest = self._open(stored) or Newest(refresh=refresh, until=said)
                 if not newest.refresh:
                     raise ProviderRefusedError("ended at another replica")
-                if newest.until > said:
-                    return newest
                 now = self._clock()
+                if newest.until > max(said, now):
+                    return newest
                 if newest.taken_until <= now:
                     mine = msgspec.structs.replace(newest, taken_until=now + TURN_SECONDS)
                     sealed = self._sealer.seal(mine)
