@@ -66,7 +66,7 @@ describe("the overview", () => {
     const { user, router } = await open();
     await user.click(within(await table()).getByRole("button", { name: "Owner" }));
     expect(await names()).toEqual(["broken", "busy", "idle"]);
-    await user.type(screen.getByRole("searchbox"), "li.wei");
+    await user.type(screen.getByRole("searchbox", { name: /^Search by name/ }), "li.wei");
     expect(await names()).toEqual(["busy"]);
     expect(router.state.location.search).toBe("?sort=owner&q=li.wei");
   });
