@@ -29,7 +29,10 @@ def load(path: Path) -> Any:
 
 @dataclass(frozen=True)
 class Kind:
-    """One of the two kinds, with its CRD and the smallest manifest that is valid."""
+    """One of the two kinds, with its CRD, the smallest manifest that is valid, and the largest.
+
+    `instead` has the fields that exclude some of those of `full`.
+    """
 
     name: str
     plural: str
@@ -37,6 +40,12 @@ class Kind:
     crd: Json
     minimal: Json
     full: Json
+    instead: Json | None = None
+
+    def showing(self, path: str) -> Json:
+        """The manifest that has a value there, or would have one."""
+        other = self.instead
+        return other if other is not None and has_value(other, path) and not has_value(self.full, path) else self.full
 
     @property
     def version(self) -> Json:
@@ -62,6 +71,7 @@ def _kind(short: str, spec: Json) -> Kind:
         crd=crd,
         minimal=minimal,
         full=load(CASES / f"full-{short}.yaml"),
+        instead=load(instead) if (instead := CASES / f"full-{short}-pool.yaml").exists() else None,
     )
 
 

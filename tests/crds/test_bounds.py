@@ -55,7 +55,8 @@ def test_value_beyond_the_bound_is_refused(
     bound: Bound, api: ApiServer, namespace: str, stored: dict[str, str]
 ) -> None:
     kind = KINDS[bound.kind]
-    manifest = replaced(kind.full, bound.path, beyond(bound, kind.full))
+    full = kind.showing(bound.path)
+    manifest = replaced(full, bound.path, beyond(bound, full))
     answer = _put_to_server(bound.kind, bound.path, manifest, api=api, namespace=namespace, stored=stored)
     assert answer.status == 422, answer
     found = [(schema_path(kind.schema, field), message) for field, message in answer.causes]
@@ -68,7 +69,7 @@ def test_every_value_of_an_enum_is_accepted(
 ) -> None:
     kind = KINDS[bound.kind]
     for value in bound.limit:
-        manifest = replaced(kind.full, bound.path, value)
+        manifest = replaced(kind.showing(bound.path), bound.path, value)
         answer = _put_to_server(bound.kind, bound.path, manifest, api=api, namespace=namespace, stored=stored)
         rules = [message for field, message in answer.causes if schema_path(kind.schema, field) == bound.path]
         assert not rules, answer
@@ -79,7 +80,7 @@ def test_the_limit_of_a_number_is_accepted(
     bound: Bound, api: ApiServer, namespace: str, stored: dict[str, str]
 ) -> None:
     kind = KINDS[bound.kind]
-    manifest = replaced(kind.full, bound.path, bound.limit)
+    manifest = replaced(kind.showing(bound.path), bound.path, bound.limit)
     answer = _put_to_server(bound.kind, bound.path, manifest, api=api, namespace=namespace, stored=stored)
     assert not [cause for cause in answer.causes if SAYS[bound.check] in cause[1]], answer
 
@@ -88,7 +89,7 @@ def test_the_limit_of_a_number_is_accepted(
 def test_absence_of_a_required_field_is_refused(
     short: str, path: str, api: ApiServer, namespace: str, stored: dict[str, str]
 ) -> None:
-    manifest = without(KINDS[short].full, path)
+    manifest = without(KINDS[short].showing(path), path)
     answer = _put_to_server(short, path, manifest, api=api, namespace=namespace, stored=stored)
     found = [(schema_path(KINDS[short].schema, field), message) for field, message in answer.causes]
     assert any(found_path == path and "Required value" in message for found_path, message in found), answer
@@ -98,7 +99,7 @@ def test_absence_of_a_required_field_is_refused(
 def test_equal_items_of_a_set_or_keyed_list_are_refused(
     short: str, path: str, api: ApiServer, namespace: str, stored: dict[str, str]
 ) -> None:
-    full = KINDS[short].full
+    full = KINDS[short].showing(path)
     manifest = replaced(full, path, value_at(full, path) * 2)
     answer = _put_to_server(short, path, manifest, api=api, namespace=namespace, stored=stored)
     found = [(schema_path(KINDS[short].schema, field), message) for field, message in answer.causes]

@@ -144,7 +144,7 @@ def test_second_instance_of_the_same_name_is_refused(api: ApiServer, namespace: 
         ("instance", ["Name", "Template", "Phase", "Owner", "URL", "Idle", "Age"], ["Pod", "Node", "Message"]),
         (
             "template",
-            ["Name", "Display Name", "Image", "State", "Instances", "Running", "Age"],
+            ["Name", "Display Name", "Image", "State", "Instances", "Running", "Warm", "Age"],
             ["Outdated", "Description"],
         ),
     ],
