@@ -27,7 +27,7 @@ function findStored(request) {
   return found && accepts(request).encodings().includes('br') ? found : undefined;
 }
 
-// `pipe` ends what it writes to with its original methods, which by then send the stored bytes.
+// The editor goes on piping the plain file into the answer; from its head on that goes nowhere.
 function exchangeBody(response, stored) {
   const { writeHead, write, end } = response;
   response.vary('Accept-Encoding');
