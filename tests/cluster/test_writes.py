@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from bench.audit import count
+from msgspec.structs import replace
 
+from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.kube.resource import PODS, SECRETS
 from tests.cluster.writes import WriteCount, wait_for_rest
 from tests.support.live import Live
@@ -38,6 +40,15 @@ async def prepare(live: Live) -> str:
     await live.create_template("writes", resources=SMALL, storage={"size": "1Gi"})
     await wait_for_rest(live)
     return f"{live.namespace}-writes"
+
+
+def operators_part(instance: WorkspaceInstance) -> WorkspaceInstance:
+    """Without what the server writes, which asks each environment for its last work once a minute."""
+    return replace(
+        instance,
+        metadata=replace(instance.metadata, resource_version=""),
+        status=replace(instance.status, last_activity=None),
+    )
 
 
 async def test_a_whole_life_costs_fourteen_writes(live: Live) -> None:
@@ -110,4 +121,4 @@ async def test_a_restarted_operator_touches_nothing(live: Live) -> None:
     if (own := writes.own()) is not None:
         assert count([write for write in own if write.name not in ("new", fresh.status.pod_name)]) == {}
         assert count(own) == LIFE["create"]
-    assert (await live.get("runs")) == running
+    assert operators_part(await live.get("runs")) == operators_part(running)
