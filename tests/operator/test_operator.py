@@ -215,6 +215,22 @@ async def test_nothing_is_made_for_an_instance_that_has_gone(tmp_path: Path) -> 
         assert server.objects(PVCS) == server.objects(PODS) == []
 
 
+async def test_nothing_is_made_for_an_instance_whose_end_was_not_reported(tmp_path: Path) -> None:
+    async with FakeApiServer() as server, running_operator(server, tmp_path):
+        service = child(await start_demo(server))
+        server.remove(SERVICES, service)
+        await eventually(lambda: server.get(SERVICES, service))
+        await silence(server)
+        before = len(server.writes)
+        server.freeze_streams("workspaceinstances")
+        server.remove(INSTANCES, DEMO)
+        server.remove(SERVICES, service)
+        await eventually(lambda: ("get", DEMO, 404) in {(seen.verb, seen.key, seen.status) for seen in server.requests})
+        await silence(server)
+        assert server.get(SERVICES, service) is None
+        assert [write.resource for write in own_writes(server, since=before)] == ["persistentvolumeclaims"]
+
+
 async def test_probes_and_metrics_answer(tmp_path: Path) -> None:
     async with FakeApiServer() as server, running_operator(server, tmp_path) as operator, ClientSession() as session:
         await start_demo(server)

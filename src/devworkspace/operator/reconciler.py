@@ -175,7 +175,23 @@ class Reconciler:
 
     async def _tell(self, instance: WorkspaceInstance | None, plan: Plan) -> bool:
         """False when nothing may be made for the instance any more."""
-        return instance is None or plan.status is None or await self._write_status(instance, plan.status)
+        if instance is None:
+            return True
+        if plan.status is not None:
+            return await self._write_status(instance, plan.status)
+        return not plan.apply or await self._exists_as_seen(instance)
+
+    async def _exists_as_seen(self, instance: WorkspaceInstance) -> bool:
+        """Asks the API server: a list can be old, and what is made for an instance that has gone is for nobody."""
+        metadata = instance.metadata
+        try:
+            current = await self._client.get(INSTANCES, metadata.key, WorkspaceInstance)
+        except NotFound:
+            self._cluster.forget_instance(metadata.key, metadata.uid)
+            return False
+        self._cluster.instances.put(current)
+        seen, now = metadata.deletion_timestamp is None, current.metadata.deletion_timestamp is None
+        return current.metadata.uid == metadata.uid and seen == now
 
     async def _find_existing(self, plan: Plan) -> Mapping[tuple[Kind, Key], Any]:
         """What stands under the names of children that are to be new; asked while the status is written."""
