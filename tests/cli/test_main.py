@@ -16,8 +16,8 @@ from tests.cli.conftest import ROOT
 
 VERBS = (
     *("operator", "server", "cluster", "install", "uninstall", "hash-password"),
-    *("list", "templates", "create", "open", "start", "stop", "restart"),
-    *("events", "logs", "delete", "volumes", "purge", "completion"),
+    *("list", "describe", "templates", "create", "open", "start", "stop", "restart"),
+    *("events", "logs", "delete", "volumes", "adopt", "purge", "doctor", "completion"),
 )
 HEAVY = {"kopf", "aiohttp", "uvloop", "cryptography"}
 

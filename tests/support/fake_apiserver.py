@@ -62,6 +62,7 @@ KNOWN: Final = (
     INSTANCES,
     TEMPLATES,
 )
+REVIEWS: Final = (kinds.SUBJECT_ACCESS_REVIEWS, kinds.SELF_SUBJECT_ACCESS_REVIEWS, kinds.TOKEN_REVIEWS)
 
 
 def _no_log(pod: Key, query: Mapping[str, str]) -> AsyncIterator[bytes]:
@@ -223,10 +224,8 @@ class FakeApiServer:
             self._authenticate(request)
             if (discovered := discover(request.path, self.resources, without_status=WITHOUT_STATUS)) is not None:
                 return web.json_response(discovered)
-            if request.path == kinds.SUBJECT_ACCESS_REVIEWS.path():
-                return await self._review(request, kinds.SUBJECT_ACCESS_REVIEWS)
-            if request.path == kinds.TOKEN_REVIEWS.path():
-                return await self._review(request, kinds.TOKEN_REVIEWS)
+            if (review := next((kind for kind in REVIEWS if request.path == kind.path()), None)) is not None:
+                return await self._review(request, review)
             if request.path.endswith("/log"):
                 return await self._log(request)
             target = target_of(request, self.resources, without_status=WITHOUT_STATUS)

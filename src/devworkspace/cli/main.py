@@ -16,6 +16,7 @@ _COMMANDS: Final = {
     "uninstall": "devworkspace.cli.uninstall",
     "hash-password": "devworkspace.cli.account:hash_command",
     "list": "devworkspace.cli.environments.listing:list_command",
+    "describe": "devworkspace.cli.environments.listing:describe_command",
     "templates": "devworkspace.cli.environments.listing:templates_command",
     "create": "devworkspace.cli.environments.create",
     "open": "devworkspace.cli.environments.lifecycle:open_command",
@@ -23,10 +24,12 @@ _COMMANDS: Final = {
     "stop": "devworkspace.cli.environments.lifecycle:stop_command",
     "restart": "devworkspace.cli.environments.lifecycle:restart_command",
     "events": "devworkspace.cli.environments.trouble:events_command",
-    "logs": "devworkspace.cli.environments.trouble:logs_command",
+    "logs": "devworkspace.cli.environments.logs:logs_command",
     "delete": "devworkspace.cli.environments.deletion:delete_command",
     "volumes": "devworkspace.cli.environments.deletion:volumes_command",
+    "adopt": "devworkspace.cli.environments.adoption:adopt_command",
     "purge": "devworkspace.cli.environments.deletion:purge_command",
+    "doctor": "devworkspace.cli.doctor.command",
     "completion": "devworkspace.cli.environments.completion:completion_command",
 }
 

@@ -1,5 +1,6 @@
 """The verbs of a developer against an API server: what they send, what they say, what they refuse."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.cli.environments import deletion
+from devworkspace.cli.environments.completion import complete_for_kubectl
 from devworkspace.kube.resource import EVENTS, PVCS
 from tests.cli.environments.conftest import Shell, kubeconfig_of
 from tests.support.fake_apiserver import INSTANCES
@@ -208,6 +210,56 @@ class TestEnds:
         assert shell.server.get(PVCS, Key("team", "db")) is not None
 
 
+class TestAdoption:
+    async def test_name_template_and_owner_are_the_earlier_ones(self, shell: Shell) -> None:
+        notes = {
+            **KEPT["metadata"]["annotations"],
+            names.ANNOTATION_TEMPLATE: "python",
+            names.ANNOTATION_OWNER_SUBJECT: "oidc:7",
+        }
+        shell.server.put(PVCS, {**KEPT, "metadata": {**KEPT["metadata"], "annotations": notes}})
+        result = await shell.run("adopt", "old-1", "--no-wait")
+        assert result.output == "Environment team/old is created.\n"
+        made = shell.instance("old")
+        assert made is not None
+        assert made["spec"] == {"templateRef": "python", "owner": "mia"}
+        assert made["metadata"]["annotations"] == {
+            names.ANNOTATION_ADOPT_VOLUME: "old-1",
+            names.ANNOTATION_OWNER_SUBJECT: "oidc:7",
+        }
+
+    async def test_a_disk_that_does_not_tell_its_template_wants_one(self, shell: Shell) -> None:
+        shell.server.put(PVCS, KEPT)
+        refused = await shell.run("adopt", "old-1", "new", "--no-wait")
+        assert refused.exit_code == 1
+        assert "Name one with --template" in refused.output
+        assert (await shell.run("adopt", "old-1", "new", "-t", "python", "--no-wait")).exit_code == 0
+        made = shell.instance("new")
+        assert made is not None and made["metadata"]["annotations"] == {names.ANNOTATION_ADOPT_VOLUME: "old-1"}
+
+    async def test_a_disk_in_use_is_not_adopted(self, shell: Shell) -> None:
+        shell.put_instance("one")
+        living = shell.instance("one")
+        assert living is not None
+        labels = {**KEPT["metadata"]["labels"], names.LABEL_INSTANCE_UID: living["metadata"]["uid"]}
+        shell.server.put(PVCS, {**KEPT, "metadata": {**KEPT["metadata"], "labels": labels}})
+        result = await shell.run("adopt", "old-1", "new", "-t", "python", "--no-wait")
+        assert result.exit_code == 1
+        assert shell.instance("new") is None
+
+
+async def test_one_environment_in_full(shell: Shell) -> None:
+    condition = {"type": "Ready", "status": "True", "reason": "Answering", "message": "The editor answers."}
+    overrides = {"resources": {"limits": {"cpu": "2"}}}
+    shell.put_instance("one", status={**RUNNING, "conditions": [condition]}, owner="mia", overrides=overrides)
+    lines = (await shell.run("describe", "one")).stdout.splitlines()
+    assert ["OWNER", "mia"] in [line.split() for line in lines]
+    assert ["OVERRIDES", "resources.limits.cpu=2"] in [line.split() for line in lines]
+    assert any(line.split()[:2] == ["CONDITIONS", "type=Ready,"] for line in lines)
+    record = json.loads((await shell.run("describe", "one", "-o", "json")).stdout)
+    assert (record["name"], record["conditions"][0]["reason"]) == ("one", "Answering")
+
+
 async def test_events_of_the_environment_only(shell: Shell) -> None:
     shell.put_instance("one")
     for number, about in enumerate(("one", "other")):
@@ -223,15 +275,44 @@ async def test_events_of_the_environment_only(shell: Shell) -> None:
     assert "Reason1" not in output
 
 
-async def test_there_are_no_logs_without_a_pod(shell: Shell) -> None:
-    shell.put_instance("one", status={"phase": "Stopped"})
-    result = await shell.run("logs", "one")
-    assert result.exit_code == 1
-    assert "has no pod now (Stopped)" in result.output
-
-
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
 async def test_the_shell_gets_a_script(shell: Shell, name: str) -> None:
     result = await shell.run("completion", name)
     assert result.exit_code == 0
     assert "_COMPLETE" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "offered"),
+    [
+        (["stop", "o"], ["one", ":4"]),
+        (["stop", "-n", "other", ""], [":4"]),
+        (["create", "x", "--template", "p"], ["python", ":4"]),
+        (["adopt", "old"], ["old-1", ":4"]),
+        (["purge", ""], ["old-1", ":4"]),
+    ],
+)
+async def test_kubectl_is_told_what_could_follow(
+    shell: Shell,
+    arguments: list[str],
+    offered: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shell.put_instance("one")
+    shell.server.put(PVCS, KEPT)
+    shell.server.put(PVCS, {**KEPT, "metadata": {"name": "older-db", "namespace": "team"}})
+    monkeypatch.setenv("KUBECONFIG", str(shell.kubeconfig))
+    monkeypatch.setattr("sys.argv", ["kubectl_complete-devworkspace", *arguments])
+    await asyncio.to_thread(complete_for_kubectl)
+    assert capsys.readouterr().out.splitlines() == offered
+
+
+async def test_commands_are_offered_with_what_they_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["kubectl_complete-devworkspace", "pur"])
+    complete_for_kubectl()
+    offered, directive = capsys.readouterr().out.splitlines()
+    assert offered.startswith("purge\tDelete a disk that")
+    assert directive == ":4"

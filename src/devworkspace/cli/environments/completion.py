@@ -1,19 +1,25 @@
 """Names for the shell's completion, and the script that asks for them."""
 
 import asyncio
+import sys
 from typing import Final
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
+from devworkspace.api import names
 from devworkspace.api.meta import ObjectMeta, Struct
 from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube.client import Client
 from devworkspace.kube.config import detect
 from devworkspace.kube.errors import KubeError
-from devworkspace.kube.resource import Resource
+from devworkspace.kube.resource import PVCS, Resource
 
+# Disks that deleted environments have left.
+KEPT: Final = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_RETAINED}=true"
 _PATIENCE_SECONDS: Final = 2.0
+# Cobra's word for: these and no file names.
+_NO_FILES: Final = ":4"
 
 
 class _Named(Struct, frozen=True):
@@ -29,16 +35,23 @@ def complete_template(ctx: click.Context, param: click.Parameter, incomplete: st
     return _complete(TEMPLATES, incomplete, namespace=None)
 
 
-def _complete(resource: Resource, incomplete: str, *, namespace: str | None) -> list[CompletionItem]:
-    async def names() -> list[str]:
+def complete_volume(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Disks that can be taken over."""
+    return _complete(PVCS, incomplete, namespace=ctx.params.get("namespace"), selector=KEPT)
+
+
+def _complete(
+    resource: Resource, incomplete: str, *, namespace: str | None, selector: str | None = None
+) -> list[CompletionItem]:
+    async def find_names() -> list[str]:
         endpoint = detect()
         async with asyncio.timeout(_PATIENCE_SECONDS), Client(endpoint, field_manager="devworkspace-cli") as client:
             where = (namespace or endpoint.namespace) if resource.namespaced else None
-            listed = await client.list(resource, _Named, namespace=where, metadata_only=True)
+            listed = await client.list(resource, _Named, namespace=where, label_selector=selector, metadata_only=True)
             return [item.metadata.name for item in listed.items]
 
     try:
-        found = asyncio.run(names())
+        found = asyncio.run(find_names())
     except (KubeError, TimeoutError):
         return []
     return [CompletionItem(name) for name in found if name.startswith(incomplete)]
@@ -55,3 +68,13 @@ def completion_command(ctx: click.Context, shell: str) -> None:
     script = get_completion_class(shell)
     assert script is not None
     click.echo(script(root.command, {}, name, variable).source())
+
+
+def complete_for_kubectl() -> None:
+    """The program `kubectl_complete-devworkspace`, which kubectl asks for what could follow `kubectl devworkspace`."""
+    from devworkspace.cli.main import main
+
+    *before, incomplete = sys.argv[1:] or [""]
+    for item in ShellComplete(main, {}, "devworkspace", "").get_completions(before, incomplete):
+        click.echo(f"{item.value}\t{item.help}" if item.help else item.value)
+    click.echo(_NO_FILES)

@@ -11,7 +11,7 @@ from devworkspace.api.children import Namespace
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
-from devworkspace.cli.environments.completion import complete_template
+from devworkspace.cli.environments.completion import complete_template, complete_volume
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
 from devworkspace.cli.environments.waiting import tell_running, waiting_options
 from devworkspace.cli.environments.words import say
@@ -73,7 +73,9 @@ class _Variable(click.ParamType[tuple[str, str]]):
 @click.option("--env", "variables", type=_Variable(), multiple=True, help="Environment variable; repeatable.")
 @click.option("--display-name", help="A name for people.")
 @click.option("--owner", help="User name of the owner. Default: you.")
-@click.option("--adopt", metavar="VOLUME", help="Take over a kept disk, see `devworkspace volumes`.")
+@click.option(
+    "--adopt", metavar="DISK", shell_complete=complete_volume, help="Take over a kept disk, see `devworkspace volumes`."
+)
 @click.option("--stopped", is_flag=True, help="Do not start it.")
 @click.option("--dry-run", is_flag=True, help="Only let the cluster check it.")
 @waiting_options
@@ -83,16 +85,21 @@ def command(namespace: str | None, owner: str | None, dry_run: bool, wait: bool,
 
     async def work(connection: Connection) -> None:
         body = instance_body(wanted, namespace=connection.namespace, owner=owner or await _who_am_i(connection))
-        await _check_template(connection, body)
-        made = await connection.client.create(INSTANCES, body, WorkspaceInstance, dry_run=dry_run)
-        click.echo(say("would-create" if dry_run else "created", name=made.metadata.key))
-        if wait and not dry_run and not wanted.stopped:
-            await tell_running(connection, made, seconds=timeout)
+        await make(connection, body, dry_run=dry_run, seconds=timeout if wait and not wanted.stopped else None)
 
     run(work, namespace=namespace)
 
 
-def instance_body(wish: Wish, *, namespace: str, owner: str) -> dict[str, Any]:
+async def make(connection: Connection, body: dict[str, Any], *, dry_run: bool, seconds: float | None) -> None:
+    """Creates the instance; `seconds` is how long to wait until it runs, None does not wait."""
+    await _check_template(connection, body)
+    made = await connection.client.create(INSTANCES, body, WorkspaceInstance, dry_run=dry_run)
+    click.echo(say("would-create" if dry_run else "created", name=made.metadata.key))
+    if seconds is not None and not dry_run:
+        await tell_running(connection, made, seconds=seconds)
+
+
+def instance_body(wish: Wish, *, namespace: str, owner: str | None) -> dict[str, Any]:
     """The instance as it is sent; what was not asked for is left to the template."""
     limits = {name: value for name, value in (("cpu", wish.cpu), ("memory", wish.memory)) if value is not None}
     overrides = {

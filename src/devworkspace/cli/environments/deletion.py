@@ -9,7 +9,7 @@ import click
 from devworkspace.api import names
 from devworkspace.api.children import PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
-from devworkspace.cli.environments.completion import complete_environment
+from devworkspace.cli.environments.completion import KEPT, complete_environment, complete_volume
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
 from devworkspace.cli.environments.output import Output, age, output_option, show
 from devworkspace.cli.environments.words import say
@@ -20,7 +20,6 @@ from devworkspace.kube.resource import PVCS
 # The operator notes it in a fraction of a second, unless it is away.
 CONSENT_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.1
-_KEPT: Final = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_RETAINED}=true"
 
 
 @click.command("delete")
@@ -69,7 +68,7 @@ def volumes_command(namespace: str | None, all_namespaces: bool, output: Output)
 
     async def work(connection: Connection) -> tuple[PersistentVolumeClaim, ...]:
         where = None if all_namespaces else connection.namespace
-        return (await connection.client.list(PVCS, PersistentVolumeClaim, namespace=where, label_selector=_KEPT)).items
+        return (await connection.client.list(PVCS, PersistentVolumeClaim, namespace=where, label_selector=KEPT)).items
 
     found = sorted(run(work, namespace=namespace), key=lambda volume: volume.metadata.key)
     show(
@@ -96,14 +95,14 @@ def _volume_record(volume: PersistentVolumeClaim) -> dict[str, Any]:
 
 
 @click.command("purge")
-@click.argument("volume")
+@click.argument("volume", metavar="DISK", shell_complete=complete_volume)
 @namespace_option
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def purge_command(volume: str, namespace: str | None, yes: bool) -> None:
     """Delete a disk that a deleted environment has left, with all files on it."""
 
     async def work(connection: Connection) -> None:
-        claim = await _find_kept(connection, volume)
+        claim = await find_kept(connection, volume)
         owner = claim.metadata.annotations.get(names.ANNOTATION_OWNER) or say("nobody")
         if not yes:
             click.confirm(say("purge", volume=claim.metadata.key, owner=owner), abort=True)
@@ -113,7 +112,7 @@ def purge_command(volume: str, namespace: str | None, yes: bool) -> None:
     run(work, namespace=namespace)
 
 
-async def _find_kept(connection: Connection, name: str) -> PersistentVolumeClaim:
+async def find_kept(connection: Connection, name: str) -> PersistentVolumeClaim:
     """A disk that no environment uses; the label alone can be set by hand."""
     try:
         claim = await connection.client.get(PVCS, connection.key(name), PersistentVolumeClaim)

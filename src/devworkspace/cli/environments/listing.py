@@ -1,13 +1,15 @@
-"""`list` and `templates`: what there is."""
+"""`list`, `describe` and `templates`: what there is."""
 
 from typing import Any
 
 import click
+import msgspec
 
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.cli.environments.completion import complete_environment
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
-from devworkspace.cli.environments.output import Output, age, output_option, show
+from devworkspace.cli.environments.output import Output, age, output_option, show, show_one
 from devworkspace.kinds import INSTANCES, TEMPLATES
 
 
@@ -49,6 +51,39 @@ def environment_record(instance: WorkspaceInstance) -> dict[str, Any]:
         "lastActivity": status.last_activity,
         "node": status.node_name,
         "volume": status.pvc_name,
+    }
+
+
+@click.command("describe")
+@click.argument("name", shell_complete=complete_environment)
+@namespace_option
+@output_option
+def describe_command(name: str, namespace: str | None, output: Output) -> None:
+    """Show everything that one environment says of itself."""
+
+    async def work(connection: Connection) -> WorkspaceInstance:
+        return await connection.find(name)
+
+    show_one(_details(run(work, namespace=namespace)), output=output)
+
+
+def _details(instance: WorkspaceInstance) -> dict[str, Any]:
+    spec, status = instance.spec, instance.status
+    return {
+        **environment_record(instance),
+        "displayName": spec.display_name,
+        "description": spec.description,
+        "overrides": msgspec.to_builtins(spec.overrides),
+        "idleTimeout": spec.lifecycle.idle_timeout,
+        "dataPolicy": spec.data_policy,
+        "stopReason": status.stop_reason,
+        "stoppedAt": status.stopped_at,
+        "restarts": status.restarts,
+        "pod": status.pod_name,
+        "conditions": [
+            {"type": found.type, "status": found.status, "reason": found.reason, "message": found.message}
+            for found in status.conditions
+        ],
     }
 
 

@@ -20,15 +20,53 @@ def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--output", "-o", type=choice, default="table", show_default=True)(function)
 
 
+def show_one(record: Mapping[str, Any], *, output: Output) -> None:
+    """Prints one record; as a table, with a line for each field that says something."""
+    if print_for_programs(record, output=output):
+        return
+    rows = [(title(name), text) for name, value in record.items() for text in _texts(value)]
+    for line in table([(name, _cell(text)) for name, text in rows]):
+        click.echo(line)
+
+
+def _texts(value: Any) -> list[str]:
+    """A line for each entry of a list; a map in one line."""
+    match value:
+        case None | "":
+            return []
+        case dict():
+            return [", ".join(_pairs(value))] if value else []
+        case list() | tuple():
+            return [text for part in value for text in _texts(part)]
+        case bool():
+            return [str(value).lower()]
+    return [str(value)]
+
+
+def _pairs(value: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """`resources.limits.cpu=2` for each value of a map of maps."""
+    pairs: list[str] = []
+    for name, part in value.items():
+        pairs += _pairs(part, f"{prefix}{name}.") if isinstance(part, dict) else [f"{prefix}{name}={part}"]
+    return pairs
+
+
+def print_for_programs(value: Any, *, output: Output) -> bool:
+    """Prints it as JSON or YAML if that is wanted, and says whether it did."""
+    if output == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+    elif output == "yaml":
+        click.echo(msgspec.yaml.encode(value).decode(), nl=False)
+    return output in ("json", "yaml")
+
+
 def show(
     records: Sequence[Mapping[str, Any]], *, output: Output, columns: Sequence[str], wide: Sequence[str] = ()
 ) -> None:
     """Prints records; a table has their fields `columns`, with `wide` the others as well."""
-    if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(records), indent=2))
-    elif output == "yaml":
-        click.echo(msgspec.yaml.encode(records).decode(), nl=False)
-    elif not records:
+    if print_for_programs(records, output=output):
+        return
+    if not records:
         click.echo(say("empty"), err=True)
     else:
         shown = [*columns, *wide] if output == "wide" else list(columns)
@@ -70,7 +108,9 @@ def age(timestamp: str | None, *, now: datetime | None = None) -> str:
 
 
 def _cell(value: Any) -> str:
-    if value is None or value == "":
-        return "-"
-    # What other people wrote must not move the cursor or colour the screen.
-    return "".join(character if character.isprintable() else " " for character in str(value))
+    return "-" if value is None or value == "" else printable(str(value))
+
+
+def printable(text: str) -> str:
+    """What other people wrote must not move the cursor or colour the screen."""
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -55,6 +55,20 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "Environment {name} has no pod now ({phase}), so there is no output. Start it first.",
         "环境 {name} 目前没有容器组（{phase}），没有日志。请先启动。",
     ),
+    "logs.again": ("--- {name}: the container was started again ---", "--- {name}：容器已重新启动 ---"),
+    "logs.waiting": ("--- {name}: waiting for its container ---", "--- {name}：正在等待容器启动 ---"),
+    "logs.end": ("--- {name} is stopped ---", "--- {name} 已停止 ---"),
+    "volume.no-template": (
+        "Disk {volume} does not say which template its environment was made from. Name one with --template, see "
+        "`devworkspace templates`.",
+        "磁盘 {volume} 没有记录其环境使用的模板。请用 --template 指定一个模板，使用 `devworkspace templates` "
+        "查看列表。",
+    ),
+    "volume.no-name": (
+        "Disk {volume} does not say what its environment was called. Name the new one: devworkspace adopt {volume} "
+        "NAME",
+        "磁盘 {volume} 没有记录其环境的名称。请指定新环境的名称：devworkspace adopt {volume} NAME",
+    ),
     "not-running": (
         "Environment {name} does not run after {seconds} s. {phase}: {message}",
         "环境 {name} 在 {seconds} 秒内未能运行。{phase}：{message}",
