@@ -41,9 +41,53 @@ async def test_from_create_to_the_end_of_the_disk(live: Live) -> None:
     await live.wait_retained(volume)
     [kept] = json.loads(await call(live, "volumes", "-o", "json"))
     assert (kept["name"], kept["environment"]) == (volume, "demo")
-    await call(live, "create", "again", "-t", "python", f"--adopt={volume}")
+    assert "runs: http" in await call(live, "adopt", volume, "again")
+    again = await live.get("again")
+    assert (again.status.pvc_name, again.spec.template_ref) == (volume, "python")
     await call(live, "delete", "again", "--data=delete", "--yes")
     await live.wait_gone(PVCS, volume)
+
+
+async def test_logs_go_on_after_the_container_was_started_again(live: Live) -> None:
+    await call(live, "create", "demo", "-t", "python")
+    argv = [
+        sys.executable,
+        "-c",
+        "from devworkspace.cli.main import main; main()",
+        "logs",
+        "demo",
+        "-f",
+        "-n",
+        live.namespace,
+    ]
+    environment = {**os.environ, "KUBECONFIG": str(live.surroundings.kubeconfig), "LC_ALL": "C.UTF-8"}
+    following = await asyncio.create_subprocess_exec(
+        *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=environment
+    )
+    assert following.stdout is not None
+    try:
+        async with asyncio.timeout(120):
+            await read_until(following.stdout, "HTTP server listening")
+            # The editor's process is the container's first one; its end is the container's.
+            await live.execute((await live.get()).status.pod_name or "", "kill", "1")
+            await read_until(following.stdout, "the container was started again")
+            await read_until(following.stdout, "HTTP server listening")
+            await call(live, "stop", "demo")
+            assert "demo is stopped" in (await following.stdout.read()).decode()
+            assert await following.wait() == 0
+    finally:
+        if following.returncode is None:
+            following.kill()
+            await following.wait()
+
+
+async def read_until(stream: asyncio.StreamReader, text: str) -> None:
+    """Fails when the output ends before the text comes."""
+    seen: list[str] = []
+    while not seen or text not in seen[-1]:
+        line = await stream.readline()
+        assert line, f"no {text!r} in: {''.join(seen)}"
+        seen.append(line.decode())
 
 
 async def test_a_kept_disk_is_purged(live: Live) -> None:

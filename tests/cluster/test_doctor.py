@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from devworkspace.api.names import SYSTEM_NAMESPACE
 from devworkspace.cli.doctor.objects import JOBS
 from devworkspace.kube.codec import OnlyMetadata
 from devworkspace.kube.resource import NETWORK_POLICIES, PODS, RESOURCE_QUOTAS
@@ -50,11 +49,3 @@ async def test_a_namespace_without_room_is_told(live: Live) -> None:
     assert finding["verdict"] == "unknown"
     assert "quota" in finding["reason"]
     assert status == 3
-
-
-async def test_a_namespace_that_the_product_is_not_in(live: Live) -> None:
-    status, found = await examine(live, "--no-probe", f"--system-namespace={live.namespace}")
-    problems = {finding["check"] for finding in found if finding["verdict"] == "problem"}
-    assert problems == {"parts", "leader", "rights"}
-    assert all(SYSTEM_NAMESPACE not in finding["reason"] for finding in found if finding["check"] == "parts")
-    assert status == 1
