@@ -10,6 +10,7 @@ from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.cli.environments.completion import complete_environment
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
 from devworkspace.cli.environments.output import Output, age, output_option, show, show_one
+from devworkspace.cli.environments.told import told
 from devworkspace.kinds import INSTANCES, TEMPLATES
 
 
@@ -25,8 +26,14 @@ def list_command(namespace: str | None, all_namespaces: bool, output: Output) ->
         return (await connection.client.list(INSTANCES, WorkspaceInstance, namespace=where)).items
 
     found = sorted(run(work, namespace=namespace), key=lambda instance: instance.metadata.key)
+    programs = output in ("json", "yaml")
     show(
-        [environment_record(instance) for instance in found],
+        [
+            environment_record(instance)
+            if programs
+            else environment_record(instance) | {"message": told(instance.status)}
+            for instance in found
+        ],
         output=output,
         columns=[*(["namespace"] if all_namespaces else []), "name", "template", "phase", "age", "message"],
         wide=["owner", "url", "lastActivity", "node"],

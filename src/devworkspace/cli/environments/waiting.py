@@ -10,6 +10,7 @@ import click
 
 from devworkspace.api.instance import InstanceStatus, WorkspaceInstance
 from devworkspace.cli.environments.connection import Connection
+from devworkspace.cli.environments.told import told
 from devworkspace.cli.environments.words import say
 
 START_SECONDS: Final = 300
@@ -19,7 +20,7 @@ _POLL_SECONDS: Final = 0.3
 async def wait_running(connection: Connection, instance: WorkspaceInstance, *, seconds: float) -> WorkspaceInstance:
     """The instance once it runs as it is wanted now; raises ClickException when it has failed or after `seconds`."""
     name, generation = instance.metadata.key, instance.metadata.generation
-    deadline, told = time.monotonic() + seconds, ""
+    deadline, last = time.monotonic() + seconds, ""
     while True:
         current = await connection.find(instance.metadata.name)
         status = current.status
@@ -27,10 +28,10 @@ async def wait_running(connection: Connection, instance: WorkspaceInstance, *, s
         if seen and status.phase == "Running":
             return current
         if seen and status.phase == "Failed":
-            raise click.ClickException(say("failed", name=name, message=status.message))
-        phase, message = _told(status, seen=seen)
-        if message != told:
-            told = message
+            raise click.ClickException(say("failed", name=name, message=told(status)))
+        phase, message = _progress(status, seen=seen)
+        if message != last:
+            last = message
             print(f"{phase}: {message}", file=sys.stderr, flush=True)
         if time.monotonic() > deadline:
             raise click.ClickException(
@@ -39,10 +40,8 @@ async def wait_running(connection: Connection, instance: WorkspaceInstance, *, s
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def _told(status: InstanceStatus, *, seen: bool) -> tuple[str, str]:
-    if not seen or status.message is None:
-        return status.phase or "Pending", say("unseen")
-    return status.phase or "Pending", status.message
+def _progress(status: InstanceStatus, *, seen: bool) -> tuple[str, str]:
+    return status.phase or "Pending", (told(status) if seen else None) or say("unseen")
 
 
 async def tell_running(connection: Connection, instance: WorkspaceInstance, *, seconds: float) -> None:

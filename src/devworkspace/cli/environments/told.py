@@ -1,0 +1,17 @@
+"""What an environment says of itself, in the language of the shell."""
+
+from devworkspace.api.instance import InstanceStatus
+from devworkspace.cli.environments.words import language
+from devworkspace.core.conditions import find_condition
+from devworkspace.server.pages.texts import reason_title, status_sentence
+
+
+def told(status: InstanceStatus) -> str | None:
+    """The operator's sentence; in Chinese the catalogue's, or its title before details that exist in English only."""
+    if status.message is None:
+        return None
+    ready = find_condition(status.conditions, "Ready")
+    reason = ready.reason if ready is not None else ""
+    sentence = status_sentence(reason, status.message, language())
+    title = reason_title(reason, language())
+    return sentence if language() == "en" or sentence != status.message or title is None else f"{title}：{sentence}"
