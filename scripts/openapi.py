@@ -55,6 +55,7 @@ def make_document() -> Any:
         now=nothing,
         console=nothing,
         endless=nothing,
+        audience="",
     )
     about = next(route for route in api.routes if route.path == ADDRESS)
     return asyncio.run(_answer(about, nothing))

@@ -65,6 +65,7 @@ mkdir -p /tmp/repository && cd /tmp/repository || exit 1
 check 'git starts a repository on main' prints main sh -c 'git init -q . && git symbolic-ref --short HEAD'
 check 'git commits, and shows Chinese file names' prints 说明.md sh -c 'echo x > 说明.md; git add . && git -c user.name=a -c user.email=a@example.com commit -q -m first && git show --name-only --format='
 cd "$HOME" || exit 1
+check 'git reads the identity of the owner where the pod has it' prints /etc/devworkspace/gitconfig git config --system --get include.path
 
 check 'no ssh host key comes with the image' sh -c '! ls /etc/ssh/ssh_host_* 2> /dev/null'
 # StrictModes off: a volume's root belongs to root and is writable for the group, which sshd takes for an attack.

@@ -188,6 +188,7 @@ class TestCreating:
             "variables": [{"name": "A", "value": "1"}],
             "dataPolicy": "Delete",
             "adoptVolume": "old-1a2b3c4d",
+            "gitUser": {"name": "Li Wei", "email": "li.wei@example.com"},
         }
         answer = await send(server, signed_in, "POST", CREATE, body=body)
         assert answer.status == 201, answer.text
@@ -198,7 +199,10 @@ class TestCreating:
             "metadata": {
                 "name": "demo",
                 "namespace": "team",
-                "annotations": {names.ANNOTATION_ADOPT_VOLUME: "old-1a2b3c4d"},
+                "annotations": {
+                    names.ANNOTATION_ADOPT_VOLUME: "old-1a2b3c4d",
+                    names.ANNOTATION_GIT_USER: "Li Wei <li.wei@example.com>",
+                },
             },
             "spec": {
                 "templateRef": "python",

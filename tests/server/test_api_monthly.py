@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from devworkspace.core.prices import Prices
 from devworkspace.server.api.monthly import HEAD
 from tests.server.cluster import API, DEMO, Wired, put, wired
 from tests.server.support import ADMIN, Answer, read
@@ -92,6 +93,7 @@ async def test_sums_by_owner_with_a_total(all_wired: Wired) -> None:
     assert found == {
         "month": "2026-11",
         "months": ["2026-11", "2026-10", "2026-09"],
+        "currency": None,
         "items": [
             {
                 "namespace": "",
@@ -104,6 +106,7 @@ async def test_sums_by_owner_with_a_total(all_wired: Wired) -> None:
                     "cpuHours": running / 2,
                     "memoryGibHours": running,
                     "storageGibHours": running * 100,
+                    "cost": None,
                 },
             }
             for owner, running in (("li.wei", 3.0), ("wang.fang", 4.0))
@@ -114,6 +117,7 @@ async def test_sums_by_owner_with_a_total(all_wired: Wired) -> None:
             "cpuHours": 3.5,
             "memoryGibHours": 7.0,
             "storageGibHours": 700.0,
+            "cost": None,
         },
     }
     assert await rows_of(all_wired, "?owner=li.wei&namespace=team") == [
@@ -134,9 +138,17 @@ async def test_what_runs_counts_up_to_now(all_wired: Wired) -> None:
             "cpuHours": 5.5,
             "memoryGibHours": 2.25,
             "storageGibHours": 102.5,
+            "cost": None,
         },
         *(
-            {"month": month, "runningHours": 0.0, "cpuHours": 0.0, "memoryGibHours": 0.0, "storageGibHours": 0.0}
+            {
+                "month": month,
+                "runningHours": 0.0,
+                "cpuHours": 0.0,
+                "memoryGibHours": 0.0,
+                "storageGibHours": 0.0,
+                "cost": None,
+            }
             for month in ("2026-10", "2026-09")
         ),
     ]
@@ -168,9 +180,23 @@ async def test_the_file_is_a_table_to_be_saved(all_wired: Wired) -> None:
     assert answer.headers["Content-Disposition"] == name
     assert (answer.headers["Cache-Control"], answer.headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
     assert answer.text == (
-        "\ufeffmonth,namespace,owner,environment,environments,runningHours,cpuHours,memoryGibHours,storageGibHours\r\n"
-        "2026-11,team,admin,demo,1,3.000,1.500,3.000,300.000\r\n"
+        "\ufeffmonth,namespace,owner,environment,environments,"
+        "runningHours,cpuHours,memoryGibHours,storageGibHours,cost,currency\r\n"
+        "2026-11,team,admin,demo,1,3.000,1.500,3.000,300.000,,\r\n"
     )
+
+
+async def test_with_prices_it_is_told_in_money_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devworkspace.server.rooms.now", lambda: NOW)
+    prices = Prices(currency="CNY", cpu_hour=0.2, memory_gib_hour=0.1, storage_gib_hour=0.001)
+    async with wired(tmp_path, prices=prices) as all_wired:
+        put(all_wired, **took(3))
+        found = await read(all_wired.server, all_wired.browser, TABLE)
+        # 1.5 core hours, 3 GiB hours of memory, 300 of disk.
+        assert (found["currency"], found["total"]["cost"], found["items"][0]["usage"]["cost"]) == ("CNY", 0.9, 0.9)
+        own = await read(all_wired.server, all_wired.browser, DEMO + "/usage")
+        assert (own["currency"], [month["cost"] for month in own["months"]]) == ("CNY", [0.9, 0.0, 0.0])
+        assert (await cells_of(all_wired))[1][-2:] == ["0.9000", "CNY"]
 
 
 @pytest.mark.parametrize(

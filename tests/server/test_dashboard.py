@@ -56,6 +56,14 @@ async def test_the_page_is_never_kept_and_its_files_are_kept_for_ever(server: Ha
     assert script.content_type == "text/javascript"
 
 
+async def test_what_the_page_needs_comes_while_somebody_signs_in(server: Harness, browser: Browser) -> None:
+    page = await browser.navigate(server.origin + "/signin")
+    assert '<link rel="prefetch" href="/assets/index-abcd1234.js">' in page.text
+    # Prefetching counts as whatever directive allows it: scripts and styles of this host.
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    assert (await browser.get(server.origin + "/assets/index-abcd1234.js")).status == 200, "no session is needed"
+
+
 async def test_no_script_but_our_own_runs(server: Harness, browser: Browser) -> None:
     await browser.sign_in()
     pages = [await browser.navigate(server.origin + "/envs") for _ in range(2)]

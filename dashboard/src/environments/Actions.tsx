@@ -1,6 +1,7 @@
 import { IconDots } from "@tabler/icons-react";
+import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useId, useRef, useState } from "react";
-import type { EnvironmentView } from "../api/schema";
+import type { EnvironmentView, Me } from "../api/schema";
 import { useTexts } from "../i18n";
 import { type Offer, obstacleOf, offersOf } from "../model/phases";
 import { Button, Menu, Tooltip, VisuallyHidden } from "../ui/kit";
@@ -8,6 +9,7 @@ import { RowButton, RowHint, RowLink } from "../ui/RowControls";
 import styles from "./Actions.module.css";
 import { editorAddress } from "./editorAddress";
 import { explainObstacle } from "./explain";
+import { disturbs, StopQuestion } from "./StopQuestion";
 import { useActions } from "./useActions";
 
 interface ActionsProps {
@@ -20,11 +22,19 @@ export function Actions({ environment, onDelete }: ActionsProps) {
   const { t } = useTexts();
   const { run, pending } = useActions();
   const [primary, ...others] = offersOf(environment);
-  const choose = ({ action }: Offer) => {
+  const queries = useQueryClient();
+  const [asking, setAsking] = useState<Offer>();
+  const choose = (offer: Offer) => {
+    const { action } = offer;
     if (action === "delete") {
       onDelete();
     } else if (action !== "open") {
-      run({ environment, action });
+      const me = queries.getQueryData<Me>(["me"])?.name;
+      if (offer !== asking && disturbs(environment, { action, me, now: Date.now() })) {
+        setAsking(offer);
+      } else {
+        run({ environment, action });
+      }
     }
   };
   if (primary === undefined) {
@@ -38,6 +48,18 @@ export function Actions({ environment, onDelete }: ActionsProps) {
           <Item key={offer.label} environment={environment} offer={offer} onChoose={choose} />
         ))}
       </More>
+      {asking !== undefined && (
+        <StopQuestion
+          environment={environment}
+          label={t(asking.label)}
+          onAnswer={(yes) => {
+            setAsking(undefined);
+            if (yes) {
+              choose(asking);
+            }
+          }}
+        />
+      )}
     </div>
   );
 }

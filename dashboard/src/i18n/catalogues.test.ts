@@ -42,6 +42,7 @@ const COMPOSED = [
   "settings.field.",
   "settings.hint.",
   "settings.problem.",
+  "settings.schedule-",
   "templates.state.",
   "templates.done.",
   "editor.view.",

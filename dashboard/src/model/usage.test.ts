@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { makeUsageRow } from "../testing/builders";
-import { formatHours, largestFirst } from "./usage";
+import { formatCost, formatHours, largestFirst } from "./usage";
 
 test("the largest come first, and of those that never ran the ones with the larger disk", () => {
   const rows = [
@@ -19,4 +19,10 @@ test("hours are told as exactly as they matter", () => {
     "13",
     "12,346",
   ]);
+});
+
+test("money is written as the reader writes it", () => {
+  expect(formatCost(4120.456, "CNY", "en")).toBe("CN¥4,120.46");
+  expect(formatCost(4120.456, "CNY", "zh-CN")).toBe("¥4,120.46");
+  expect(formatCost(0.4, "JPY", "en")).toBe("¥0");
 });

@@ -16,6 +16,11 @@ export function formatHours(hours: number, tag: string): string {
   return new Intl.NumberFormat(tag, { maximumFractionDigits: hours < 10 ? 1 : 0 }).format(hours);
 }
 
+/** Money as people write it; the currency is the admin's. */
+export function formatCost(cost: number, currency: string, tag: string): string {
+  return new Intl.NumberFormat(tag, { style: "currency", currency }).format(cost);
+}
+
 /** The values of the sentence about a month. */
 export function monthValues(usage: MonthView, tag: string): Record<"running" | "cpu" | "memory" | "storage", string> {
   return {

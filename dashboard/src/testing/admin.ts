@@ -10,6 +10,7 @@ const RIGHTS: Me = {
   seesAll: true,
   version: "0.1.0",
   features: [],
+  audience: "devworkspace",
 };
 
 /** The API as somebody sees it who may open everybody's environments, or not. */

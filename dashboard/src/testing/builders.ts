@@ -112,7 +112,8 @@ export function makeTemplate(part: Partial<TemplateView> = {}): TemplateView {
     images: [],
     ownVariables: false,
     usable: true,
-    uid: "uid-python",
+    readyAtOnce: false,
+    uid: `uid-${part.name ?? "python"}`,
     resourceVersion: "1",
     createdAt: "2026-11-25T09:00:00Z",
     changedAt: "2026-11-25T09:00:00Z",
@@ -138,6 +139,7 @@ export function makeMe(part: Partial<Me> = {}): Me {
     seesAll: false,
     version: "0.1.0",
     features: [],
+    audience: "devworkspace",
     ...part,
   };
 }
@@ -163,7 +165,7 @@ export function makeVolume(part: Partial<VolumeView> = {}): VolumeView {
 }
 
 export function makeMonth(part: Partial<MonthView> = {}): MonthView {
-  return { month: "2026-11", runningHours: 0, cpuHours: 0, memoryGibHours: 0, storageGibHours: 0, ...part };
+  return { month: "2026-11", runningHours: 0, cpuHours: 0, memoryGibHours: 0, storageGibHours: 0, cost: null, ...part };
 }
 
 export function makeUsageRow({
@@ -176,7 +178,8 @@ export function makeUsageRow({
 }
 
 export function makeUsageTable(...items: readonly UsageRow[]): UsageTable {
-  return { month: "2026-11", months: ["2026-11", "2026-10", "2026-09"], items: [...items], total: makeMonth() };
+  const months = ["2026-11", "2026-10", "2026-09"];
+  return { month: "2026-11", months, currency: null, items: [...items], total: makeMonth() };
 }
 
 export function makeHolding(part: Partial<Holding> = {}): Holding {

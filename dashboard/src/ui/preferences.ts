@@ -1,3 +1,4 @@
+import { type GitUser, readGitUser } from "../model/gitUser";
 import { setTimeZone } from "../model/times";
 import { recall, remember } from "./memory";
 
@@ -6,6 +7,8 @@ const SHORTCUTS = "dw-shortcuts";
 const ALERTS = "dw-alerts";
 const PROJECT = "dw-new-project";
 const SIZE = "dw-new-size";
+const GIT_NAME = "dw-git-name";
+const GIT_EMAIL = "dw-git-email";
 
 const listeners = new Set<() => void>();
 
@@ -74,6 +77,22 @@ export function chosenSize(): string {
 
 export function chooseSize(size: string): void {
   remember(SIZE, size);
+}
+
+/** As whom Git commits in new environments; null until somebody has said it. */
+export function chosenGitUser(): GitUser | null {
+  const { name, email } = keptGitUser();
+  return readGitUser(name, email);
+}
+
+/** The same as it was typed so far. */
+export function keptGitUser(): GitUser {
+  return { name: recall(GIT_NAME) ?? "", email: recall(GIT_EMAIL) ?? "" };
+}
+
+export function chooseGitUser({ name, email }: GitUser): void {
+  remember(GIT_NAME, name);
+  remember(GIT_EMAIL, email);
 }
 
 function isZone(name: string): boolean {

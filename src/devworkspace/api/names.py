@@ -63,6 +63,9 @@ ANNOTATION_STOPPED_FOR: Final = f"{GROUP}/stopped-for"
 ANNOTATION_STOP_NOTE: Final = f"{GROUP}/stop-note"
 # On a pod, when it is stopped and why; its editor reads it as the file `stops` in this folder.
 ANNOTATION_STOPS: Final = f"{GROUP}/stops"
+# On an instance, as whom its Git commits, `Name <e-mail>`; on its pod the same as Git's settings, read as a file.
+ANNOTATION_GIT_USER: Final = f"{GROUP}/git-user"
+ANNOTATION_GIT_SETTINGS: Final = f"{GROUP}/git-settings"
 # On templates: the person for whom the server last wrote it.
 ANNOTATION_CHANGED_BY: Final = f"{GROUP}/changed-by"
 # On a new instance: `skip` wants no pod that was made in advance.

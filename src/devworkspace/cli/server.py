@@ -12,7 +12,9 @@ from devworkspace.cli.kubesphere import kubesphere_options
 from devworkspace.cli.limits import limit_options
 from devworkspace.cli.logs import LogFormat, configure_logging, logging_options
 from devworkspace.cli.oidc import oidc_options
+from devworkspace.cli.prices import price_options
 from devworkspace.core.address import AddressMode
+from devworkspace.core.prices import Prices
 from devworkspace.server import app
 from devworkspace.server.config import ConfigurationError, KubeSphereConfig, OidcConfig, ServerConfig
 from devworkspace.server.limits import Allowance
@@ -67,6 +69,7 @@ from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
     help="How many servers share the work; each grants its share of the limits.",
 )
 @limit_options
+@price_options
 @click.option(
     "--image-prefix",
     default=DEFAULT_IMAGE_PREFIX,
@@ -93,6 +96,7 @@ def command(
     api_allowance: Allowance,
     change_allowance: Allowance,
     sockets_per_person: int,
+    prices: Prices | None,
     image_prefix: str,
     log_format: LogFormat,
     verbose: bool,
@@ -117,6 +121,7 @@ def command(
         api_allowance=api_allowance,
         change_allowance=change_allowance,
         sockets_per_person=sockets_per_person,
+        prices=prices,
         image_prefix=image_prefix,
     )
     try:

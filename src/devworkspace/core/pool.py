@@ -29,7 +29,7 @@ MAKING_AT_MOST: Final = 2
 MAKING_BESIDE_STARTS: Final = 1
 OPENING: Final = timedelta(seconds=10)
 # Raised when members are made in another way, so that those of an older operator are not handed out.
-_FORM: Final = 1
+_FORM: Final = 2
 _NO_ROOM: Final = frozenset((reasons.QUOTA_EXCEEDED, reasons.UNSCHEDULABLE))
 _MAX_NAME_LENGTH: Final = 63
 

@@ -8,6 +8,7 @@ from devworkspace.api import names
 from devworkspace.api.meta import Key
 from devworkspace.core.address import AddressMode, Gateway, editor_addresses, environment_url
 from devworkspace.core.credential import KEY_SECONDS
+from devworkspace.core.prices import Prices
 from devworkspace.server.limits import API_ALLOWANCE, CHANGE_ALLOWANCE, SOCKETS_PER_PERSON, Allowance
 from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
 
@@ -68,7 +69,7 @@ class ServerConfig:
     Whoever connects from one of `trusted_proxies` (networks) is believed whom it forwards for. Each person may send
     `api_allowance` requests to the API, change (create, start, stop, restart, delete) as `change_allowance` says, and
     have `sockets_per_person` open, 0 for no limit; these and the limits of sign-in are for all of `replicas` together,
-    each of which grants its share.
+    each of which grants its share. With `prices`, what was requested is also told in money.
     `image_prefix` is what stands before `/<name>:<version>` of the images of the starter templates.
     """
 
@@ -98,6 +99,7 @@ class ServerConfig:
     change_allowance: Allowance = CHANGE_ALLOWANCE
     sockets_per_person: int = SOCKETS_PER_PERSON
     replicas: int = 1
+    prices: Prices | None = None
     image_prefix: str = DEFAULT_IMAGE_PREFIX
 
 

@@ -207,6 +207,7 @@ def _make_people(ground: _Ground) -> _People:
         count=outside.metrics.count_sign_in,
         audit=ground.audit,
         replicas=config.replicas,
+        prefetch=outside.files.first if outside.files is not None else (),
     )
     return _People(
         federation=federation,
@@ -359,6 +360,8 @@ def _make_api(ground: _Ground, *, people: _People, environments: _Environments, 
         namespace=config.namespace,
         now=now,
         endless=endless,
+        prices=config.prices,
+        audience=config.api_audience,
         starters=read_starters(config.image_prefix),
         is_page_proof=sessions.is_page_proof if ground.public.mode == "path" else None,
         console=console,

@@ -127,7 +127,13 @@ def test_the_whole_pod() -> None:
                             {
                                 "path": "stops",
                                 "fieldRef": {"fieldPath": "metadata.annotations['devworkspace.kubesphere.io/stops']"},
-                            }
+                            },
+                            {
+                                "path": "gitconfig",
+                                "fieldRef": {
+                                    "fieldPath": "metadata.annotations['devworkspace.kubesphere.io/git-settings']"
+                                },
+                            },
                         ]
                     },
                 },

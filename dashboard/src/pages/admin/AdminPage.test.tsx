@@ -171,6 +171,29 @@ describe("the use of a month", () => {
     expect(use.getByText("2 more are in the file.")).toBeVisible();
   });
 
+  test("is told in money as well where there are prices", async () => {
+    const cost = (value: number) => ({ ...makeMonth({ runningHours: 1, cost: value }) });
+    const items = [makeUsageRow({ owner: "li.wei", runningHours: 1, cost: 1.5 })];
+    api.use(
+      http.get("*/api/v1/usage", () =>
+        HttpResponse.json({ ...makeUsageTable(...items), currency: "EUR", total: cost(41.2) }),
+      ),
+    );
+    await open();
+    const use = within(await section());
+    expect(await use.findByRole("columnheader", { name: "Cost" })).toBeVisible();
+    expect(use.getByRole("row", { name: "li.wei 1 0 0 0 €1.50" })).toBeVisible();
+    const numbers = within(screen.getByRole("region", { name: "Numbers" }));
+    expect(await numbers.findByText("€41.20")).toBeVisible();
+  });
+
+  test("without prices there is no money", async () => {
+    serveUse();
+    await open();
+    expect(await within(await section()).findByRole("columnheader", { name: "CPU, core hours" })).toBeVisible();
+    expect(screen.queryByText("Cost")).toBeNull();
+  });
+
   test("by project and of another month is asked for, and the file is of the same", async () => {
     const asked = serveUse();
     const { user } = await open();

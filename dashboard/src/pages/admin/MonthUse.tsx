@@ -3,7 +3,7 @@ import { useState } from "react";
 import type { MonthView, UsageRow, UsageTable } from "../../api/schema";
 import { serverPath } from "../../base";
 import { useTexts } from "../../i18n";
-import { GROUPINGS, type Grouping, largestFirst, monthValues } from "../../model/usage";
+import { formatCost, GROUPINGS, type Grouping, largestFirst, monthValues } from "../../model/usage";
 import { Button, NativeSelect, Skeleton } from "../../ui/kit";
 import { Failure, Loading } from "../../ui/states";
 import { useWide } from "../../ui/useWide";
@@ -13,6 +13,7 @@ import { useMonth } from "./useAdmin";
 // The rest is in the file.
 const SHOWN = 10;
 const COLUMNS = ["running", "cpu", "memory", "storage"] as const;
+const PRICED = [...COLUMNS, "cost"] as const;
 
 /** What owners, projects or environments took of the cluster in a month, and the same as a file. */
 export function MonthUse() {
@@ -74,12 +75,13 @@ function Rows({ table, by }: RowsProps) {
   const wide = useWide();
   const rows = largestFirst(table.items).slice(0, SHOWN);
   const rest = table.items.length - rows.length;
+  const shared = { rows, total: table.total, currency: table.currency };
   if (rows.length === 0) {
     return <p className={styles.hint}>{t("admin.use.empty")}</p>;
   }
   return (
     <>
-      {wide ? <Table rows={rows} by={by} total={table.total} /> : <Lines rows={rows} total={table.total} />}
+      {wide ? <Table {...shared} by={by} /> : <Lines {...shared} />}
       {rest > 0 && <p className={styles.hint}>{t("admin.use.more", { count: rest })}</p>}
     </>
   );
@@ -89,25 +91,27 @@ interface TableProps {
   readonly rows: readonly UsageRow[];
   readonly by: Grouping;
   readonly total: MonthView;
+  readonly currency: string | null;
 }
 
-function Table({ rows, by, total }: TableProps) {
+function Table({ rows, by, total, currency }: TableProps) {
   const { t, tag } = useTexts();
+  const columns = currency === null ? COLUMNS : PRICED;
   const cells = (usage: MonthView) => {
-    const values = monthValues(usage, tag);
-    return COLUMNS.map((column) => (
+    const values = { ...monthValues(usage, tag), cost: costOf(usage, currency, tag) };
+    return columns.map((column) => (
       <td key={column} className={styles.number}>
         {values[column]}
       </td>
     ));
   };
   return (
-    <table className={styles.table}>
+    <table className={styles.table} data-columns={columns.length}>
       <caption className={styles.caption}>{t("admin.use")}</caption>
       <thead>
         <tr>
           <th scope="col">{t(`admin.use.by.${by}`)}</th>
-          {COLUMNS.map((column) => (
+          {columns.map((column) => (
             <th key={column} scope="col" className={styles.number}>
               {t(`admin.use.column.${column}`)}
             </th>
@@ -133,7 +137,7 @@ function Table({ rows, by, total }: TableProps) {
 }
 
 /** The table's rows where there is no room for a table. */
-function Lines({ rows, total }: Omit<TableProps, "by">) {
+function Lines({ rows, total, currency }: Omit<TableProps, "by">) {
   const { t, tag } = useTexts();
   const lines: readonly [key: string, name: string, usage: MonthView][] = [
     ...rows.map((row): [string, string, MonthView] => [keyOf(row), nameOf(row) || t("unknown"), row.usage]),
@@ -145,10 +149,15 @@ function Lines({ rows, total }: Omit<TableProps, "by">) {
         <li key={key}>
           <strong>{name}</strong>
           <span>{t("usage.month", monthValues(usage, tag))}</span>
+          {currency !== null && <span>{t("usage.cost", { cost: costOf(usage, currency, tag) })}</span>}
         </li>
       ))}
     </ul>
   );
+}
+
+function costOf({ cost }: MonthView, currency: string | null, tag: string): string {
+  return cost === null || currency === null ? "" : formatCost(cost, currency, tag);
 }
 
 function keyOf({ namespace, owner, environment }: UsageRow): string {

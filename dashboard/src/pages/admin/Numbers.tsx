@@ -1,7 +1,9 @@
 import { isKnown, useTexts } from "../../i18n";
 import type { AdminView, Preset, Sums } from "../../model/overview";
 import { formatBytes, formatCores } from "../../model/quantities";
+import { formatCost } from "../../model/usage";
 import styles from "./Numbers.module.css";
+import { useMonth } from "./useAdmin";
 
 interface NumbersProps {
   readonly sums: Sums;
@@ -60,7 +62,17 @@ export function Numbers({ sums, view, onChange }: NumbersProps) {
         value={formatBytes(requested.memory, tag)}
         note={t("admin.at-most", { most: formatBytes(limits.memory, tag) })}
       />
+      <MonthCost />
     </section>
+  );
+}
+
+/** What all of it costs this month, where the admin has set prices. */
+function MonthCost() {
+  const { t, tag } = useTexts();
+  const { data } = useMonth({ by: "owner", month: "" });
+  return data === undefined || data.currency === null || data.total.cost === null ? null : (
+    <Tile label={t("detail.month")} value={formatCost(data.total.cost, data.currency, tag)} />
   );
 }
 

@@ -82,6 +82,17 @@ describe("the suggested address", () => {
   });
 });
 
+test("a template says how long its start takes, and when its environments stop by themselves", async () => {
+  serveTemplates(
+    makeTemplate({ usualStart: { median: 8.2, p95: 21, samples: 5 }, idleTimeout: "1h30m" }),
+    makeTemplate({ name: "go", displayName: "Go", readyAtOnce: true }),
+  );
+  await openWithTemplate();
+  expect(screen.getByRole("radio", { name: /Python 3.* usually 8.2 sec$/ })).toBeVisible();
+  expect(screen.getByRole("radio", { name: /^Go\s*Ready at once/ })).toBeVisible();
+  expect(screen.getByText("after 1 hr 30 min without work")).toBeVisible();
+});
+
 describe("a name that is wrong", () => {
   test.each([
     ["A_b", /Small letters, digits and dashes/],

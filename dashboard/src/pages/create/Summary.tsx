@@ -1,6 +1,8 @@
 import { useTexts } from "../../i18n";
+import { formatLength, parseDuration } from "../../model/durations";
 import { SIZES } from "../../model/sizes";
 import { Button } from "../../ui/kit";
+import { PageLink } from "../../ui/PageLink";
 import styles from "./CreatePage.module.css";
 import type { Field } from "./form";
 import type { Check } from "./useCheck";
@@ -25,10 +27,11 @@ const VERDICTS = {
 
 /** What will be made, what the cluster says to it, and the buttons, which are never dead. */
 export function Summary({ state, check, problems, general, pending, onCreateOnly }: SummaryProps) {
-  const { t } = useTexts();
+  const { t, tag } = useTexts();
   const { form, template } = state;
   const named = SIZES.find(({ id }) => id === form.size);
   const own = form.size === "own";
+  const idle = parseDuration(template?.idleTimeout ?? "");
   const verdict = VERDICTS[check.state];
   const sentences = [...new Set(Object.values(problems)), ...(general === undefined ? [] : [general])];
   return (
@@ -47,6 +50,20 @@ export function Summary({ state, check, problems, general, pending, onCreateOnly
               memory: named?.memory ?? ((own && form.memory) || template.memory),
               storage: form.storage || template.storage,
             })}
+          </dd>
+          {idle !== undefined && (
+            <>
+              <dt>{t("create.idle")}</dt>
+              <dd>{t("create.idle-after", { time: formatLength(idle, tag) })}</dd>
+            </>
+          )}
+          <dt>{t("create.git")}</dt>
+          <dd>
+            {form.gitUser === null ? (
+              <PageLink to="/me">{t("create.git-missing")}</PageLink>
+            ) : (
+              `${form.gitUser.name} <${form.gitUser.email}>`
+            )}
           </dd>
         </dl>
       )}

@@ -1,5 +1,6 @@
 import type { EnvironmentRequest, FieldError, TemplateView, Variable } from "../../api/schema";
 import { findAddressProblem } from "../../model/addresses";
+import type { GitUser } from "../../model/gitUser";
 import { isOffered, SIZES, type Size } from "../../model/sizes";
 
 /** What the page asks for. Empty texts mean that the template decides. */
@@ -15,6 +16,7 @@ export interface Form {
   readonly image: string;
   readonly adopt: string;
   readonly variables: readonly Variable[];
+  readonly gitUser: GitUser | null;
   readonly dataPolicy: "Retain" | "Delete";
 }
 
@@ -30,6 +32,7 @@ export const EMPTY_FORM: Form = {
   image: "",
   adopt: "",
   variables: [],
+  gitUser: null,
   dataPolicy: "Retain",
 };
 
@@ -81,6 +84,7 @@ export function makeRequest(form: Form): EnvironmentRequest {
     image: form.image || null,
     adoptVolume: form.adopt.trim() || null,
     variables: [...form.variables],
+    gitUser: form.gitUser,
     dataPolicy: form.dataPolicy,
     running: true,
   };

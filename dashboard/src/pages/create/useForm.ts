@@ -6,7 +6,7 @@ import type { TemplateView } from "../../api/schema";
 import { suggestAddress } from "../../model/addresses";
 import { SIZES } from "../../model/sizes";
 import { recall } from "../../ui/memory";
-import { chosenProject, chosenSize } from "../../ui/preferences";
+import { chosenGitUser, chosenProject, chosenSize } from "../../ui/preferences";
 import { addressFrom, EMPTY_FORM, type Form, readPrefill, refusedOfLink, withTemplate } from "./form";
 
 export const PROJECT_KEY = "dw-project";
@@ -19,6 +19,7 @@ export function useForm() {
   // Which disk is taken over is no matter of a link either: our own page of disks says it in the history's state.
   const [form, setForm] = useState<Form>(() => ({
     ...EMPTY_FORM,
+    gitUser: chosenGitUser(),
     size: SIZES.find(({ id }) => id === chosenSize())?.id ?? EMPTY_FORM.size,
     ...prefill.form,
     adopt: typeof location.state?.adopt === "string" ? location.state.adopt : "",

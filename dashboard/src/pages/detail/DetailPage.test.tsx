@@ -309,6 +309,7 @@ describe("usage", () => {
     cpu: { used: 0.5, request: 0.5, limit: 2 },
     memory: { used: 2 ** 30, request: null, limit: 2 ** 31 },
     disk: { used: null, request: null, limit: 10 * 2 ** 30 },
+    currency: null,
     months: [makeMonth({ runningHours: 12.5, cpuHours: 6.25, memoryGibHours: 12.5, storageGibHours: 1250 })],
   };
 
@@ -322,6 +323,13 @@ describe("usage", () => {
     expect(
       screen.getByText("13 h running; requested: 6.3 core hours, 13 GiB hours of memory, 1,250 GiB hours of disk"),
     ).toBeVisible();
+  });
+
+  test("with prices it says what the month costs so far", async () => {
+    const priced = { ...usage, currency: "EUR", months: [makeMonth({ runningHours: 1, cost: 3.456 })] };
+    api.use(http.get(`${PLACE}/usage`, () => HttpResponse.json(priced)));
+    await open("usage", makeEnvironment());
+    expect(await screen.findByText("Cost: €3.46")).toBeVisible();
   });
 
   test("without a metrics API it says so", async () => {

@@ -3,7 +3,7 @@ import { client, take } from "../../api/client";
 import type { EnvironmentView } from "../../api/schema";
 import { useTexts } from "../../i18n";
 import { formatBytes } from "../../model/quantities";
-import { monthValues } from "../../model/usage";
+import { formatCost, monthValues } from "../../model/usage";
 import { Skeleton } from "../../ui/kit";
 import { Failure, Loading } from "../../ui/states";
 import styles from "./DetailPage.module.css";
@@ -35,7 +35,7 @@ export function Usage({ environment }: { readonly environment: EnvironmentView }
       </Loading>
     );
   }
-  const { cpu, memory, disk, available, detail, months } = usage.data;
+  const { cpu, memory, disk, available, detail, months, currency } = usage.data;
   const [month] = months;
   const cores = new Intl.NumberFormat(tag, { maximumFractionDigits: 2 });
   const bytes = (value: number) => formatBytes(value, tag);
@@ -73,7 +73,12 @@ export function Usage({ environment }: { readonly environment: EnvironmentView }
         {month !== undefined && (
           <div className={styles.pair}>
             <dt>{t("detail.month")}</dt>
-            <dd>{t("usage.month", monthValues(month, tag))}</dd>
+            <dd>
+              {t("usage.month", monthValues(month, tag))}
+              {currency !== null && month.cost !== null && (
+                <p className={styles.sentence}>{t("usage.cost", { cost: formatCost(month.cost, currency, tag) })}</p>
+              )}
+            </dd>
           </div>
         )}
       </dl>

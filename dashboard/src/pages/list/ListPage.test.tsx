@@ -10,6 +10,25 @@ import { show } from "../../testing/show";
 const results = () => screen.findByRole("region", { name: "What became of them" });
 const row = async (name: string) => (await screen.findByRole("link", { name })).closest("tr") as HTMLElement;
 
+test("what somebody else works in is not stopped without a question", async () => {
+  const lastActivity = new Date(Date.now() - 60_000).toISOString();
+  serveEnvironments(makeEnvironment({ owner: "li.wei", lastActivity }));
+  const asked = record("post", "/stop");
+  const { user } = show("/envs");
+  const stop = async () => {
+    await user.click(within(await row("demo")).getByRole("button", { name: /More actions/ }));
+    await user.click(await screen.findByRole("menuitem", { name: "Stop" }));
+  };
+  await stop();
+  const question = await screen.findByRole("dialog", { name: "li.wei is working in it now" });
+  await user.click(within(question).getByRole("button", { name: "Cancel" }));
+  expect(asked).toEqual([]);
+  await stop();
+  await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Stop" }));
+  expect(await screen.findByText("demo is being stopped; its disk is kept.")).toBeVisible();
+  expect(asked).toEqual(["team/environments/demo/stop"]);
+});
+
 describe("states", () => {
   test("loading shows the shape of what comes", async () => {
     api.use(http.get("*/api/v1/environments", () => new Promise<never>(() => undefined)));

@@ -95,6 +95,37 @@ test("new environments begin with the chosen project and size, where they may", 
   expect(screen.getByRole("radio", { name: /Template default/ })).toBeChecked();
 });
 
+test("as whom Git commits is kept once both are given, and reaches new environments", async () => {
+  const asked: unknown[] = [];
+  serveTemplates(makeTemplate());
+  api.use(
+    http.get("*/api/v1/namespaces/:namespace/quota", () => problem(403, "no")),
+    http.post("*/api/v1/namespaces/:namespace/environments", async ({ request }) => {
+      asked.push(await request.json());
+      return problem(503, "not made");
+    }),
+  );
+  const { user, router } = await open();
+  await user.type(screen.getByRole("textbox", { name: "Git name" }), "Li Wei");
+  expect(screen.getByText("Git needs both.")).toBeVisible();
+  await user.type(screen.getByRole("textbox", { name: "Git e-mail" }), "li.wei");
+  expect(screen.getByText("This is no e-mail address.")).toBeVisible();
+  await user.type(screen.getByRole("textbox", { name: "Git e-mail" }), "@example.com");
+  expect(screen.queryByText("This is no e-mail address.")).toBeNull();
+  await act(() => router.navigate("/new"));
+  await user.click(await screen.findByRole("radio", { name: /Python 3/ }));
+  expect(screen.getByText("Li Wei <li.wei@example.com>")).toBeVisible();
+  await waitFor(() => expect(asked.at(-1)).toMatchObject({ gitUser: { name: "Li Wei", email: "li.wei@example.com" } }));
+});
+
+test("programs are told how to get in", async () => {
+  serveMe({ audience: "api-of-ours" });
+  await open();
+  const programs = await screen.findByRole("region", { name: "Access for programs" });
+  expect(within(programs).getByText(/kubectl create token .* --audience api-of-ours\)$/)).toBeVisible();
+  expect(within(programs).getByText(/^curl .*\/api\/v1\/environments$/)).toBeVisible();
+});
+
 describe("notices of the browser", () => {
   const shown: { title: string; body: string | undefined; tag: string | undefined }[] = [];
   let answer: NotificationPermission;

@@ -7,11 +7,13 @@ import { Banner } from "../../ui/Banner";
 import { Button, Skeleton } from "../../ui/kit";
 import { Failure, Loading } from "../../ui/states";
 import styles from "./MePage.module.css";
+import { Programs } from "./Programs";
 import { Settings } from "./Settings";
 
 /** What this browser does for the person, and who the server takes them for. */
 export function MePage() {
   const { t } = useTexts();
+  const me = useMe();
   return (
     <>
       <Banner icon={IconUserCog} title={t("me.title")} description={t("me.description")} />
@@ -19,6 +21,7 @@ export function MePage() {
         <Settings />
         <Identity />
         {!embedded && <Sessions />}
+        {!embedded && <Programs me={me.data} />}
       </div>
     </>
   );

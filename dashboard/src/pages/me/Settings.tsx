@@ -19,6 +19,7 @@ import {
   switchAlerts,
   switchShortcuts,
 } from "../../ui/preferences";
+import { GitIdentity } from "./GitIdentity";
 import styles from "./MePage.module.css";
 
 const CLOCK_MS = 10_000;
@@ -41,6 +42,7 @@ export function Settings() {
         <ShortcutChoice />
         {canAlert() && <AlertChoice />}
       </div>
+      <GitIdentity />
     </section>
   );
 }

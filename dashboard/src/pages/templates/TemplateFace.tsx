@@ -9,6 +9,7 @@ import {
 } from "@tabler/icons-react";
 import type { TemplateView } from "../../api/schema";
 import { useTexts } from "../../i18n";
+import { formatDuration } from "../../model/times";
 import { Badge } from "../../ui/kit";
 import styles from "./TemplateFace.module.css";
 
@@ -29,7 +30,8 @@ interface TemplateFaceProps {
 
 /** What people choose a template by: name, a line of words, what it gives. */
 export function TemplateFace({ template, plain = false }: TemplateFaceProps) {
-  const { t } = useTexts();
+  const { t, tag } = useTexts();
+  const usual = plain ? null : template.usualStart;
   const deprecated = !plain && template.state === "Deprecated";
   return (
     <span className={styles.face}>
@@ -39,6 +41,11 @@ export function TemplateFace({ template, plain = false }: TemplateFaceProps) {
       <span className={styles.words}>
         <span className={styles.name}>
           {template.displayName}
+          {!plain && template.readyAtOnce && (
+            <Badge variant="default" size="sm" className={styles.badge}>
+              {t("create.ready-at-once")}
+            </Badge>
+          )}
           {deprecated && (
             <Badge variant="default" size="sm" className={styles.badge}>
               {t("create.deprecated")}
@@ -51,6 +58,7 @@ export function TemplateFace({ template, plain = false }: TemplateFaceProps) {
         </span>
         <span className={styles.size}>
           {t("create.size-line", { cpu: template.cpu, memory: template.memory, storage: template.storage })}
+          {usual !== null && ` · ${t("create.usual", { median: formatDuration(usual.median * 1000, tag) })}`}
         </span>
       </span>
     </span>

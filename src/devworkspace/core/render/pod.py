@@ -4,6 +4,7 @@ from devworkspace.api import names
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.template import Environment, Scheduling
 from devworkspace.core.address import Gateway, environment_url, path_base
+from devworkspace.core.gituser import git_settings, parse_git_user
 from devworkspace.core.render.common import Body, child_metadata, child_name, digest
 from devworkspace.core.resolve import Settings
 
@@ -23,6 +24,8 @@ _PROBE_TIMEOUT_SECONDS = 3
 _PROBE_FAILURES = 5
 # What the editor of a pod that was made in advance is told when it is taken.
 CLAIM_FILE = "claim"
+# What /etc/gitconfig of our images includes.
+GIT_FILE = "gitconfig"
 
 
 def template_revision(settings: Settings) -> str:
@@ -46,6 +49,7 @@ def render_pod(
         names.ANNOTATION_TEMPLATE_REVISION: revision,
         names.ANNOTATION_RESTARTED_AT: restarted_at,
         names.ANNOTATION_CREDENTIAL_KEY: key_id,
+        **git_annotation(instance),
     }
     command, args = _command(instance, settings.environment, gateway)
     return {
@@ -88,11 +92,18 @@ def pod_spec(
     }
 
 
+def git_annotation(instance: WorkspaceInstance) -> dict[str, str]:
+    """As whom Git commits, in Git's words; nothing where nobody has said it."""
+    user = parse_git_user(instance.metadata.annotations.get(names.ANNOTATION_GIT_USER, ""))
+    return {names.ANNOTATION_GIT_SETTINGS: git_settings(user)} if user is not None else {}
+
+
 def _told_volume(environment: Environment, *, claimable: bool) -> list[Body]:
     """Annotations as files, such as the one that warns of a stop: no address, no credential, no way out of the pod."""
     if environment.ide != "code-server":
         return []
-    files = {"stops": names.ANNOTATION_STOPS} | ({CLAIM_FILE: names.ANNOTATION_CLAIM} if claimable else {})
+    told = {"stops": names.ANNOTATION_STOPS, GIT_FILE: names.ANNOTATION_GIT_SETTINGS}
+    files = told | ({CLAIM_FILE: names.ANNOTATION_CLAIM} if claimable else {})
     items = [
         {"path": path, "fieldRef": {"fieldPath": f"metadata.annotations['{annotation}']"}}
         for path, annotation in files.items()

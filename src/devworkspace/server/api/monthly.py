@@ -14,6 +14,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from devworkspace.api.instance import MonthUsage
+from devworkspace.core.prices import Prices, cost_of
 from devworkspace.core.usage import known_months, sum_usage, usage_in
 from devworkspace.server.answers import csv_headers
 from devworkspace.server.api.lookup import TO_OPEN
@@ -35,6 +36,8 @@ HEAD: Final = (
     "cpuHours",
     "memoryGibHours",
     "storageGibHours",
+    "cost",
+    "currency",
 )
 # Spreadsheets know by it that a file is UTF-8.
 _BOM: Final = "\ufeff"
@@ -55,7 +58,7 @@ class UsageQuery(msgspec.Struct, frozen=True, rename="camel"):
 class MonthView(View, frozen=True):
     """Hours with a pod on a node, and those times what was requested: cores, GiB of memory, GiB of the volume.
 
-    A volume counts whether its environment runs or not.
+    A volume counts whether its environment runs or not. `cost` is null where the admin has set no prices.
     """
 
     month: str
@@ -63,6 +66,7 @@ class MonthView(View, frozen=True):
     cpu_hours: float
     memory_gib_hours: float
     storage_gib_hours: float
+    cost: float | None
 
 
 class UsageRow(View, frozen=True):
@@ -76,10 +80,14 @@ class UsageRow(View, frozen=True):
 
 
 class UsageTable(View, frozen=True):
-    """Of the environments that you may open and that exist now. `months` are those that can be asked for."""
+    """Of the environments that you may open and that exist now. `months` are those that can be asked for.
+
+    `currency` is that of every cost, an ISO 4217 code; null where the admin has set no prices.
+    """
 
     month: str
     months: tuple[str, ...]
+    currency: str | None
     items: tuple[UsageRow, ...]
     total: MonthView
 
@@ -93,7 +101,15 @@ class _Name(NamedTuple):
 class Monthly:
     """The addresses of what all environments took."""
 
-    def __init__(self, *, table: EnvironmentTable, authorizer: Authorizer, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        table: EnvironmentTable,
+        authorizer: Authorizer,
+        prices: Prices | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._prices = prices
         self._table = table
         self._authorizer = authorizer
         self._now = now
@@ -129,8 +145,9 @@ class Monthly:
         return UsageTable(
             month=month,
             months=known_months(now),
-            items=tuple(UsageRow(*name, count, month_view(usage)) for name, count, usage in rows),
-            total=month_view(sum_usage(month, (usage for _, _, usage in rows))),
+            currency=self._prices.currency if self._prices is not None else None,
+            items=tuple(UsageRow(*name, count, month_view(usage, self._prices)) for name, count, usage in rows),
+            total=month_view(sum_usage(month, (usage for _, _, usage in rows)), self._prices),
         )
 
     async def export(self, call: Call) -> web.Response:
@@ -138,7 +155,7 @@ class Monthly:
         month = _month(call.query, now)
         rows = await self._rows(call, month, now)
         name = f"environments-{month}-by-{call.query.by}.csv"
-        return web.Response(text=_BOM + _csv(rows), headers=csv_headers(name))
+        return web.Response(text=_BOM + _csv(rows, self._prices), headers=csv_headers(name))
 
     async def _rows(self, call: Call, month: str, now: datetime) -> Sequence[tuple[_Name, int, MonthUsage]]:
         query: UsageQuery = call.query
@@ -150,13 +167,14 @@ class Monthly:
         return [(name, len(usages), sum_usage(month, usages)) for name, usages in sorted(groups.items())]
 
 
-def month_view(usage: MonthUsage) -> MonthView:
+def month_view(usage: MonthUsage, prices: Prices | None) -> MonthView:
     return MonthView(
         month=usage.month,
         running_hours=_hours(usage.running_seconds),
         cpu_hours=_hours(usage.cpu_millicore_seconds / 1000),
         memory_gib_hours=_hours(usage.memory_mebibyte_seconds / 1024),
         storage_gib_hours=_hours(usage.storage_mebibyte_seconds / 1024),
+        cost=cost_of(usage, prices) if prices is not None else None,
     )
 
 
@@ -188,14 +206,16 @@ def _group(environment: Environment, by: Grouping) -> _Name:
             return _Name(namespace, owner, environment.key.name)
 
 
-def _csv(rows: Iterable[tuple[_Name, int, MonthUsage]]) -> str:
+def _csv(rows: Iterable[tuple[_Name, int, MonthUsage]], prices: Prices | None) -> str:
     """RFC 4180."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(HEAD)
     for name, count, usage in rows:
-        month, *hours = msgspec.structs.astuple(month_view(usage))
-        writer.writerow((month, *(_text(part) for part in name), count, *(f"{value:.3f}" for value in hours)))
+        month, *hours, cost = msgspec.structs.astuple(month_view(usage, prices))
+        money = (f"{cost:.4f}", prices.currency) if prices is not None else ("", "")
+        names = (_text(part) for part in name)
+        writer.writerow((month, *names, count, *(f"{value:.3f}" for value in hours), *money))
     return out.getvalue()
 
 

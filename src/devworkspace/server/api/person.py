@@ -22,6 +22,7 @@ from devworkspace.server.authorizer import (
 FEATURES: Final = (
     "edit",
     "events",
+    "git-user",
     "limits",
     "logs",
     "monthly-usage",
@@ -46,7 +47,10 @@ class TemplateRights(View, frozen=True):
 
 
 class Me(View, frozen=True):
-    """`mayCreate`: environments, in one namespace at least. `features` names what this server can do."""
+    """`mayCreate`: environments, in one namespace at least. `features` names what this server can do.
+
+    `audience` is what the tokens of programs must be made for; empty: the API server's own ones.
+    """
 
     name: str
     groups: tuple[str, ...]
@@ -55,6 +59,7 @@ class Me(View, frozen=True):
     sees_all: bool
     version: str
     features: tuple[str, ...]
+    audience: str
 
 
 class NamespaceView(View, frozen=True):
@@ -69,7 +74,8 @@ class NamespaceList(View, frozen=True):
 
 
 class Person:
-    def __init__(self, *, authorizer: Authorizer, catalogue: Catalogue) -> None:
+    def __init__(self, *, authorizer: Authorizer, catalogue: Catalogue, audience: str) -> None:
+        self._audience = audience
         self._authorizer = authorizer
         self._catalogue = catalogue
 
@@ -103,6 +109,7 @@ class Person:
             sees_all=sees_all is True,
             version=devworkspace.__version__,
             features=FEATURES,
+            audience=self._audience,
         )
 
     async def namespaces(self, call: Call) -> NamespaceList:

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from devworkspace.api import names
 from devworkspace.api.instance import DataPolicy
 from devworkspace.api.template import ScheduleRule
+from devworkspace.core.gituser import EMAIL_PATTERN, NAME_PATTERN, GitUser
 
 Quantity = Annotated[str, Meta(min_length=1, max_length=32)]
 Text = Annotated[str, Meta(max_length=253)]
@@ -32,6 +33,13 @@ class Hours(ScheduleRule, frozen=True, forbid_unknown_fields=True):
 Schedule = Annotated[tuple[Hours, ...], Meta(max_length=MAX_RULES)]
 
 
+class GitUserRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Author and committer of what is committed in it, unless its owner sets others there."""
+
+    name: Annotated[str, Meta(max_length=128, pattern=NAME_PATTERN)]
+    email: Annotated[str, Meta(max_length=254, pattern=EMAIL_PATTERN)]
+
+
 class EnvironmentRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A new environment. The cluster's own rules check it; what is left out is the template's."""
 
@@ -50,6 +58,7 @@ class EnvironmentRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unk
     schedule: Schedule | None = None
     data_policy: DataPolicy = "Retain"
     adopt_volume: Text | None = None
+    git_user: GitUserRequest | None = None
     running: bool = True
 
 
@@ -100,6 +109,7 @@ def instance_body(wanted: EnvironmentRequest, *, namespace: str, owner: str, sub
     annotations = {
         **({names.ANNOTATION_ADOPT_VOLUME: wanted.adopt_volume} if wanted.adopt_volume else {}),
         **({names.ANNOTATION_OWNER_SUBJECT: subject} if subject else {}),
+        **({names.ANNOTATION_GIT_USER: _identity(wanted.git_user)} if wanted.git_user is not None else {}),
     }
     return {"metadata": {"name": wanted.name, "namespace": namespace, "annotations": annotations}, "spec": spec}
 
@@ -139,6 +149,11 @@ def touched(patch: Mapping[str, Any], *, prefix: str = "") -> frozenset[str]:
         path = f"{prefix}{name}"
         paths |= touched(change, prefix=f"{path}.") if isinstance(change, dict) else {path}
     return frozenset(paths)
+
+
+def _identity(user: GitUserRequest) -> str:
+    # The patterns let a line end through at the end.
+    return str(GitUser(user.name.strip(), user.email.strip()))
 
 
 def _variables(wanted: Sequence[Variable]) -> list[dict[str, str]]:

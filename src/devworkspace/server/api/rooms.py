@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 import devworkspace
+from devworkspace.core.prices import Prices
 from devworkspace.kube.client import Client
 from devworkspace.server.api.caller import Callers, Tokens
 from devworkspace.server.api.catalogue import Catalogue
@@ -84,6 +85,8 @@ def make_api(
     namespace: str,
     now: Callable[[], datetime],
     endless: EndlessAnswers,
+    audience: str,
+    prices: Prices | None = None,
     starters: Sequence[Starter] = (),
     is_page_proof: IsPageProof | None = None,
     console: Console | None = None,
@@ -91,7 +94,7 @@ def make_api(
     """All routes, and the document about them. `cluster` is for what is read or written on request only.
 
     `namespace` is the installation's own. `console` is there where people come through KubeSphere's; `endless` knows
-    what must be ended one day.
+    what must be ended one day; tokens of programs are made for `audience`.
     """
     callers = Callers(session=session, tokens=tokens, kubesphere=console.users if console is not None else None)
     lookup = Lookup(table=table, authorizer=authorizer)
@@ -111,7 +114,7 @@ def make_api(
         trials=trials, authorizer=authorizer, catalogue=catalogue, lookup=lookup, viewer=viewer, shares=shares
     )
     routes: tuple[Route, ...] = (
-        *Person(authorizer=authorizer, catalogue=catalogue).routes,
+        *Person(authorizer=authorizer, catalogue=catalogue, audience=audience).routes,
         *Endings(sessions=sessions, authorizer=authorizer, changes=changes).routes,
         *System(cluster=cluster, authorizer=authorizer, public=public, namespace=namespace, now=now).routes,
         *Quota(cluster=cluster, authorizer=authorizer, table=table, shares=shares).routes,
@@ -125,8 +128,8 @@ def make_api(
         *Extending(lookup=lookup, catalogue=catalogue, lifecycle=lifecycle, viewer=viewer, now=now).routes,
         *Events(cluster=cluster, lookup=lookup).routes,
         *Logs(cluster=cluster, lookup=lookup, callers=callers, endless=endless).routes,
-        *Usage(cluster=cluster, lookup=lookup, volumes=volumes, now=now).routes,
-        *Monthly(table=table, authorizer=authorizer, now=now).routes,
+        *Usage(cluster=cluster, lookup=lookup, volumes=volumes, prices=prices, now=now).routes,
+        *Monthly(table=table, authorizer=authorizer, prices=prices, now=now).routes,
         *Manifests(cluster=cluster, lookup=lookup).routes,
         *KeptVolumes(volumes=volumes, authorizer=authorizer, purging=Purging(cluster, changes=changes)).routes,
     )

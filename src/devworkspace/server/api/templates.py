@@ -100,6 +100,7 @@ class Templates:
             usable=self._is_usable(call.query.namespace, template),
             use=uses.get(name, TemplateUse(0, 0, 0)) if uses is not None else None,
             usual=self._usual.of(name),
+            namespace=call.query.namespace,
         )
 
     def _is_usable(self, namespace: str | None, template: WorkspaceTemplate) -> bool:

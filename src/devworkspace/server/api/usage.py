@@ -7,6 +7,7 @@ from typing import Final
 from devworkspace.api import names
 from devworkspace.api.children import ContainerResources
 from devworkspace.api.meta import Key, Struct
+from devworkspace.core.prices import Prices
 from devworkspace.core.quantity import parse_quantity
 from devworkspace.core.usage import known_months, usage_in
 from devworkspace.kube.client import Client
@@ -48,7 +49,8 @@ class UsageView(View, frozen=True):
     """`available` false: `detail` says why there are no figures; they are unknown then, not zero.
 
     `disk.limit` is the volume's size. How much of it is used only the node knows, and this server asks no node.
-    `months` is what it took of the cluster by its requests, newest month first.
+    `months` is what it took of the cluster by its requests, newest month first; `currency` that of their cost, null
+    where the admin has set no prices.
     """
 
     available: bool
@@ -59,12 +61,22 @@ class UsageView(View, frozen=True):
     memory: AmountView
     disk: AmountView
     months: tuple[MonthView, ...]
+    currency: str | None
 
 
 class Usage:
     """The address of an environment's usage."""
 
-    def __init__(self, *, cluster: Client, lookup: Lookup, volumes: Volumes, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        cluster: Client,
+        lookup: Lookup,
+        volumes: Volumes,
+        prices: Prices | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._prices = prices
         self._now = now
         self._cluster = cluster
         self._lookup = lookup
@@ -101,7 +113,8 @@ class Usage:
                 request=None,
                 limit=_value(volume.status.capacity.get("storage")) if volume is not None else None,
             ),
-            months=_months(environment, self._now()),
+            months=_months(environment, self._now(), prices=self._prices),
+            currency=self._prices.currency if self._prices is not None else None,
         )
 
     async def _measure(self, environment: Environment) -> tuple[PodMetrics | None, str]:
@@ -117,9 +130,9 @@ class Usage:
             return None, AWAY
 
 
-def _months(environment: Environment, now: datetime) -> tuple[MonthView, ...]:
+def _months(environment: Environment, now: datetime, *, prices: Prices | None) -> tuple[MonthView, ...]:
     usage = environment.instance.status.usage
-    return tuple(month_view(usage_in(usage, month, now=now)) for month in known_months(now))
+    return tuple(month_view(usage_in(usage, month, now=now), prices) for month in known_months(now))
 
 
 def _container(metrics: PodMetrics) -> Mapping[str, str]:

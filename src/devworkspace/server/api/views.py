@@ -221,7 +221,8 @@ class TemplateView(View, frozen=True):
     """One entry of the catalogue, and whether it can be used in the namespace that was asked about.
 
     `changedAt` is when it was last written, `use` and `prePull` are null and `pools` empty for those who may not change
-    templates; `prePull` also where the image is not put on the nodes in advance.
+    templates; `prePull` also where the image is not put on the nodes in advance. `readyAtOnce`: in that namespace one
+    of its environments has been made in advance and is nobody's yet.
     """
 
     name: str
@@ -241,6 +242,7 @@ class TemplateView(View, frozen=True):
     images: tuple[str, ...]
     own_variables: bool
     usable: bool
+    ready_at_once: bool
     uid: str
     resource_version: str
     created_at: str
@@ -257,7 +259,12 @@ class TemplateView(View, frozen=True):
 
 
 def make_template_view(
-    template: WorkspaceTemplate, *, usable: bool, use: TemplateUse | None, usual: UsualStart | None = None
+    template: WorkspaceTemplate,
+    *,
+    usable: bool,
+    use: TemplateUse | None,
+    usual: UsualStart | None = None,
+    namespace: str | None = None,
 ) -> TemplateView:
     spec, most = template.spec, template.spec.overrides.max_resources or {}
     requests, _ = effective_resources(spec.resources, Resources())
@@ -279,6 +286,7 @@ def make_template_view(
         images=spec.overrides.images,
         own_variables=spec.overrides.env,
         usable=usable,
+        ready_at_once=any(pool.namespace == namespace and pool.ready > 0 for pool in template.status.pools),
         uid=template.metadata.uid,
         resource_version=template.metadata.resource_version,
         created_at=template.metadata.creation_timestamp or "",

@@ -12,6 +12,8 @@ _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/sv
 # The build puts a hash of the content into every name, so that a name's content never changes.
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]+-[A-Za-z0-9_-]{8}(\.[a-z0-9]+)")
 _WORTH_COMPRESSING: Final = 1024
+# What the page loads before it shows anything.
+_FIRST: Final = re.compile(r'"\./(assets/[A-Za-z0-9_.-]+\.(?:js|css))"')
 
 
 class Asset(NamedTuple):
@@ -27,6 +29,11 @@ class DashboardFiles(NamedTuple):
 
     page: str
     assets: dict[str, Asset]
+
+    @property
+    def first(self) -> tuple[str, ...]:
+        """Paths of the files that the page needs at once."""
+        return tuple(f"/{path}" for path in _FIRST.findall(self.page))
 
 
 def read_files(folder: Traversable | None = None) -> DashboardFiles | None:

@@ -73,8 +73,12 @@ def sign_in_page(
     notice: str | None = None,
     provider: ProviderButton | None = None,
     local: bool = True,
+    prefetch: tuple[str, ...] = (),
 ) -> str:
-    """The ways to sign in; `alert` says what went wrong, `notice` what went right. `local`: with the local account."""
+    """The ways to sign in; `alert` says what went wrong, `notice` what went right. `local`: with the local account.
+
+    `prefetch` is what the page behind it loads, which comes while somebody types.
+    """
     query = {"next": next_address} if next_address != "/" else {}
     lines = [f'<header><span class="product">{text("product", language)}</span>']
     lines.append(f"{_language_link('/signin', language, query)}</header>")
@@ -91,7 +95,8 @@ def sign_in_page(
         lines.append(f"<p>{escape(text('signin.console', language))}</p>")
     lines.append("</main>")
     title = f"{text('signin.title', language)} · {text('product', language)}"
-    return document(title, "\n".join(lines), language=language)
+    head = "".join(f'<link rel="prefetch" href="{escape(path)}">\n' for path in prefetch)
+    return document(title, "\n".join(lines), language=language, head=head)
 
 
 def _provider_button(provider: ProviderButton, query: dict[str, str], *, language: Language) -> str:

@@ -44,7 +44,7 @@ class SignIn:
     """The room of the public host that knows passwords and sessions.
 
     `account` None: there is no local account. `provider` tells of the identity provider, if one is configured. Guesses
-    are counted so that all of `replicas` together take no more than one alone.
+    are counted so that all of `replicas` together take no more than one alone. `prefetch` is what the dashboard needs.
     """
 
     def __init__(
@@ -61,7 +61,9 @@ class SignIn:
         count: Callable[[str], None],
         audit: Audit,
         replicas: int = 1,
+        prefetch: tuple[str, ...] = (),
     ) -> None:
+        self._prefetch = prefetch
         self._audit = audit
         self._public = public
         self._account = account
@@ -119,6 +121,7 @@ class SignIn:
             notice=notice,
             provider=await self._provider() if self._provider is not None else None,
             local=self._account is not None,
+            prefetch=self._prefetch,
         )
         return self._answers.page(page, status=status, retry_after=retry_after)
 

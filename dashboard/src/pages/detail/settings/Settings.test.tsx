@@ -135,6 +135,42 @@ describe("saving", () => {
   });
 });
 
+describe("weekly hours", () => {
+  test("are added, changed and saved; without a time they are not", async () => {
+    const server = serve();
+    const { user } = show("/envs/team/demo/settings");
+    await name();
+    await user.click(screen.getByText("Add hours"));
+    const rule = within(screen.getByRole("group", { name: "Hours 1" }));
+    await user.click(rule.getByLabelText("Sat"));
+    await user.clear(rule.getByLabelText("Stops at"));
+    expect(screen.getByText("Choose a day and a time for each.")).toBeVisible();
+    await user.type(rule.getByLabelText("Starts at"), "08:30");
+    await user.type(rule.getByLabelText("Stops at"), "19:00");
+    expect(screen.queryByText("Choose a day and a time for each.")).toBeNull();
+    await user.click(save());
+    expect(await screen.findByText(/^Saved/)).toBeVisible();
+    const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+    const days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+    expect(server.saves().at(-1)?.patch).toEqual({
+      schedule: [{ timeZone, days, start: "08:30", stop: "19:00", except: [] }],
+    });
+  });
+
+  test("that are taken away go back to the template's, and exceptions are kept until then", async () => {
+    const { own } = makeEnvironment();
+    const schedule = [{ timeZone: "UTC", stop: "20:00", except: ["2026-10-01"] }];
+    const server = serve(makeEnvironment({ own: { ...own, schedule } }));
+    const { user } = show("/envs/team/demo/settings");
+    await name();
+    expect(screen.getByText(/clocks of UTC.*2026-10-01/)).toBeVisible();
+    await user.click(screen.getByLabelText("Remove hours 1"));
+    await user.click(save());
+    expect(await screen.findByText(/^Saved/)).toBeVisible();
+    expect(server.saves().at(-1)?.patch).toEqual({ schedule: null });
+  });
+});
+
 describe("checking", () => {
   test("what is certain is said at once; with it, Save leads to the field and sends nothing", async () => {
     const server = serve();

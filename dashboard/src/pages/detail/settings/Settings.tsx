@@ -12,6 +12,7 @@ import { LeaveDialog } from "../../../ui/LeaveDialog";
 import { useNotices } from "../../../ui/Notices";
 import { Failure, Loading } from "../../../ui/states";
 import { FIELDS, type Field, findProblems, type Problem, patchOf, placeOf, sizeBeside } from "./form";
+import { HoursFields } from "./HoursFields";
 import { LifecycleFields } from "./LifecycleFields";
 import { NameFields } from "./NameFields";
 import { ResourceFields } from "./ResourceFields";
@@ -104,6 +105,7 @@ function Form({ environment, template }: FormProps) {
         <NameFields {...fields} name={environment.name} />
         <ResourceFields {...fields} environment={environment} />
         <LifecycleFields {...fields} />
+        <HoursFields {...fields} />
       </fieldset>
       {dirty.length > 0 && (
         <div className={styles.bar} data-actions="always">

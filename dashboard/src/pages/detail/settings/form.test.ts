@@ -4,6 +4,7 @@ import { type Draft, differences, draftOf, findProblems, merge, patchOf, placeOf
 
 const own = (part: object) => ({ own: { ...makeEnvironment().own, ...part } });
 const base = draftOf(makeEnvironment());
+const office = { days: ["Mon"], start: "09:00", stop: "18:00", timeZone: "UTC", except: [] } as const;
 const draft = (part: Partial<Draft>): Draft => ({ ...base, ...part });
 
 describe("what an environment has", () => {
@@ -36,6 +37,14 @@ describe("what is sent", () => {
   test("what is emptied goes back to the template", () => {
     const set = draft({ idleTimeout: "30m", image: "python:2", variables: [{ name: "A", value: "1" }] });
     expect(patchOf(set, base)).toEqual({ idleTimeout: null, image: null, variables: [] });
+    expect(patchOf(draft({ schedule: [office] }), base)).toEqual({ schedule: null });
+  });
+
+  test("hours that somebody has are no change", () => {
+    const rule = { timeZone: "UTC", stop: "20:00" };
+    expect(
+      patchOf(draftOf(makeEnvironment(own({ schedule: [rule] }))), draftOf(makeEnvironment(own({ schedule: [rule] })))),
+    ).toEqual({});
   });
 
   test("spaces alone are no change", () => {
@@ -69,6 +78,9 @@ describe("what would be refused for certain", () => {
     [{ variables: [{ name: " ", value: "1" }] }, { variables: { kind: "name" } }],
     [{ variables: [{ name: "A-B", value: "1" }] }, { variables: { kind: "name" } }],
     [{ variables: [{ name: "_A1", value: "" }] }, {}],
+    [{ schedule: [office] }, {}],
+    [{ schedule: [office, { ...office, days: [] }] }, { schedule: { kind: "hours" } }],
+    [{ schedule: [{ ...office, start: "", stop: "" }] }, { schedule: { kind: "hours" } }],
     [{ displayName: "x" }, {}],
   ])("%j: %j", (part, problems) => {
     expect(find(part)).toEqual(problems);
@@ -96,6 +108,7 @@ test.each([
   ["spec.overrides.storage.size", "storage"],
   ["spec.overrides.env[0].name", "variables"],
   ["spec.lifecycle.idleTimeout", "idleTimeout"],
+  ["spec.lifecycle.schedule[0].start", "schedule"],
   ["variables[0].name", "variables"],
   ["displayName", "displayName"],
   ["metadata.labels", undefined],

@@ -1,5 +1,6 @@
 import type { EnvironmentPatch, EnvironmentView, FieldError, TemplateView, Variable } from "../../../api/schema";
 import { parseDuration } from "../../../model/durations";
+import { isWhole, readHours, type WeekHours, writeHours } from "../../../model/hours";
 import { parseQuantity } from "../../../model/quantities";
 import { SIZES, type Size, sizesWithin } from "../../../model/sizes";
 
@@ -15,6 +16,7 @@ export interface Draft {
   readonly variables: readonly Variable[];
   readonly idleTimeout: string;
   readonly maxRunDuration: string;
+  readonly schedule: readonly WeekHours[];
   readonly dataPolicy: "Retain" | "Delete";
   readonly paused: boolean;
 }
@@ -30,6 +32,7 @@ export const FIELDS = [
   "variables",
   "idleTimeout",
   "maxRunDuration",
+  "schedule",
   "dataPolicy",
   "paused",
 ] as const;
@@ -52,6 +55,7 @@ export function draftOf(environment: EnvironmentView): Draft {
     variables: own.variables,
     idleTimeout: own.idleTimeout ?? "",
     maxRunDuration: own.maxRunDuration ?? "",
+    schedule: own.schedule.map(readHours),
     dataPolicy,
     paused,
   };
@@ -82,6 +86,7 @@ function valuesOf(draft: Draft): Complete {
     variables: draft.variables.map(({ name, value }) => ({ name, value: value ?? "" })),
     idleTimeout: draft.idleTimeout.trim() || null,
     maxRunDuration: draft.maxRunDuration.trim() || null,
+    schedule: draft.schedule.length === 0 ? null : draft.schedule.map(writeHours),
     dataPolicy: draft.dataPolicy,
     paused: draft.paused,
   };
@@ -110,7 +115,7 @@ export function merge({ base, mine, theirs }: { base: Draft; mine: Draft; theirs
 }
 
 export type Problem =
-  | { readonly kind: "quantity" | "duration" | "name" }
+  | { readonly kind: "quantity" | "duration" | "name" | "hours" }
   | { readonly kind: "most" | "shrink" | "longest"; readonly bound: string };
 
 /** What the cluster would refuse for certain, known without asking. */
@@ -127,6 +132,7 @@ export function findProblems(
     variables: draft.variables.some(({ name }) => !VARIABLE.test(name)) ? { kind: "name" } : undefined,
     idleTimeout: lengthProblem(draft.idleTimeout, template?.idleTimeout ?? null),
     maxRunDuration: lengthProblem(draft.maxRunDuration, template?.maxRunDuration ?? null),
+    schedule: draft.schedule.every(isWhole) ? undefined : { kind: "hours" },
   };
   return Object.fromEntries(
     Object.entries(found).filter(([field, problem]) => problem !== undefined && changed.has(field as Field)),
@@ -187,6 +193,7 @@ const PLACES: readonly [path: string, field: Field][] = [
   ["spec.overrides.env", "variables"],
   ["spec.lifecycle.idleTimeout", "idleTimeout"],
   ["spec.lifecycle.maxRunDuration", "maxRunDuration"],
+  ["spec.lifecycle.schedule", "schedule"],
   ["spec.displayName", "displayName"],
   ["spec.description", "description"],
   ["spec.dataPolicy", "dataPolicy"],
