@@ -26,7 +26,7 @@ format: venv ## Format and fix what can be fixed
 
 lock: venv ## Refresh requirements/*.txt after a change of dependencies
 	$(PY)/python -m pip install --quiet uv
-	for name in bench build toolchain; do $(PY)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q requirements/$$name.in -o requirements/$$name.txt; done
+	for name in bench build docs toolchain; do $(PY)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q requirements/$$name.in -o requirements/$$name.txt; done
 	$(PY)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q pyproject.toml -o requirements/runtime.txt
 	$(PY)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q --extra dev pyproject.toml -o requirements/dev.txt
 
@@ -36,6 +36,9 @@ cluster: venv ## Build and start the embedded cluster alone
 
 images: ## Build the images
 	images/build.sh
+
+docs: ## Build the manual in both languages into .local/docs/site
+	docs/build.sh
 
 bench: venv ## Measure start latency against a bare pod (needs an installation)
 	$(PY)/python bench/start_latency.py
@@ -50,4 +53,4 @@ bench-gateway: venv ## Measure the gateway against nginx and Starlette with http
 clean: ## Remove the installation, keep environments and volumes
 	./cleanup.sh
 
-.PHONY: help install test check venv unit format lock cluster images bench bench-scale bench-gateway clean
+.PHONY: help install test check venv unit format lock docs cluster images bench bench-scale bench-gateway clean

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Set up and run every test, then print one summary. Works on a fresh clone; needs root for the embedded cluster.
 #   ./test.sh                         everything, on a cluster of its own that is removed afterwards
-#   ./test.sh lint types unit         only these parts (also: dashboard program images install cluster browser faults charts)
+#   ./test.sh lint types unit         only these parts (also: docs dashboard program images install cluster browser faults charts)
 #   ./test.sh --cluster current       the cluster parts on the cluster of KUBECONFIG (installs there; --image-prefix X)
 #   ./test.sh --keep                  leave the test cluster running, to look around or to run again faster
 set -uo pipefail
@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")" || exit
 . ./scripts/python.sh
 . ./scripts/node.sh
 
-readonly all_parts=(lint types unit dashboard program images install cluster browser faults charts)
+readonly all_parts=(lint types unit docs dashboard program images install cluster browser faults charts)
 readonly state=.local/test-cluster port=18080
 cluster=own keep=no parts=() image_prefix=localhost/devworkspace forward=
 
@@ -27,7 +27,7 @@ done
 if ((${#parts[@]} == 0)); then
   parts=("${all_parts[@]}")
   # A foreign cluster has its own Kubernetes, and its images come from its registry.
-  [[ $cluster == current ]] && parts=(lint types unit dashboard install cluster browser)
+  [[ $cluster == current ]] && parts=(lint types unit docs dashboard install cluster browser)
 fi
 for part in "${parts[@]}"; do
   [[ " ${all_parts[*]} " == *" $part "* ]] || fail "unknown part '$part'; known are: ${all_parts[*]}"
@@ -94,6 +94,9 @@ program() {
   "$bin/devworkspace" cluster build &&
     DEVCLUSTER_TEST_IGNORE=/images/storage/ cluster/test/integration.sh "$PWD/.local/bin"
 }
+
+# The manual in both languages: every warning and every link that leads nowhere fails it.
+docs() { docs/build.sh; }
 
 # Lint, types, components, and a build with the size of its scripts.
 dashboard() {
@@ -162,6 +165,7 @@ trap remove_cluster EXIT
 wants lint && run lint lint
 wants types && run types "$bin/mypy"
 wants unit && run unit pytest_part unit --numprocesses=2 -m "not cluster and not e2e and not helm"
+wants docs && run docs docs
 wants dashboard && run dashboard dashboard
 wants program && run program program
 wants images && run images images

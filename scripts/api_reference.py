@@ -5,7 +5,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from scripts import openapi
 
@@ -21,16 +21,32 @@ tools read the same from `/api/v1/openapi.json`.
 _ALWAYS: Final = frozenset({"200", "201", "204", "304", "400", "401", "422", "429", "503", "413", "415"})
 
 
-def make_text() -> str:
+class Words(NamedTuple):
+    """What stands around the tables; the documentation site has it in Chinese as well."""
+
+    head: str = _HEAD
+    addresses: str = "Addresses"
+    address_columns: tuple[str, ...] = ("address", "does", "right", "particular answers")
+    parameters: str = "Parameters"
+    parameter_columns: tuple[str, ...] = ("address", "parameter", "type", "default")
+    types: str = "Types"
+    types_lead: str = "A field is there always unless it is marked with `?`; `null` stands for unknown or unset."
+    type_columns: tuple[str, ...] = ("field", "type")
+
+
+ENGLISH: Final = Words()
+
+
+def make_text(words: Words = ENGLISH) -> str:
     """The page."""
     document = openapi.make_document()
-    lines = [_HEAD, "## Addresses", "", "| address | does | right | particular answers |", "| --- | --- | --- | --- |"]
+    lines = [words.head, f"## {words.addresses}", "", *_columns(words.address_columns)]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             right = operation["description"].removeprefix("Right: ").removesuffix(".")
             special = ", ".join(sorted(set(operation["responses"]) - _ALWAYS)) or "–"
             lines.append(f"| `{method.upper()} {path}` | {operation['summary']} | {right} | {special} |")
-    lines += ["", "## Parameters", "", "| address | parameter | type | default |", "| --- | --- | --- | --- |"]
+    lines += ["", f"## {words.parameters}", "", *_columns(words.parameter_columns)]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             lines += [
@@ -40,22 +56,26 @@ def make_text() -> str:
             ]
     lines += [
         "",
-        "## Types",
+        f"## {words.types}",
         "",
-        "A field is there always unless it is marked with `?`; `null` stands for unknown or unset.",
+        words.types_lead,
         "",
     ]
     for name, schema in sorted(document["components"]["schemas"].items()):
-        lines += _section(name, schema)
+        lines += _section(name, schema, words)
     return "\n".join(lines).replace("\n\n\n", "\n\n").rstrip() + "\n"
 
 
-def _section(name: str, schema: dict[str, Any]) -> list[str]:
+def _columns(names: tuple[str, ...]) -> list[str]:
+    return [f"| {' | '.join(names)} |", f"| {' | '.join('---' for _ in names)} |"]
+
+
+def _section(name: str, schema: dict[str, Any], words: Words) -> list[str]:
     required = set(schema.get("required", ()))
     lines = [f"### {name}", ""]
     if text := schema.get("description"):
         lines += [" ".join(text.split()), ""]
-    lines += ["| field | type |", "| --- | --- |"]
+    lines += _columns(words.type_columns)
     for field, type_ in schema.get("properties", {}).items():
         lines.append(f"| `{field}`{'' if field in required else ' ?'} | {_type(type_)} |")
     return [*lines, ""]

@@ -41,11 +41,11 @@ async def find_detail(page: Page, url: str) -> str | None:
     return f"/envs/{items[0]['namespace']}/{items[0]['name']}" if items else None
 
 
-async def take(page: Page, address: str, file: Path) -> None:
+async def take(page: Page, address: str, file: Path, *, full_page: bool = True) -> None:
     await page.goto(address)
     await expect(page.locator("main h1")).to_be_visible(timeout=30_000)
     await expect(page.locator("[aria-busy=true]")).to_have_count(0, timeout=30_000)
-    await page.screenshot(path=file, full_page=True)
+    await page.screenshot(path=file, full_page=full_page)
 
 
 async def take_all(*, url: str, password: str, out: Path, widths: tuple[int, ...] = WIDTHS) -> int:

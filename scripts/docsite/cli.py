@@ -1,0 +1,49 @@
+"""Reference of the command line, made from its parser."""
+
+import inspect
+from collections.abc import Iterator
+
+import click
+from scripts.docsite.tables import code, plain, table
+from scripts.docsite.words import Language, say
+
+from devworkspace.cli.main import main
+
+
+def make_page(language: Language) -> str:
+    """Every command with its options."""
+    lines = [
+        f"# {say('cli', language)}",
+        "",
+        say("made", language, source="devworkspace.cli"),
+        "",
+        say("cli-lead", language),
+    ]
+    context = click.Context(main, info_name="devworkspace")
+    for name, command, inner in _commands(main, context):
+        lines += ["", f"## {name}", "", *_about(command, inner, language)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _commands(group: click.Group, context: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is None or command.hidden:
+            continue
+        inner = click.Context(command, info_name=name, parent=context)
+        yield inner.command_path, command, inner
+        if isinstance(command, click.Group):
+            yield from _commands(command, inner)
+
+
+def _about(command: click.Command, context: click.Context, language: Language) -> list[str]:
+    usage = " ".join(command.get_usage(context).removeprefix("Usage: ").split())
+    paragraphs = inspect.cleandoc(command.help or "").replace("\b", "").split("\n\n")
+    lines = ["```text", usage, "```", ""]
+    for paragraph in paragraphs:
+        lines += [plain(paragraph), ""]
+    # What click's own help lists; arguments are in the usage.
+    told = (parameter.get_help_record(context) for parameter in command.params)
+    records = [record for record in told if record is not None]
+    head = [say("option", language), say("meaning", language)]
+    return lines + (table(head, ([code(flag), plain(text)] for flag, text in records)) if records else [])
