@@ -134,6 +134,19 @@ class TestStartAndStop:
         restarted = shell.instance("one")
         assert restarted is not None and names.ANNOTATION_RESTARTED_AT in restarted["metadata"]["annotations"]
 
+    async def test_a_restart_waits_for_another_start_than_the_one_before(self, shell: Shell) -> None:
+        before, after = "2026-11-26T08:00:00Z", "2026-11-26T09:00:00Z"
+        shell.put_instance("one", status={**RUNNING, "startedAt": before})
+        result = await shell.run("restart", "one", "--timeout=1")
+        assert result.exit_code == 1
+        assert "does not run after 1 s. Running: not seen by the operator yet" in result.output
+        shell.put_instance("two", status={**RUNNING, "startedAt": before})
+        waiting = asyncio.create_task(shell.run("restart", "two"))
+        while names.ANNOTATION_RESTARTED_AT not in (shell.instance("two") or {})["metadata"].get("annotations", {}):
+            await asyncio.sleep(0.01)
+        shell.server.set_status(INSTANCES, Key("team", "two"), {**RUNNING, "startedAt": after})
+        assert (await waiting).output.splitlines()[-1] == "Environment team/two runs: http://one.localhost/"
+
     async def test_open_prints_the_address_and_starts_what_is_stopped(self, shell: Shell) -> None:
         shell.put_instance("one", status=RUNNING, running=False)
         result = await shell.run("open", "one", "--no-browser")

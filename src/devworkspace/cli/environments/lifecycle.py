@@ -62,7 +62,7 @@ def _change(
             changed.append(await connection.patch(await connection.find(name), patch))
             click.echo(say(told, name=connection.key(name)))
         for instance in changed if seconds is not None else ():
-            await tell_running(connection, instance, seconds=seconds or 0)
+            await tell_running(connection, instance, seconds=seconds or 0, anew=told == "restarted")
 
     run(work, namespace=namespace)
 

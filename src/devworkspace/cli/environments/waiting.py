@@ -17,14 +17,21 @@ START_SECONDS: Final = 300
 _POLL_SECONDS: Final = 0.3
 
 
-async def wait_running(connection: Connection, instance: WorkspaceInstance, *, seconds: float) -> WorkspaceInstance:
-    """The instance once it runs as it is wanted now; raises ClickException when it has failed or after `seconds`."""
+async def wait_running(
+    connection: Connection, instance: WorkspaceInstance, *, seconds: float, anew: bool = False
+) -> WorkspaceInstance:
+    """The instance once it runs as it is wanted now; raises ClickException when it has failed or after `seconds`.
+
+    With `anew` the start that it tells of in `instance` does not count: the mark of a restart changes no generation.
+    """
     name, generation = instance.metadata.key, instance.metadata.generation
     deadline, last = time.monotonic() + seconds, ""
     while True:
         current = await connection.find(instance.metadata.name)
         status = current.status
         seen = (status.observed_generation or 0) >= generation
+        if anew and status.started_at == instance.status.started_at:
+            seen = False
         if seen and status.phase == "Running":
             return current
         if seen and status.phase == "Failed":
@@ -44,9 +51,11 @@ def _progress(status: InstanceStatus, *, seen: bool) -> tuple[str, str]:
     return status.phase or "Pending", (told(status) if seen else None) or say("unseen")
 
 
-async def tell_running(connection: Connection, instance: WorkspaceInstance, *, seconds: float) -> None:
+async def tell_running(
+    connection: Connection, instance: WorkspaceInstance, *, seconds: float, anew: bool = False
+) -> None:
     """Waits and says where the environment is."""
-    running = await wait_running(connection, instance, seconds=seconds)
+    running = await wait_running(connection, instance, seconds=seconds, anew=anew)
     click.echo(say("running", name=running.metadata.key, url=running.status.url or "-"))
 
 
