@@ -148,6 +148,7 @@ class TestUsage:
             "cpu": {"used": 0.25, "request": 0.5, "limit": 2.0},
             "memory": {"used": 512 * 2**20, "request": 2**30, "limit": 2 * 2**30},
             "disk": {"used": None, "request": None, "limit": 10 * 2**30},
+            "currency": None,
         }
 
     async def test_why_there_are_none(self, all_wired: Wired) -> None:
