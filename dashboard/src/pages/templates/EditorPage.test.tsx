@@ -261,6 +261,30 @@ test("nobody leaves with unsaved changes by accident", async () => {
   await waitFor(() => expect(router.state.location.pathname).toBe("/templates"));
 });
 
+test("hours of a week and what is made in advance are rows of the form", async () => {
+  const { user } = await edit();
+  const hours = screen.getByRole("group", { name: "Hours of a week" });
+  await user.click(within(hours).getByRole("button", { name: "Add a row" }));
+  await user.type(within(hours).getByRole("textbox", { name: "Days in row 1" }), "Mon, Tue,");
+  fill(within(hours).getByRole("textbox", { name: "Starts at in row 1" }), "09:00");
+  fill(within(hours).getByRole("textbox", { name: "Time zone in row 1" }), "Asia/Shanghai");
+  expect(within(hours).getByRole("textbox", { name: "Days in row 1" })).toHaveValue("Mon, Tue,");
+  const ready = screen.getByRole("group", { name: "Environments kept ready", hidden: true });
+  await user.click(within(ready).getByRole("button", { name: "Add a row", hidden: true }));
+  fill(within(ready).getByRole("textbox", { name: "Project in row 1", hidden: true }), "pay");
+  fill(within(ready).getByRole("textbox", { name: "How many in row 1", hidden: true }), "3");
+  await accepted();
+  await user.click(screen.getByRole("button", { name: "Review and save" }));
+  await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Save" }));
+  await waitFor(() => expect(saved()).toHaveLength(1));
+  expect(saved()[0]?.body).toMatchObject({
+    spec: {
+      lifecycle: { schedule: [{ days: ["Mon", "Tue"], start: "09:00", stop: "19:00", timeZone: "Asia/Shanghai" }] },
+      warmPool: { perNamespace: [{ namespace: "pay", replicas: 3 }] },
+    },
+  });
+});
+
 test("those who may not publish are told whom to ask", async () => {
   api.use(http.get("*/api/v1/me", () => HttpResponse.json({ name: "li", templates: { edit: false, create: false } })));
   show("/templates/-/new");

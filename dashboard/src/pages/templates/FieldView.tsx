@@ -6,6 +6,7 @@ import { ActionIcon, Button, Checkbox, NativeSelect, Textarea, TextInput } from 
 import styles from "./EditorPage.module.css";
 import {
   type ChoiceField,
+  type Column,
   type Field,
   fromLines,
   type LinesField,
@@ -13,6 +14,7 @@ import {
   type RowsField,
   type TextField,
   toLines,
+  toWords,
   typed,
 } from "./fields";
 
@@ -121,16 +123,15 @@ function Rows({ field, value, problem, onChange }: FieldProps<RowsField>) {
       {rows.map((row, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: rows have no other identity
         <div key={index} className={styles.row}>
-          {field.columns.map(({ key, number, placeholder }) => (
-            <TextInput
-              key={key}
-              aria-label={t("editor.cell", { column: columnOf(key, t), number: index + 1 })}
-              placeholder={placeholder ?? columnOf(key, t)}
-              spellCheck={false}
-              value={textOf(Reflect.get(Object(row), key))}
-              onChange={(event) =>
-                // A row without a word in it would be gone while somebody writes in it.
-                onChange([...path, index, key], typed(event.currentTarget.value, number === true) ?? emptyOf(key))
+          {field.columns.map((column) => (
+            <Cell
+              key={column.key}
+              column={column}
+              label={t("editor.cell", { column: columnOf(column.key, t), number: index + 1 })}
+              placeholder={column.placeholder ?? columnOf(column.key, t)}
+              value={Reflect.get(Object(row), column.key)}
+              onChange={(cell) =>
+                onChange([...path, index, column.key], cell ?? (column.key === field.stays ? "" : undefined))
               }
             />
           ))}
@@ -149,7 +150,7 @@ function Rows({ field, value, problem, onChange }: FieldProps<RowsField>) {
         variant="default"
         size="xs"
         leftSection={<IconPlus size={14} aria-hidden />}
-        onClick={() => onChange([...path, rows.length], { name: "" })}
+        onClick={() => onChange([...path, rows.length], field.fresh())}
       >
         {t("editor.add-row")}
       </Button>
@@ -162,8 +163,36 @@ function Rows({ field, value, problem, onChange }: FieldProps<RowsField>) {
   );
 }
 
-function emptyOf(column: string): string | undefined {
-  return column === "name" ? "" : undefined;
+interface CellProps {
+  readonly column: Column;
+  readonly label: string;
+  readonly placeholder: string;
+  readonly value: unknown;
+  readonly onChange: (value: unknown) => void;
+}
+
+function Cell({ column, label, placeholder, value, onChange }: CellProps) {
+  const given = column.of === "words" ? wordsOf(value).join(", ") : textOf(value);
+  // As it is typed: a comma after which no word has come is no part of the document.
+  const [own, setOwn] = useState(given);
+  const shown = column.of === "words" && (toWords(own) ?? []).join(", ") === given ? own : given;
+  return (
+    <TextInput
+      aria-label={label}
+      placeholder={placeholder}
+      spellCheck={false}
+      value={shown}
+      onChange={(event) => {
+        const text = event.currentTarget.value;
+        setOwn(text);
+        onChange(column.of === "words" ? toWords(text) : typed(text, column.of === "number"));
+      }}
+    />
+  );
+}
+
+function wordsOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.map(String) : [];
 }
 
 function pathOf(field: Field): Path {

@@ -26,19 +26,33 @@ export interface LinesField extends Place {
   readonly placeholder?: string;
 }
 
+export interface Column {
+  readonly key: string;
+  /** Words in one cell, with commas or spaces between them. */
+  readonly of?: "number" | "words";
+  readonly placeholder?: string;
+}
+
 export interface RowsField extends Place {
   readonly kind: "rows";
-  readonly columns: readonly { readonly key: string; readonly number?: boolean; readonly placeholder?: string }[];
+  readonly columns: readonly Column[];
+  readonly fresh: () => Readonly<Record<string, string | number>>;
+  /** The column that stays when it is emptied: a row without a word would be gone while somebody writes in it. */
+  readonly stays: string;
 }
 
 export type Field = TextField | ChoiceField | LinesField | RowsField;
 
 export interface Section {
-  readonly id: "names" | "image" | "size" | "disk" | "ports" | "variables" | "lifecycle" | "access" | "pod";
+  readonly id: "names" | "image" | "size" | "disk" | "ports" | "variables" | "lifecycle" | "advance" | "access" | "pod";
   readonly fields: readonly Field[];
   /** What is seldom needed is closed at first. */
   readonly advanced?: boolean;
 }
+
+const DAYS: Column = { key: "days", of: "words", placeholder: "Mon, Tue, Wed, Thu, Fri" };
+const EXCEPT: Column = { key: "except", of: "words", placeholder: "2026-10-01" };
+const zoneHere = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export const SECTIONS: readonly Section[] = [
   {
@@ -90,9 +104,11 @@ export const SECTIONS: readonly Section[] = [
         path: "ports",
         columns: [
           { key: "name", placeholder: "web" },
-          { key: "containerPort", number: true, placeholder: "3000" },
+          { key: "containerPort", of: "number", placeholder: "3000" },
           { key: "displayName" },
         ],
+        fresh: () => ({ name: "" }),
+        stays: "name",
       },
     ],
   },
@@ -103,6 +119,8 @@ export const SECTIONS: readonly Section[] = [
         kind: "rows",
         path: "environment.env",
         columns: [{ key: "name", placeholder: "LANG" }, { key: "value" }],
+        fresh: () => ({ name: "" }),
+        stays: "name",
       },
       { kind: "flag", path: "overrides.env" },
     ],
@@ -114,6 +132,49 @@ export const SECTIONS: readonly Section[] = [
       { kind: "text", path: "lifecycle.maxRunDuration", placeholder: "12h" },
       { kind: "text", path: "lifecycle.deleteAfterStopped", placeholder: "720h" },
       { kind: "text", path: "lifecycle.startTimeout", placeholder: "5m" },
+      { kind: "text", path: "lifecycle.maxKeepAwake", placeholder: "8h" },
+      {
+        kind: "rows",
+        path: "lifecycle.schedule",
+        columns: [
+          DAYS,
+          { key: "start", placeholder: "09:00" },
+          { key: "stop", placeholder: "19:00" },
+          { key: "timeZone" },
+          EXCEPT,
+        ],
+        fresh: () => ({ stop: "19:00", timeZone: zoneHere() }),
+        stays: "timeZone",
+      },
+    ],
+  },
+  {
+    id: "advance",
+    advanced: true,
+    fields: [
+      {
+        kind: "rows",
+        path: "warmPool.perNamespace",
+        columns: [
+          { key: "namespace", placeholder: "team" },
+          { key: "replicas", of: "number", placeholder: "2" },
+        ],
+        fresh: () => ({ namespace: "", replicas: 1 }),
+        stays: "namespace",
+      },
+      {
+        kind: "rows",
+        path: "warmPool.hours",
+        columns: [
+          DAYS,
+          { key: "from", placeholder: "08:00" },
+          { key: "to", placeholder: "19:00" },
+          { key: "timeZone" },
+          EXCEPT,
+        ],
+        fresh: () => ({ from: "08:00", to: "19:00", timeZone: zoneHere() }),
+        stays: "timeZone",
+      },
     ],
   },
   {
@@ -189,6 +250,12 @@ export function fromLines(text: string, of: LinesField["of"]): unknown {
       return [key.trim(), rest.join("=").trim()];
     }),
   );
+}
+
+/** The words of a cell; undefined for none. */
+export function toWords(text: string): readonly string[] | undefined {
+  const words = text.split(/[\s,，、]+/).filter((word) => word !== "");
+  return words.length === 0 ? undefined : words;
 }
 
 /** What somebody typed as the value of a field: nothing is no value, digits are a number where one is asked for. */
