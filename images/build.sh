@@ -50,7 +50,7 @@ inputs_of() {
             printf '%s\n' images/devworkspace/Dockerfile images/devworkspace/Dockerfile.dockerignore \
                 LICENSE README.md pyproject.toml scripts/wheel.py requirements/build.txt requirements/runtime.txt
             ;;
-        *) find "images/$1" -type f ! -name test.sh ! -name native.js -print ;;
+        *) find "images/$1" -type f ! -name test.sh ! -name native.js ! -name ssh-proxy.js -print ;;
     esac
 }
 

@@ -56,6 +56,7 @@ def make_document() -> Any:
         console=nothing,
         endless=nothing,
         audience="",
+        open_tunnel=nothing,
     )
     about = next(route for route in api.routes if route.path == ADDRESS)
     return asyncio.run(_answer(about, nothing))

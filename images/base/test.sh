@@ -59,6 +59,9 @@ kill $typing 2> /dev/null
 script -qec 'while :; do :; done' /dev/null > /dev/null & computing=$!
 sleep 4
 check 'a program that computes in a terminal is work' test "$(quiet)" -le 2
+touch /tmp/activity/transfer
+sleep 4
+check 'so are files that are copied over ssh' test "$(quiet)" -le 6
 kill $computing $reporter
 
 mkdir -p /tmp/repository && cd /tmp/repository || exit 1
@@ -68,13 +71,38 @@ cd "$HOME" || exit 1
 check 'git reads the identity of the owner where the pod has it' prints /etc/devworkspace/gitconfig git config --system --get include.path
 
 check 'no ssh host key comes with the image' sh -c '! ls /etc/ssh/ssh_host_* 2> /dev/null'
-# StrictModes off: a volume's root belongs to root and is writable for the group, which sshd takes for an attack.
-check 'sshd runs as the user; ssh signs in with a key' sh -c '
-    set -e; d=/tmp/ssh; mkdir -p $d; chmod 700 $d
-    ssh-keygen -q -t ed25519 -N "" -f $d/host; ssh-keygen -q -t ed25519 -N "" -f $d/user; cp $d/user.pub $d/authorized
-    /usr/sbin/sshd -f /dev/null -p 2222 -h $d/host -E $d/log -o ListenAddress=127.0.0.1 -o UsePAM=no -o StrictModes=no -o PidFile=$d/pid -o AuthorizedKeysFile=$d/authorized
-    ssh -F /dev/null -p 2222 -i $d/user -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null 127.0.0.1 test -d /home/dev || { cat $d/log; exit 1; }
-    kill "$(cat $d/pid)"'
+# As the gateway comes with a person's ssh: to the editor's port, with its credential and a key for this connection.
+keys=/tmp/keys
+mkdir -m 700 $keys && ssh-keygen -q -t ed25519 -N '' -C '' -f $keys/mine && ssh-keygen -q -t ed25519 -N '' -C '' -f $keys/other
+cat > $keys/config <<CONFIG
+Host *
+  User dev
+  IdentityFile $keys/mine
+  IdentitiesOnly yes
+  StrictHostKeyChecking no
+  UserKnownHostsFile $keys/known
+  LogLevel ERROR
+  ProxyCommand node /test/base/ssh-proxy.js smoke-test-credential $keys/mine.pub
+CONFIG
+to_here() { ssh -F $keys/config "$@"; }
+through() { to_here -o ProxyCommand="node /test/base/ssh-proxy.js $*" here true; }
+refused_text() { ! "$@" 2>&1; }
+check 'ssh runs a command as the user, in the home' prints '1000 /home/dev' to_here here 'echo $(id -u) $PWD'
+check 'its exit code comes back' sh -c "ssh -F $keys/config here 'exit 7'; [ \$? = 7 ]"
+check 'it has a terminal if it wants one' prints '/dev/pts/' to_here -tt here tty
+check "it has the container's variables" prints '/home/dev/.local/bin en_US.UTF-8' to_here here 'echo ${PATH%%:*} $LANG'
+check "and neither the editor's credential nor its own" prints none to_here here 'env | grep -E "PASSWORD|CODE_SERVER|smoke-test" || echo none'
+head -c 5000000 /dev/urandom > $keys/file
+copied_by() { name=$1; shift; "$@" $keys/file "here:$name" && cmp $keys/file "$HOME/$name"; }
+check 'scp copies a file' copied_by scp scp -q -F $keys/config
+check 'so does the old scp' copied_by old-scp scp -q -O -F $keys/config
+check 'so does rsync' copied_by rsync rsync -e "ssh -F $keys/config"
+check 'the host key stays the same' to_here -o StrictHostKeyChecking=yes here true
+check 'without the credential nobody gets in' prints 'answered 401' refused_text through wrong $keys/mine.pub
+check 'a key that did not come with the request is refused' prints 'Permission denied' refused_text through smoke-test-credential $keys/other.pub
+check 'what is no key is refused' prints 'answered 400' refused_text through smoke-test-credential "'ssh-ed25519 AAAA command=\"id\"'"
+check 'without its protocol it is not spoken' prints 'answered 400' refused_text through smoke-test-credential $keys/mine.pub other
+check 'no sshd is there while nobody is, and no key' sh -c 'for n in $(seq 50); do pgrep -x sshd > /dev/null || { ! ls /tmp/devworkspace-ssh/key-* 2> /dev/null; exit; }; sleep 0.1; done; exit 1'
 check 'curl, less, nano, vi, ps, unzip and xz run' sh -c 'curl --version && less --version && nano --version && vi --version && ps --version && unzip -v && xz --version'
 check 'Node.js is version 24' prints v24. node --version
 check 'npm installs globally into the home' prints /home/dev/.local npm prefix --global

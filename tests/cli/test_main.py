@@ -17,7 +17,8 @@ from tests.cli.conftest import ROOT
 VERBS = (
     *("operator", "server", "cluster", "install", "uninstall", "hash-password"),
     *("list", "describe", "templates", "create", "open", "start", "stop", "restart"),
-    *("events", "logs", "delete", "volumes", "adopt", "purge", "doctor", "completion"),
+    *("events", "logs", "delete", "volumes", "adopt", "purge", "doctor"),
+    *("ssh", "config-ssh", "port-forward", "completion"),
 )
 HEAVY = {"kopf", "aiohttp", "uvloop", "cryptography"}
 

@@ -91,6 +91,10 @@ CLAIM_VARIABLE: Final = "DEVWORKSPACE_CLAIM"
 # What it knows the gateway's word for its first owner by, and the header with that word (core/credential.py).
 LOCK_VARIABLE: Final = "DEVWORKSPACE_LOCK"
 OPENING_HEADER: Final = "X-DevWorkspace-Opening"
+# Where the editor speaks ssh on a WebSocket of this protocol, and the header with the key for this one connection.
+SSH_PATH: Final = "/devworkspace/ssh"
+SSH_PROTOCOL: Final = "ssh.devworkspace.kubesphere.io"
+SSH_KEY_HEADER: Final = "X-DevWorkspace-SSH-Key"
 
 # Where clouds tell every pod who its node is, credentials included.
 LINK_LOCAL_NETWORKS: Final = ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128")

@@ -30,6 +30,9 @@ _COMMANDS: Final = {
     "adopt": "devworkspace.cli.environments.adoption:adopt_command",
     "purge": "devworkspace.cli.environments.deletion:purge_command",
     "doctor": "devworkspace.cli.doctor.command",
+    "ssh": "devworkspace.cli.remote.commands:ssh_command",
+    "config-ssh": "devworkspace.cli.remote.sshconfig",
+    "port-forward": "devworkspace.cli.remote.commands:port_forward_command",
     "completion": "devworkspace.cli.environments.completion:completion_command",
 }
 

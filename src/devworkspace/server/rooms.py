@@ -167,7 +167,7 @@ def make_rooms(config: ServerConfig, outside: Outside) -> Rooms:
     environments = _make_environments(ground, people)
     gateway = _make_gateway(ground, people=people, environments=environments)
     endless = EndlessAnswers()
-    api = _make_api(ground, people=people, environments=environments, endless=endless)
+    api = _make_api(ground, people=people, environments=environments, gateway=gateway, endless=endless)
     door = _make_door(ground, people=people, environments=environments, gateway=gateway, api=api)
     _tell_figures(ground, gateway=gateway, activity=environments.activity)
     return Rooms(
@@ -332,7 +332,9 @@ def _make_gateway(ground: _Ground, *, people: _People, environments: _Environmen
     return gateway
 
 
-def _make_api(ground: _Ground, *, people: _People, environments: _Environments, endless: EndlessAnswers) -> Router:
+def _make_api(
+    ground: _Ground, *, people: _People, environments: _Environments, gateway: Gateway, endless: EndlessAnswers
+) -> Router:
     config, outside, sessions = ground.config, ground.outside, people.sessions
     journal = Journal(outside.table)
     # Who has signed out hears no more, at once and not at the next heartbeat.
@@ -362,6 +364,7 @@ def _make_api(ground: _Ground, *, people: _People, environments: _Environments, 
         endless=endless,
         prices=config.prices,
         audience=config.api_audience,
+        open_tunnel=gateway.tunnels.open,
         starters=read_starters(config.image_prefix),
         is_page_proof=sessions.is_page_proof if ground.public.mode == "path" else None,
         console=console,

@@ -56,14 +56,15 @@ def run(work: Callable[[Connection], Awaitable[T]], *, namespace: str | None) ->
     try:
         return asyncio.run(connected())
     except KubeError as error:
-        raise click.ClickException(_explain(error)) from error
+        raise click.ClickException(explain(error)) from error
 
 
 def namespace_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--namespace", "-n", help="Default: the namespace of the kubeconfig's context.")(function)
 
 
-def _explain(error: KubeError) -> str:
+def explain(error: KubeError) -> str:
+    """What a person is told of an error of the cluster."""
     if isinstance(error, NotFound) and "could not find the requested resource" in error.message:
         return say("no-kind")
     return error.message if isinstance(error, ApiError) else str(error)

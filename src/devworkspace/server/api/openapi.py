@@ -91,7 +91,7 @@ def _header_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _has_etag(route: Route) -> bool:
-    return route.method == "GET" and route.media_type == "application/json"
+    return route.method == "GET" and route.status == 200 and route.media_type == "application/json"
 
 
 def _success(route: Route) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from devworkspace.server.api.publishing import Publisher
 from devworkspace.server.api.quota import Quota
 from devworkspace.server.api.route import Call, IsPageProof, Route, Router
 from devworkspace.server.api.shares import Shares
+from devworkspace.server.api.ssh import OpenTunnel, Ssh
 from devworkspace.server.api.starters import Starters
 from devworkspace.server.api.stream import Journal, Stream
 from devworkspace.server.api.system import System
@@ -86,6 +87,7 @@ def make_api(
     now: Callable[[], datetime],
     endless: EndlessAnswers,
     audience: str,
+    open_tunnel: OpenTunnel,
     prices: Prices | None = None,
     starters: Sequence[Starter] = (),
     is_page_proof: IsPageProof | None = None,
@@ -94,7 +96,7 @@ def make_api(
     """All routes, and the document about them. `cluster` is for what is read or written on request only.
 
     `namespace` is the installation's own. `console` is there where people come through KubeSphere's; `endless` knows
-    what must be ended one day; tokens of programs are made for `audience`.
+    what must be ended one day; tokens of programs are made for `audience`; `open_tunnel` is the gateway's.
     """
     callers = Callers(session=session, tokens=tokens, kubesphere=console.users if console is not None else None)
     lookup = Lookup(table=table, authorizer=authorizer)
@@ -128,6 +130,7 @@ def make_api(
         *Extending(lookup=lookup, catalogue=catalogue, lifecycle=lifecycle, viewer=viewer, now=now).routes,
         *Events(cluster=cluster, lookup=lookup).routes,
         *Logs(cluster=cluster, lookup=lookup, callers=callers, endless=endless).routes,
+        *Ssh(lookup=lookup, callers=callers, open_tunnel=open_tunnel).routes,
         *Usage(cluster=cluster, lookup=lookup, volumes=volumes, prices=prices, now=now).routes,
         *Monthly(table=table, authorizer=authorizer, prices=prices, now=now).routes,
         *Manifests(cluster=cluster, lookup=lookup).routes,

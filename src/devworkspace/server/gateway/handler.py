@@ -29,6 +29,7 @@ from devworkspace.server.gateway.doorstep import RESTART_PATH, START_PATH, STATE
 from devworkspace.server.gateway.head import Place, request_headers
 from devworkspace.server.gateway.proxy import Proxy, Way
 from devworkspace.server.gateway.sockets import Sockets
+from devworkspace.server.gateway.tunnel import Tunnels
 from devworkspace.server.gateway.upstream import UpstreamError, UpstreamPool, UpstreamTimeoutError
 from devworkspace.server.gateway.websocket import is_valid_upgrade, open_relay
 from devworkspace.server.heads import (
@@ -114,6 +115,18 @@ class Gateway:
             find=table.find,
             is_blind=is_blind,
             per_person=sockets_per_person,
+        )
+        self.tunnels = Tunnels(
+            public=public,
+            keys=keys,
+            sessions=sessions,
+            authorizer=authorizer,
+            sockets=self.sockets,
+            pool=self._pool,
+            word=self._word,
+            note_opened=note_opened,
+            on_upstream_error=on_upstream_error,
+            audit=audit,
         )
         table.on_change(self._on_change)
 

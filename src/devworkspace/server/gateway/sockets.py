@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -33,12 +33,16 @@ _CLOSING: Final = {
 
 
 class OpenSocket(msgspec.Struct, eq=False):
-    """A relay and what its right to exist rests on. `granted_at` is loop time."""
+    """A relay and what its right to exist rests on. `granted_at` is loop time.
+
+    `is_known` is there where a token has made the session, and asks whether the token still holds.
+    """
 
     relay: Relay
     session: Session
     environment: Environment
     granted_at: float
+    is_known: Callable[[], Awaitable[bool]] | None = None
 
 
 class Sockets:
@@ -82,10 +86,17 @@ class Sockets:
             if self._held[person] == 0:
                 del self._held[person]
 
-    async def run(self, relay: Relay, *, session: Session, environment: Environment) -> None:
+    async def run(
+        self,
+        relay: Relay,
+        *,
+        session: Session,
+        environment: Environment,
+        is_known: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
         """Keeps the relay registered for as long as it runs."""
         now = asyncio.get_running_loop().time()
-        socket = OpenSocket(relay=relay, session=session, environment=environment, granted_at=now)
+        socket = OpenSocket(relay=relay, session=session, environment=environment, granted_at=now, is_known=is_known)
         self._open.add(socket)
         try:
             await relay.run()
@@ -120,7 +131,7 @@ class Sockets:
         environment = self._find(opened.id)
         if environment is not None and environment.uid != opened.uid:
             environment = None
-        valid = self._sessions.is_valid(session)
+        valid = self._sessions.is_valid(session) and (socket.is_known is None or await socket.is_known())
         granted = False
         if valid and environment is not None:
             granted = await self._granted(socket, environment)

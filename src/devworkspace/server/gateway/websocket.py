@@ -8,6 +8,8 @@ more, reading from the other stops: the process holds at most the transport's bu
 import asyncio
 import base64
 import binascii
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from aiohttp import web
@@ -17,7 +19,7 @@ from devworkspace.server.gateway.exchange import response_head
 from devworkspace.server.gateway.frames import FrameError, FrameTracker, Side, close_frame
 from devworkspace.server.gateway.head import Headers, response_headers
 from devworkspace.server.gateway.proxy import SentResponse, Way, relay_response
-from devworkspace.server.gateway.upstream import Connection, UpstreamPool
+from devworkspace.server.gateway.upstream import Connection, ResponseHead, UpstreamPool
 
 UPGRADE_SECONDS: Final = 30.0
 # How long a frame that is under way, or the other side's answer to our close, may take.
@@ -28,6 +30,14 @@ POLICY_VIOLATION: Final = 1008
 # Come back at once.
 SERVICE_RESTART: Final = 1012
 TRY_AGAIN_LATER: Final = 1013
+
+
+class DeclinedError(Exception):
+    """The pod does not speak the protocol that was asked for; `status` is what it answered."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the pod answered {status} and does not speak the protocol")
+        self.status = status
 
 
 def is_valid_upgrade(request: web.BaseRequest) -> bool:
@@ -182,13 +192,29 @@ async def open_relay(
     Returns the relay, to be run, and the response that belongs to it; or, if the pod declined, its response.
     Raises UpstreamError while nothing has been sent yet.
     """
-    connection = await pool.connect(way.upstream)
-    try:
-        connection.send_head("GET", way.target, [*way.headers, ("Connection", "Upgrade"), ("Upgrade", "websocket")])
-        head = await connection.read_head(seconds=UPGRADE_SECONDS)
+    async with _asked(way, pool) as (connection, head):
         if head.message.code != 101:
             return await relay_response(request, connection, head, way.place)
         return _splice(request, connection, response_headers(head.message.headers.items(), way.place))
+
+
+async def open_relay_for(
+    protocol: str, request: web.BaseRequest, way: Way, *, pool: UpstreamPool
+) -> "tuple[Relay, web.StreamResponse]":
+    """The same with a pod that must choose this subprotocol; raises DeclinedError if it does anything else."""
+    async with _asked(way, pool) as (connection, head):
+        if head.message.code != 101 or head.message.headers.getall("Sec-WebSocket-Protocol", ()) != [protocol]:
+            raise DeclinedError(head.message.code)
+        return _splice(request, connection, response_headers(head.message.headers.items(), way.place))
+
+
+@contextlib.asynccontextmanager
+async def _asked(way: Way, pool: UpstreamPool) -> "AsyncIterator[tuple[Connection, ResponseHead]]":
+    """A connection with the pod's answer to the handshake; it is closed if what comes next fails."""
+    connection = await pool.connect(way.upstream)
+    try:
+        connection.send_head("GET", way.target, [*way.headers, ("Connection", "Upgrade"), ("Upgrade", "websocket")])
+        yield connection, await connection.read_head(seconds=UPGRADE_SECONDS)
     except BaseException:
         connection.close()
         raise

@@ -1,0 +1,134 @@
+// ssh into the environment: each WebSocket at /devworkspace/ssh has an sshd of its own at its end, as the user who runs the editor.
+//
+// Nothing listens for ssh. The gateway decides who comes here and sends the environment's credential, which code-server checks
+// as it does for its own sockets. The key that sshd asks for comes with the same request and is good for this connection only.
+'use strict';
+
+const { execFile, spawn } = require('child_process');
+const crypto = require('crypto');
+const fs = require('fs/promises');
+const path = require('path');
+const { promisify } = require('util');
+const { WebSocketServer, createWebSocketStream } = require('ws');
+const { ensureAuthenticated } = require('./out/node/http');
+const { Router } = require('./out/node/wsRouter');
+
+const PROTOCOL = 'ssh.devworkspace.kubesphere.io';
+const KEY_HEADER = 'x-devworkspace-ssh-key';
+// Nothing behind the key: options there would be orders to sshd.
+const KEY = /^ssh-ed25519 [A-Za-z0-9+/]{68}$/;
+const SSHD = '/usr/sbin/sshd';
+const FOLDER = '/tmp/devworkspace-ssh';
+// So many bytes in a period are somebody's files, and not the log that an idle terminal shows.
+const PERIOD = 20000; // ms
+const TRANSFER = 1 << 20;
+const TRANSFER_NOTE = '/tmp/devworkspace-activity/transfer';
+// What sshd sets itself, and what is about the editor.
+const NOT_PASSED =
+  /^((HASHED_)?PASSWORD|(CODE_SERVER|CS|DEVWORKSPACE|SSH)_.*|VSCODE_(?!PROXY_URI$).*|HOME|USER|LOGNAME|SHELL|MAIL|TERM|PWD|OLDPWD|SHLVL|_)$/;
+const MAX_VALUE = 4096;
+
+const sockets = new WebSocketServer({
+  noServer: true,
+  perMessageDeflate: false, // ssh's bytes look random
+  maxPayload: 1 << 20,
+  handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
+});
+
+// The same for the life of the container, and no other container's.
+async function findHostKey() {
+  const file = path.join(FOLDER, 'host_key');
+  if (await fs.stat(file).catch(() => null)) return file;
+  await fs.mkdir(FOLDER, { recursive: true, mode: 0o700 });
+  const made = path.join(FOLDER, `new-${crypto.randomUUID()}`);
+  await promisify(execFile)('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', made]);
+  await fs.rename(made, file);
+  await fs.rm(`${made}.pub`);
+  return file;
+}
+
+async function writeKey(key) {
+  const file = path.join(FOLDER, `key-${crypto.randomUUID()}`);
+  await fs.writeFile(file, `${key}\n`, { mode: 0o600 });
+  return file;
+}
+
+// The container's own variables, as a terminal of the editor has them.
+function passedVariables() {
+  const quoted = (text) => `"${text.replace(/[\\"]/g, '\\$&')}"`;
+  return Object.entries(process.env)
+    .filter(([name, value]) => /^[A-Za-z_]\w*$/.test(name) && !NOT_PASSED.test(name) && value.length <= MAX_VALUE)
+    .filter(([, value]) => !/[\0-\x1f\x7f]/.test(value))
+    .map(([name, value]) => quoted(`${name}=${value}`));
+}
+
+function sshdArguments(hostKey, userKey) {
+  const variables = passedVariables();
+  const options = {
+    HostKey: hostKey,
+    AuthorizedKeysFile: userKey,
+    AuthenticationMethods: 'publickey',
+    UsePAM: 'no',
+    // A volume's root belongs to root and is writable for the group, which sshd takes for an attack.
+    StrictModes: 'no',
+    PidFile: 'none',
+    PrintMotd: 'no',
+    PrintLastLog: 'no',
+    Subsystem: 'sftp internal-sftp',
+    LogLevel: 'ERROR',
+    ClientAliveInterval: '60',
+    ...(variables.length > 0 && { SetEnv: variables.join(' ') }),
+  };
+  return ['-i', '-e', '-f', '/dev/null', ...Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`])];
+}
+
+// A long copy is work, also without a terminal (docs/ACTIVITY.md).
+function noteTransfers(socket) {
+  let before = 0;
+  const timer = setInterval(() => {
+    const moved = socket.bytesRead + socket.bytesWritten;
+    if (moved - before >= TRANSFER) fs.writeFile(TRANSFER_NOTE, '\n').catch(() => {});
+    before = moved;
+  }, PERIOD);
+  socket.once('close', () => clearInterval(timer));
+}
+
+function connect(webSocket, hostKey, userKey) {
+  const stream = createWebSocketStream(webSocket);
+  const sshd = spawn(SSHD, sshdArguments(hostKey, userKey), {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { PATH: process.env.PATH },
+    cwd: '/',
+  });
+  // What breaks closes as well, and that is what counts.
+  for (const end of [stream, sshd.stdin, sshd.stdout]) end.on('error', () => {});
+  sshd.once('error', (error) => {
+    console.error(`devworkspace ssh: ${error.message}`);
+    webSocket.close(1011, 'sshd does not start');
+  });
+  sshd.once('close', () => fs.rm(userKey, { force: true }).catch(() => {}));
+  stream.pipe(sshd.stdin);
+  stream.once('close', () => sshd.stdin.end());
+  sshd.stdout.pipe(stream);
+}
+
+function refuse(socket, status) {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+async function serve(request) {
+  const socket = request.ws;
+  const key = request.headers[KEY_HEADER];
+  const offered = (request.headers['sec-websocket-protocol'] || '').split(',').map((part) => part.trim());
+  if (!KEY.test(key || '') || !offered.includes(PROTOCOL)) return refuse(socket, '400 Bad Request');
+  const hostKey = await findHostKey();
+  const userKey = await writeKey(key);
+  sockets.handleUpgrade(request, socket, request.head, (webSocket) => {
+    noteTransfers(socket);
+    connect(webSocket, hostKey, userKey);
+  });
+  return socket.resume();
+}
+
+exports.wsRouter = Router();
+exports.wsRouter.ws('/', ensureAuthenticated, serve);
