@@ -19,7 +19,8 @@ def make_page(language: Language) -> str:
         "",
         say("cli-lead", language),
     ]
-    context = click.Context(main, info_name="devworkspace")
+    # With its own settings: click keeps the help option that is first asked for, for the whole process.
+    context = click.Context(main, info_name="devworkspace", **main.context_settings)
     for name, command, inner in _commands(main, context):
         lines += ["", f"## {name}", "", *_about(command, inner, language)]
     return "\n".join(lines).rstrip() + "\n"
