@@ -4,6 +4,7 @@
 """
 
 import functools
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from urllib.parse import unquote, urlsplit
 # What a browser loads by itself. A link that a person follows may lead elsewhere.
 _LOADED: Final = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href", "image": "href"}
 _CSS_ADDRESS: Final = re.compile(r"url\(\s*['\"]?(?P<address>[^'\")]+)|@import\s+['\"](?P<imported>[^'\"]+)")
+
+WORD: Final = "模板"
 
 
 class Page(NamedTuple):
@@ -69,6 +72,13 @@ def find_faults(site: Path) -> Iterator[str]:
                 yield f"{path.relative_to(site)}: loads {address}, which a reader without network does not get"
 
 
+def find_search_faults(index: Path) -> Iterator[str]:
+    """Whether the search knows a word that stands in the middle of Chinese sentences."""
+    text = index.read_text(encoding="utf-8")
+    if WORD not in text and json.dumps(WORD)[1:-1] not in text:
+        yield f"{index}: does not know {WORD}, so that nobody finds anything in Chinese"
+
+
 def _is_elsewhere(address: str) -> bool:
     parts = urlsplit(address)
     return parts.scheme not in ("", "data") or bool(parts.netloc)
@@ -89,7 +99,7 @@ def _faults_of_link(path: Path, address: str, where: Path) -> Iterator[str]:
 
 def main() -> int:
     site = Path(sys.argv[1])
-    faults = list(find_faults(site))
+    faults = [*find_faults(site), *find_search_faults(site / "zh/searchindex.js")]
     pages = len(list(site.rglob("*.html")))
     print("\n".join(faults) or f"{pages} pages: every link leads somewhere, nothing comes from another host")
     return int(bool(faults) or not pages)

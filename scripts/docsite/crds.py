@@ -27,7 +27,7 @@ def make_page(which: str, language: Language) -> str:
         scope=say(definition["scope"], language),
     )
     schema = version["schema"]["openAPIV3Schema"]
-    more = say("crd-more", language, link="[CRD_SPEC.md](repo:docs/CRD_SPEC.md)")
+    more = say("crd-more", language, link="[CRD_SPEC.md](../../../CRD_SPEC.md)")
     lines = [
         f"# {say(f'crd-{which}', language)}",
         "",

@@ -65,6 +65,6 @@ def rewrite(text: str, document: Path, documents: set[Path]) -> str:
     return _UNKNOWN.sub(r"\1text", _LINK_OR_CODE.sub(link, text))
 
 
-def has_page(document: str) -> bool:
+def has_page(document: Path) -> bool:
     """Whether a file of the repository is a page of the site."""
-    return Path(document) in find_documents()
+    return document in find_documents()

@@ -9,7 +9,7 @@ def make_page(language: Language) -> str:
     """All addresses, their parameters and types."""
     words = api_reference.Words(
         head=f"# {say('rest', language)}\n\n{say('made', language, source='src/devworkspace/server/api')}\n\n"
-        f"{say('rest-lead', language, link='[SERVER.md](repo:docs/SERVER.md#the-api)')}\n\n",
+        f"{say('rest-lead', language, link='[SERVER.md](../../../SERVER.md#the-api)')}\n\n",
         addresses=say("addresses", language),
         address_columns=tuple(say(word, language) for word in ("address", "does", "right", "answers")),
         parameters=say("parameters", language),

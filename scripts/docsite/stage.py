@@ -4,6 +4,7 @@
 """
 
 import html
+import os
 import re
 import shutil
 import sys
@@ -26,8 +27,7 @@ REFERENCE: Final[dict[str, Callable[[Language], str]]] = {
     "reasons": reasons.make_page,
     "helm": helm.make_page,
 }
-# [words](repo:docs/SERVER.md#place), for documents of the repository: pages of the English site.
-_DOCUMENT: Final = re.compile(r"\[(?P<text>[^\]]+)\]\(repo:(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]+)?\)")
+_LINK: Final = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<path>[^)#:\s]+\.md)(?P<anchor>#[^)\s]+)?\)")
 # A browser would show the end of a line as a blank, which Chinese does not have.
 _CHINESE_LINE_END: Final = re.compile("(?<=[\u2014\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])")
 
@@ -40,8 +40,7 @@ def stage(out: Path) -> None:
         for place, text in pages.items():
             linked = link_documents(text, place, language)
             _write(out / language / place, linked if language == "en" else _CHINESE_LINE_END.sub("", linked))
-        if (PAGES / "pictures" / language).is_dir():
-            shutil.copytree(PAGES / "pictures" / language, out / language / "pictures")
+        shutil.copytree(PAGES / language / "pictures", out / language / "pictures")
     for place, text in repository.make_pages():
         _write(out / "en" / place, text)
     with (out / "en" / "more.md").open("a", encoding="utf-8") as more:
@@ -64,19 +63,24 @@ def own_pages(language: Language) -> dict[Path, str]:
 
 
 def link_documents(text: str, place: Path, language: Language) -> str:
-    """Real links in place of `repo:`; from the Chinese site, into the English one."""
+    """Links to documents of the repository lead to their pages; those of the Chinese site, into the English one."""
     up = "../" * len(place.parent.parts)
+    folder = (PAGES / language / place).relative_to(ROOT).parent
+    pages = (PAGES / language).relative_to(ROOT)
 
     def link(found: re.Match[str]) -> str:
-        path, anchor = found["path"], found["anchor"] or ""
-        if not repository.has_page(path):
-            raise repository.BrokenLinkError(f"{place}: repo:{path} is no page")
+        meant = Path(os.path.normpath(folder / found["path"]))
+        if meant.is_relative_to(pages):
+            return found[0]
+        if not repository.has_page(meant):
+            raise repository.BrokenLinkError(f"{place}: {found['path']} is no page")
+        anchor = found["anchor"] or ""
         if language == "en":
-            return f"[{found['text']}]({up}{repository.PLACE}/{path}{anchor})"
-        address = f"{up}../en/{repository.PLACE}/{path.removesuffix('.md')}.html{anchor}"
+            return f"[{found['text']}]({up}{repository.PLACE}/{meant}{anchor})"
+        address = f"{up}../en/{repository.PLACE}/{meant.with_suffix('.html')}{anchor}"
         return f'<a href="{html.escape(address)}" hreflang="en">{html.escape(found["text"])}</a>'
 
-    return _DOCUMENT.sub(link, text)
+    return _LINK.sub(link, text)
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from scripts.docsite.check import find_faults
+from scripts.docsite.check import find_faults, find_search_faults
 from scripts.docsite.repository import BrokenLinkError, rewrite
 from scripts.docsite.stage import link_documents
 
@@ -55,6 +55,14 @@ def test_a_font_from_elsewhere_is_told(site: Path) -> None:
     ]
 
 
+def test_a_search_that_does_not_know_chinese_words_is_told(tmp_path: Path) -> None:
+    index = tmp_path / "searchindex.js"
+    index.write_text('Search.setIndex({"terms": {"\\u6a21\\u677f": [1]}})')
+    assert list(find_search_faults(index)) == []
+    index.write_text('Search.setIndex({"terms": {"template": [1]}})')
+    assert len(list(find_search_faults(index))) == 1
+
+
 def test_links_of_a_document_to_what_is_no_page_become_words() -> None:
     documents = {Path("docs/A.md"), Path("README.md")}
     text = (
@@ -70,12 +78,13 @@ def test_a_document_that_names_a_missing_file_is_refused() -> None:
 
 
 def test_documents_are_pages_of_the_english_site_for_both_languages() -> None:
-    text = "[Rights](repo:docs/RBAC.md#people)"
-    assert link_documents(text, Path("how-to/oidc.md"), "en") == "[Rights](../repository/docs/RBAC.md#people)"
+    text = "[Rights](../../../RBAC.md#people) [a page of ours](backup.md#a-place)"
+    english = "[Rights](../repository/docs/RBAC.md#people) [a page of ours](backup.md#a-place)"
+    assert link_documents(text, Path("how-to/oidc.md"), "en") == english
     chinese = '<a href="../../en/repository/docs/RBAC.html#people" hreflang="en">Rights</a>'
-    assert link_documents(text, Path("how-to/oidc.md"), "zh") == chinese
+    assert link_documents(text, Path("how-to/oidc.md"), "zh").startswith(f"{chinese} [a page of ours](backup.md")
 
 
 def test_a_document_that_is_no_page_is_refused() -> None:
-    with pytest.raises(BrokenLinkError):
-        link_documents("[x](repo:docs/NONE.md)", Path("index.md"), "en")
+    with pytest.raises(BrokenLinkError, match="NONE"):
+        link_documents("[x](../../NONE.md)", Path("index.md"), "en")

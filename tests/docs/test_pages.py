@@ -122,6 +122,6 @@ def test_pictures_are_small_and_all_used() -> None:
         for page in page_names():
             text = (PAGES / language / page).read_text(encoding="utf-8")
             used |= {name.rpartition("/")[2] for name in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)}
-        pictures = {path.name: path.stat().st_size for path in (PAGES / "pictures" / language).iterdir()}
+        pictures = {path.name: path.stat().st_size for path in (PAGES / language / "pictures").iterdir()}
         assert set(pictures) == used
         assert max(pictures.values()) <= 150_000

@@ -21,7 +21,7 @@ from tests.e2e.pictures import LANGUAGES, take
 from tests.support.environment import find_surroundings
 from tests.support.live import Live, live_namespace
 
-OUT: Final = Path(__file__).parents[2] / "docs/site/pictures"
+OUT: Final = Path(__file__).parents[2] / "docs/site"
 NAMESPACE: Final = "team-a"
 PICTURES: Final = {
     "list": f"/envs?project={NAMESPACE}",
@@ -60,7 +60,7 @@ async def take_all(*, url: str, password: str) -> None:
         await page.emulate_media(color_scheme="light", reduced_motion="reduce")
         await page.set_viewport_size({"width": 1200, "height": 720})
         for language in LANGUAGES:
-            folder = OUT / language
+            folder = OUT / language / "pictures"
             folder.mkdir(parents=True, exist_ok=True)
             for name, path in PICTURES.items():
                 address = f"{url}{path}{'&' if '?' in path else '?'}lang={language}"
