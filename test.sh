@@ -95,14 +95,12 @@ program() {
     DEVCLUSTER_TEST_IGNORE=/images/storage/ cluster/test/integration.sh "$PWD/.local/bin"
 }
 
-<<<<<<< HEAD
 # The manual in both languages: every warning and every link that leads nowhere fails it.
 docs() { docs/build.sh; }
-=======
+
 unit() { ensure_ssh && pytest_part unit --numprocesses=2 -m "not cluster and not e2e and not helm"; }
 
 cluster_tests() { ensure_ssh && pytest_beside cluster "$1"; }
->>>>>>> 7c4fcbe (Try ssh with OpenSSH in a real pod, and write down how it works)
 
 # Lint, types, components, and a build with the size of its scripts.
 dashboard() {
@@ -177,12 +175,8 @@ trap remove_cluster EXIT
 
 wants lint && run lint lint
 wants types && run types "$bin/mypy"
-<<<<<<< HEAD
-wants unit && run unit pytest_part unit --numprocesses=2 -m "not cluster and not e2e and not helm"
-wants docs && run docs docs
-=======
 wants unit && run unit unit
->>>>>>> 7c4fcbe (Try ssh with OpenSSH in a real pod, and write down how it works)
+wants docs && run docs docs
 wants dashboard && run dashboard dashboard
 wants program && run program program
 wants images && run images images
