@@ -1,4 +1,7 @@
-"""Fails on modules over 500 lines, registry host names, and what is made of deploy/ and crds/ but not up to date."""
+"""Fails on modules over 500 lines, registry host names, merges that are not finished, and outdated charts.
+
+Charts and extension are made of deploy/ and crds/.
+"""
 
 import re
 import subprocess
@@ -26,6 +29,8 @@ HOSTS: Final = re.compile(
         )
     )
 )
+# Git's marks around what two changes say of the same lines.
+MERGE: Final = re.compile(r"<{7} |>{7} ")
 
 
 def main() -> int:
@@ -48,6 +53,11 @@ def main() -> int:
             f"{path}:{number}: names a package registry's host; use its client's own configuration"
             for number, line in enumerate(text.splitlines(), 1)
             if HOSTS.search(line)
+        ]
+        findings += [
+            f"{path}:{number}: the mark of a merge that is not finished"
+            for number, line in enumerate(text.splitlines(), 1)
+            if MERGE.match(line)
         ]
     if Path("charts").is_dir():
         findings += _charts()

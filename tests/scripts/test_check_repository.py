@@ -56,6 +56,12 @@ def test_a_host_that_only_looks_like_one_is_fine(repository: Path) -> None:
     assert check(repository) == CLEAN
 
 
+@pytest.mark.parametrize("mark", ["<" * 7 + " HEAD", ">" * 7 + " 7c4fcbe (A change)"])
+def test_a_merge_that_is_not_finished_is_found(repository: Path, mark: str) -> None:
+    (repository / "run.sh").write_text(f"true\n{mark}\n")
+    assert check(repository) == (1, "run.sh:2: the mark of a merge that is not finished\n")
+
+
 @pytest.mark.parametrize("name", ["long.py", "long.go", "long.ts", "long.tsx", "long.sh", "a/b/long.py"])
 def test_a_module_of_over_500_lines_is_found(repository: Path, name: str) -> None:
     (repository / name).parent.mkdir(parents=True, exist_ok=True)
