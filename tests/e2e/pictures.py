@@ -28,7 +28,7 @@ PAGES: Final = {
     "admin": "/admin",
     "settings": "/me",
 }
-TABS: Final = ("overview", "timeline", "events", "usage")
+TABS: Final = ("overview", "timeline", "events", "usage", "settings")
 LANGUAGES: Final = ("en", "zh")
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 WIDTHS: Final = (360, 768, 1440)
