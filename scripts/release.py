@@ -65,6 +65,14 @@ def build(out: Path) -> None:
     for old in out.iterdir():
         old.unlink()
     _build_wheel(out)
+    write_packages(out)
+    for image in sbom.IMAGES:
+        sbom.write(image, sbom.find_archive(image), out)
+    write_sums(out)
+
+
+def write_packages(out: Path) -> None:
+    """Charts, extension and manifests; nothing but what is committed decides their bytes."""
     for chart in CHARTS:
         folder = ROOT / "charts" / chart
         files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -73,9 +81,6 @@ def build(out: Path) -> None:
     name = f"devworkspace-manifests-{sbom.version()}"
     tree = subprocess.check_output(["git", "archive", f"--prefix={name}/", "HEAD", "crds", "deploy"], cwd=ROOT)
     (out / f"{name}.tar.gz").write_bytes(gzip.compress(tree, mtime=0))
-    for image in sbom.IMAGES:
-        sbom.write(image, sbom.find_archive(image), out)
-    write_sums(out)
 
 
 def _build_wheel(out: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -140,6 +141,26 @@ class TestWorkflow:
         assert called == ["check", "files", "images", "sign"]
         script = (ROOT / "scripts" / "release.sh").read_text()
         assert all(f"\n{name}() {{" in script for name in called)
+
+
+class TestPackages:
+    def test_the_same_commit_gives_the_same_bytes(self, tmp_path: Path) -> None:
+        for name in ("first", "second"):
+            (tmp_path / name).mkdir()
+            release.write_packages(tmp_path / name)
+        first, second = (
+            {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("first", "second")
+        )
+        assert first == second
+        version = load("sbom").version()
+        assert {f"chart-devworkspace-{version}.tgz", f"devworkspace-manifests-{version}.tar.gz"} < first.keys()
+
+    def test_a_chart_holds_what_the_folder_holds(self, tmp_path: Path) -> None:
+        release.write_packages(tmp_path)
+        folder = ROOT / "charts" / "devworkspace"
+        with tarfile.open(tmp_path / f"chart-devworkspace-{load('sbom').version()}.tgz") as packed:
+            names = {member.name.removeprefix("devworkspace/") for member in packed}
+        assert names == {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 class TestScript:
