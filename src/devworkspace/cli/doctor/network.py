@@ -26,9 +26,9 @@ Knock = Literal["in", "out"]
 
 POLL_SECONDS: Final = 0.3
 START_SECONDS: Final = 90.0
-# Network plug-ins follow a change within a second or two.
-CHANGE_SECONDS: Final = 20.0
-_LIFE_SECONDS: Final = 240
+# Network plug-ins follow a change within a second or two, on a busy node later.
+CHANGE_SECONDS: Final = 60.0
+_LIFE_SECONDS: Final = 300
 # One that failed may be an accident; the knocking one tries three times a second.
 _IN_A_ROW: Final = 3
 _PORT: Final = 8000
