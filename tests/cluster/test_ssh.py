@@ -151,7 +151,7 @@ def copy_both_ways(desk: Desk) -> None:
 def work_as_vs_code_does(desk: Desk) -> None:
     """A shell without a terminal that gets a script on standard input, and a SOCKS proxy to a server that it starts."""
     port = free_port()
-    argv = ["ssh", "-F", str(desk.config("ada")), "-T", "-D", str(port), "-o", "ConnectTimeout=15", desk.host, "sh"]
+    argv = ["ssh", "-F", str(desk.config("ada")), "-T", "-D", str(port), desk.host, "sh"]
     with desk.running(argv) as shell:
         assert shell.stdin is not None and shell.stdout is not None
         shell.stdin.write(f'exec node -e "{SERVER.format(text=INSIDE, port=3000)}"\n')

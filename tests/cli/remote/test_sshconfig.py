@@ -18,12 +18,12 @@ THEIRS = "# mine\nCompression yes\nHost *\n\tUser me\r\nMatch host x\n  Port 7"
 SSH = shutil.which("ssh")
 
 
-def call(home: Path, *arguments: str) -> Result:
+def call(home: Path, *arguments: str, locale: str = "C.UTF-8") -> Result:
     environment = {
         "HOME": str(home),
         "XDG_CONFIG_HOME": None,
         "KUBECONFIG": str(home / "none"),
-        "LC_ALL": "C.UTF-8",
+        "LC_ALL": locale,
         "DEVWORKSPACE_URL": None,
         "DEVWORKSPACE_TOKEN": None,
     }
@@ -106,8 +106,7 @@ class TestFile:
         assert file.read_text() == f"Port 1\n{BEGIN}\n"
 
     def test_in_chinese(self, tmp_path: Path) -> None:
-        result = CliRunner().invoke(main, ["config-ssh"], env={"HOME": str(tmp_path), "LC_ALL": "zh_CN.UTF-8"})
-        assert "已配置 *.devworkspace" in result.output
+        assert "已配置 *.devworkspace" in call(tmp_path, locale="zh_CN.UTF-8").output
 
 
 class TestWhatSshMakesOfIt:

@@ -119,12 +119,12 @@ async def carry(place: Place, public_key: str, *, start: bool) -> None:
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
             raise click.ClickException(tell("unreachable", server=place.server, error=error)) from error
         async with socket:
-            reason = await _splice(socket)
+            reason = await splice(socket)
     if reason:
         raise click.ClickException(tell("ended", name=place.key, reason=reason))
 
 
-async def _splice(socket: aiohttp.ClientWebSocketResponse) -> str:
+async def splice(socket: aiohttp.ClientWebSocketResponse) -> str:
     """Why the connection was taken away; empty if ssh ended it, on either side."""
     reader, writer = await _standard_streams()
     up, down = asyncio.create_task(_up(reader, socket)), asyncio.create_task(_down(socket, writer))
