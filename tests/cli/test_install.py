@@ -94,7 +94,7 @@ class TestForeign:
         kubectl.serves("validatingwebhookconfigurations")
         result = install("--yes")
         assert result.exit_code == 0, result.output
-        assert "older than 1.30: templates in use are not protected from deletion" in result.output
+        assert "older than 1.30: admission policies are left out" in result.output
         assert written(kubectl.writes) == [write for write in EXPECTED_WRITES if POLICY not in write[1]]
 
     def test_the_person_learns_how_to_reach_it_and_the_log_has_no_password(

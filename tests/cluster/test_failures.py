@@ -129,6 +129,7 @@ async def test_a_container_that_prepares_the_start_and_fails(live: Live, witness
         "image": live.surroundings.base_image,
         "command": ["sh", "-c", "echo no licence left; exit 7"],
         "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     async with changed_pods(live, {"/spec/initContainers": [prepare]}):
         await start(live)

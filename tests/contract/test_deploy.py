@@ -428,65 +428,6 @@ class TestFit:
             selector = policy["spec"]["podSelector"]
             assert [part for part in PARTS if selects(selector, pod_of(part)["metadata"]["labels"])] == []
 
-    def test_the_policy_about_templates_in_use(self) -> None:
-        spec = load("policies", "ValidatingAdmissionPolicy", called="devworkspace-templates-in-use")["spec"]
-        assert spec["matchConstraints"]["resourceRules"] == [
-            {
-                "apiGroups": [names.GROUP],
-                "apiVersions": [names.VERSION],
-                "operations": ["DELETE"],
-                "resources": [names.TEMPLATE_PLURAL],
-            }
-        ]
-        (rule,) = spec["validations"]
-        assert rule["expression"].count(f"'{names.ANNOTATION_FORCE_DELETE}'") == 2
-        assert f"{names.ANNOTATION_FORCE_DELETE}=true" in rule["messageExpression"]
-
-    def test_the_policy_about_statuses_is_about_the_server_s_account(self) -> None:
-        name = "devworkspace-server-status"
-        spec = load("policies", "ValidatingAdmissionPolicy", called=name)["spec"]
-        (rule,) = spec["matchConstraints"]["resourceRules"]
-        assert rule["resources"] == [f"{names.INSTANCE_PLURAL}/status"]
-        (condition,) = spec["matchConditions"]
-        account = pod_of("server")["spec"]["serviceAccountName"]
-        assert condition["expression"].endswith(f"'system:serviceaccount:{names.SYSTEM_NAMESPACE}:{account}'")
-
-    def test_the_policy_about_the_server_and_volumes(self) -> None:
-        """It asks for both labels, each there and of this value, of the account that the server runs as."""
-        spec = load("policies", "ValidatingAdmissionPolicy", called="devworkspace-server-volumes")["spec"]
-        (constraint,) = spec["matchConstraints"]["resourceRules"]
-        assert (constraint["operations"], constraint["resources"]) == (["DELETE"], ["persistentvolumeclaims"])
-        account = pod_of("server")["spec"]["serviceAccountName"]
-        (condition,) = spec["matchConditions"]
-        assert f"'system:serviceaccount:{names.SYSTEM_NAMESPACE}:{account}'" in condition["expression"]
-        (rule,) = spec["validations"]
-        for label, value in ((names.LABEL_RETAINED, "true"), (names.LABEL_MANAGED_BY, names.MANAGED_BY)):
-            assert f"['{label}'] == '{value}'" in rule["expression"]
-            assert f"'{label}' in " in rule["expression"]
-
-    def test_the_policy_about_owners_guards_the_name_and_the_account(self) -> None:
-        """What it lets pass is tried in tests/attacks/test_owners.py."""
-        spec = load("policies", "ValidatingAdmissionPolicy", called="devworkspace-owners")["spec"]
-        (constraint,) = spec["matchConstraints"]["resourceRules"]
-        assert constraint["operations"] == ["CREATE", "UPDATE"]
-        assert constraint["resources"] == [names.INSTANCE_PLURAL]
-        assert "matchConditions" not in spec, "it is about everybody"
-        variables = {variable["name"]: variable["expression"] for variable in spec["variables"]}
-        assert names.GROUP in variables["mayTell"]
-        for name in ("account", "accountBefore"):
-            assert variables[name].count(f"'{names.ANNOTATION_OWNER_SUBJECT}'") == 2
-        assert len(spec["validations"]) == 2
-        assert all("variables.mayTell" in rule["expression"] for rule in spec["validations"])
-
-    def test_every_policy_fails_closed_and_is_bound(self) -> None:
-        documents = list(yaml.safe_load_all(_text("policies")))
-        policies = [item for item in documents if item["kind"] == "ValidatingAdmissionPolicy"]
-        bindings = [item for item in documents if item["kind"] == "ValidatingAdmissionPolicyBinding"]
-        assert {item["spec"]["failurePolicy"] for item in policies} == {"Fail"}
-        assert [item["spec"] for item in bindings] == [
-            {"policyName": item["metadata"]["name"], "validationActions": ["Deny"]} for item in policies
-        ]
-
     def test_the_folder_holds_what_the_installer_applies_and_no_more(self) -> None:
         assert sorted(path.name for path in DEPLOY.iterdir()) == [
             "namespace.yaml",

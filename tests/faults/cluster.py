@@ -27,6 +27,8 @@ _PATHS: Final = {
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{name}",
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles/{name}",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings/{name}",
+    "ValidatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/{name}",
+    "ValidatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/{name}",
 }
 
 
@@ -56,7 +58,7 @@ async def simulated_stage(kubeconfig: Path, folder: Path) -> AsyncIterator[Stage
     """A stage on a control plane without nodes: pods and volumes are the stand-in's."""
     async with Direct(config.from_kubeconfig(kubeconfig)) as direct:
         for file in ("crds/workspace_template_crd.yaml", "crds/workspace_instance_crd.yaml", "deploy/namespace.yaml",
-                     "deploy/rbac.yaml"):  # fmt: skip
+                     "deploy/rbac.yaml", "deploy/policies.yaml"):  # fmt: skip
             await _apply_file(direct, ROOT / file)
         await _until_served(direct)
         truth, pulse, stand_in = Truth(direct), Pulse(direct), StandIn(direct)

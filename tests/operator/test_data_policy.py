@@ -65,6 +65,8 @@ async def test_the_volume_goes_with_its_environment_once_the_pod_has_ended(tmp_p
         assert [write for write in own if write != ("apply", "events")] == [
             ("apply", "workspaceinstances/status"),
             ("delete", "pods"),
+            # The consent, on the volume itself.
+            ("patch", "persistentvolumeclaims"),
             ("delete", "persistentvolumeclaims"),
             ("patch", "workspaceinstances"),
         ]

@@ -45,6 +45,9 @@ ANNOTATION_INSTANCE: Final = f"{GROUP}/instance"
 ANNOTATION_OWNER: Final = f"{GROUP}/owner"
 ANNOTATION_OWNER_SUBJECT: Final = f"{GROUP}/owner-subject"
 ANNOTATION_RETAINED_AT: Final = f"{GROUP}/retained-at"
+# On a volume that is about to go with its environment: the UID of that. Without it the API server lets the operator
+# delete no volume that was ever somebody's (deploy/policies.yaml, devworkspace-volumes).
+ANNOTATION_DELETE_APPROVED: Final = f"{GROUP}/delete-approved"
 ANNOTATION_RESTARTED_AT: Final = f"{GROUP}/restartedAt"
 ANNOTATION_PAUSED: Final = f"{GROUP}/paused"
 ANNOTATION_ADOPT_VOLUME: Final = f"{GROUP}/adopt-volume"

@@ -128,7 +128,7 @@ def _ask(target: Target, image_prefix: str) -> None:
     click.echo(
         f"This will add to {target.description}:\n"
         f"  - two CustomResourceDefinitions (devworkspace.kubesphere.io)\n"
-        f"  - a ValidatingAdmissionPolicy that protects templates in use from deletion\n"
+        f"  - ValidatingAdmissionPolicies about environments, their pods and volumes, and templates in use\n"
         f"  - namespace {SYSTEM_NAMESPACE} with an operator and a server, and their ClusterRoles\n"
         f"  - example templates, and one example environment in namespace default\n"
         f"Its nodes must be able to get the images {image_prefix}/<name>:0.1.0 (README.md tells how to build and push "
@@ -148,7 +148,7 @@ def _deploy(
         if serves_policies(kubectl):
             kubectl.apply(deployment.policies())
         else:
-            progress.say("      this Kubernetes is older than 1.30: templates in use are not protected from deletion")
+            progress.say("      this Kubernetes is older than 1.30: admission policies are left out (docs/SECURITY.md)")
         if not kubectl.exists("secret", "devworkspace-keys", namespace=SYSTEM_NAMESPACE):
             kubectl.create(master_key_secret())
         password = ensure_account(kubectl, target.local_file(project, "admin-password"), reset=reset_password)

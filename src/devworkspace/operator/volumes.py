@@ -104,9 +104,19 @@ class Volumes:
         return tuple(instance for instance in known if instance is not None)
 
     async def delete_with(self, instance: WorkspaceInstance, volume: DeleteVolume) -> None:
-        """Deletes the volume of an environment that is being deleted, as its owner wants."""
+        """Deletes the volume of an environment that is being deleted, as its owner wants.
+
+        The consent is written on it first: the API server asks for that again, by a policy that knows nothing of us.
+        """
         key = Key(instance.metadata.namespace, volume.name)
+        approval = {
+            "metadata": {
+                "uid": volume.uid,
+                "annotations": {names.ANNOTATION_DELETE_APPROVED: instance.metadata.uid},
+            }
+        }
         try:
+            await self._client.merge_patch(PVCS, key, approval, PersistentVolumeClaim)
             await self.delete(key, volume)
         except NotFound:
             return
@@ -125,7 +135,11 @@ class Volumes:
                 "uid": adopt.uid,
                 "resourceVersion": adopt.resource_version,
                 "labels": {**child_labels(instance), names.LABEL_RETAINED: None},
-                "annotations": {**volume_annotations(instance), names.ANNOTATION_RETAINED_AT: None},
+                "annotations": {
+                    **volume_annotations(instance),
+                    names.ANNOTATION_RETAINED_AT: None,
+                    names.ANNOTATION_DELETE_APPROVED: None,
+                },
             }
         }
         self._cluster.remember(await self._client.merge_patch(PVCS, key, patch, PersistentVolumeClaim))

@@ -230,6 +230,8 @@ class Judge:
         wanted = (*_CONSENT, f"{name} carries the UID", f"nobody uses {name}")
         missing = [fact for fact in wanted if not write.round.consent.get(fact)]
         assert not missing, f"{what}: a volume is deleted although it is not so that {missing}"
+        noted = before["metadata"].get("annotations", {}).get(names.ANNOTATION_DELETE_APPROVED)
+        assert noted == label(before, names.LABEL_INSTANCE_UID), f"{what}: the consent is not noted on it"
 
     def _check_adoption(self, write: Write, before: Object, what: str) -> None:
         known = write.round.instance
