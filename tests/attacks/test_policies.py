@@ -1,19 +1,20 @@
 """What the API server refuses about the parts of environments, whoever asks (deploy/policies.yaml).
 
-The editor has Kubernetes' own role `edit` in Alice's namespace. What is tried with `--dry-run=server` is judged as the
-deed would be, and leaves everything as it was.
+The editor has Kubernetes' own role `edit` in Alice's namespace. What is tried as a dry run is judged as the deed would
+be, and leaves everything as it was.
 """
 
-import copy
-import json
+import contextlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
 
 from devworkspace.api import names
 from tests.attacks.scene import Person, Scene, apply
+from tests.crds.apiserver import ApiServer
 
 pytestmark = pytest.mark.cluster
 
@@ -21,9 +22,54 @@ OPERATOR: Final = Person(names.SYSTEM_NAMESPACE, "devworkspace-operator")
 COLLECTOR: Final = Person("kube-system", "generic-garbage-collector")
 REPLICA_SETS: Final = Person("kube-system", "replicaset-controller")
 NAMESPACES: Final = Person("kube-system", "namespace-controller")
-DRY: Final = "--dry-run=server"
+KINDS: Final = {
+    "Pod": "v1/pods",
+    "Service": "v1/services",
+    "Secret": "v1/secrets",
+    "PersistentVolumeClaim": "v1/persistentvolumeclaims",
+    "NetworkPolicy": "networking.k8s.io/networkpolicies",
+}
 OURS: Final = {names.LABEL_MANAGED_BY: names.MANAGED_BY}
 Change = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Asks the API server whether somebody may, in Alice's namespace; None is the cluster's admin.
+
+    Answers are what is said against it, empty where it would be done.
+    """
+
+    server: ApiServer
+    namespace: str
+
+    def create(self, person: Person | None, body: dict[str, Any]) -> str:
+        return self._ask(person, "POST", KINDS[body["kind"]], body=body)
+
+    def change(self, person: Person | None, part: str, metadata: dict[str, Any]) -> str:
+        merge = "application/merge-patch+json"
+        return self._ask(person, "PATCH", f"v1/{part}", body={"metadata": metadata}, content_type=merge)
+
+    def debug(self, person: Person | None, pod: str, container: dict[str, Any]) -> str:
+        place, spec = f"v1/pods/{pod}/ephemeralcontainers", {"ephemeralContainers": [container]}
+        merge = "application/strategic-merge-patch+json"
+        return self._ask(person, "PATCH", place, body={"spec": spec}, content_type=merge)
+
+    def delete(self, person: Person | None, part: str) -> str:
+        return self._ask(person, "DELETE", f"v1/{part}")
+
+    def _ask(self, person: Person | None, method: str, place: str, **more: Any) -> str:
+        version, _, rest = place.partition("/")
+        root = "/api/v1" if version == "v1" else f"/apis/{version}/v1"
+        path, user = f"{root}/namespaces/{self.namespace}/{rest}", person.name if person is not None else None
+        answer = self.server.request(method, path, query={"dryRun": "All"}, user=user, **more)
+        return "" if answer.ok else str(answer)
+
+
+@pytest.fixture(scope="module")
+def asking(scene: Scene) -> Iterator[Asking]:
+    with contextlib.closing(ApiServer.from_kubeconfig(scene.surroundings.kubeconfig)) as server:
+        yield Asking(server, scene.alice.namespace)
 
 
 @pytest.fixture(scope="module")
@@ -42,27 +88,11 @@ def editor(scene: Scene) -> Iterator[Person]:
     scene.surroundings.run_kubectl("delete", "rolebinding,serviceaccount", "editor", f"--namespace={person.namespace}")
 
 
-def refusal(scene: Scene, person: Person | None, *words: str, body: dict[str, Any] | None = None) -> str:
-    """What is said against it, empty where it would be done; None is the cluster's admin."""
-    arguments = [*words, f"--namespace={scene.alice.namespace}"]
-    if DRY not in words and "--raw" not in words:
-        arguments.append(DRY)
-    if body is not None:
-        arguments.append("--filename=-")
-    if person is not None:
-        arguments.append(f"--as={person.name}")
-    text = json.dumps(body) if body is not None else None
-    done = scene.surroundings.try_kubectl(*arguments, input_text=text)
-    return (done.stdout + done.stderr) if done.returncode else ""
-
-
-def patching(scene: Scene, person: Person | None, what: str, patch: dict[str, Any]) -> str:
-    return refusal(scene, person, "patch", what, "--type=merge", f"--patch={json.dumps(patch)}")
-
-
-def volume_of_two(scene: Scene) -> str:
+@pytest.fixture(scope="module")
+def volume(scene: Scene) -> str:
+    """That of Alice's environment `two`."""
     where = ("get", "wsi", scene.two.name, f"--namespace={scene.two.namespace}")
-    return "pvc/" + scene.surroundings.run_kubectl(*where, "--output=jsonpath={.status.pvcName}")
+    return "persistentvolumeclaims/" + scene.surroundings.run_kubectl(*where, "--output=jsonpath={.status.pvcName}")
 
 
 def claim(name: str, labels: dict[str, str]) -> dict[str, Any]:
@@ -100,12 +130,13 @@ PARTS: Final[dict[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", PARTS)
-def test_nobody_but_the_operator_makes_a_part_of_an_environment(scene: Scene, editor: Person, kind: str) -> None:
+def test_nobody_but_the_operator_makes_a_part_of_an_environment(
+    scene: Scene, asking: Asking, editor: Person, kind: str
+) -> None:
     """Neither by hand nor through a controller that makes it for them."""
 
     def made(person: Person | None, labels: dict[str, str]) -> str:
-        metadata = {"name": "forged", "labels": labels}
-        return refusal(scene, person, "create", body={**PARTS[kind], "kind": kind, "metadata": metadata})
+        return asking.create(person, {**PARTS[kind], "kind": kind, "metadata": {"name": "forged", "labels": labels}})
 
     uid = {names.LABEL_INSTANCE_UID: scene.two.uid}
     for labels in (OURS, uid, OURS | uid):
@@ -133,39 +164,37 @@ MARKS: Final[dict[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("becomes", MARKS)
-def test_nobody_but_the_operator_changes_what_a_part_is(scene: Scene, editor: Person, becomes: str) -> None:
-    change = {"metadata": MARKS[becomes]}
+def test_nobody_but_the_operator_changes_what_a_part_is(
+    scene: Scene, asking: Asking, editor: Person, volume: str, becomes: str
+) -> None:
     # A volume has no owner to lose.
-    volumes = [volume_of_two(scene)] if becomes != "without an end" else []
-    for part in (f"pod/{scene.two.pod}", *volumes):
-        assert "environment's parts" in patching(scene, editor, part, change), part
+    volumes = [volume] if becomes != "without an end" else []
+    for part in (f"pods/{scene.two.pod}", *volumes):
+        assert "environment's parts" in asking.change(editor, part, MARKS[becomes]), part
         for person in (OPERATOR, None):
-            assert patching(scene, person, part, change) == "", f"{part}: positive control"
+            assert asking.change(person, part, MARKS[becomes]) == "", f"{part}: positive control"
 
 
-def test_other_things_about_a_part_are_changed_as_ever(scene: Scene, editor: Person) -> None:
+def test_other_things_about_a_part_are_changed_as_ever(
+    scene: Scene, asking: Asking, editor: Person, volume: str
+) -> None:
     """Storage, network and injectors write labels, annotations and finalizers of their own, the collector lets go."""
     foreign = {
         "labels": {"app": "theirs", "app.kubernetes.io/version": "1"},
         "annotations": {"volume.kubernetes.io/selected-node": "n", "cni.example.com/address": "10.0.0.1"},
         "finalizers": ["example.com/protection"],
     }
-    for part in (f"pod/{scene.two.pod}", volume_of_two(scene)):
-        assert patching(scene, editor, part, {"metadata": foreign}) == ""
-    orphan = {"metadata": {"ownerReferences": None}}
-    assert patching(scene, COLLECTOR, f"pod/{scene.two.pod}", orphan) == ""
+    for part in (f"pods/{scene.two.pod}", volume):
+        assert asking.change(editor, part, foreign) == ""
+    assert asking.change(COLLECTOR, f"pods/{scene.two.pod}", {"ownerReferences": None}) == ""
 
 
-def test_what_was_one_s_own_does_not_become_a_part_later(scene: Scene, editor: Person) -> None:
+def test_what_was_one_s_own_does_not_become_a_part_later(scene: Scene, asking: Asking, editor: Person) -> None:
     place = {"name": "editors-own", "namespace": editor.namespace}
     apply(scene.surroundings, {"apiVersion": "v1", "kind": "Secret", "metadata": place})
-    try:
-        for labels in (OURS, {names.LABEL_INSTANCE_UID: scene.two.uid}):
-            said = patching(scene, editor, "secret/editors-own", {"metadata": {"labels": labels}})
-            assert "environment's parts" in said, labels
-        assert patching(scene, editor, "secret/editors-own", {"metadata": {"labels": {"app": "x"}}}) == ""
-    finally:
-        scene.surroundings.run_kubectl("delete", "secret", "editors-own", f"--namespace={editor.namespace}")
+    for labels in (OURS, {names.LABEL_INSTANCE_UID: scene.two.uid}):
+        assert "environment's parts" in asking.change(editor, "secrets/editors-own", {"labels": labels}), labels
+    assert asking.change(editor, "secrets/editors-own", {"labels": {"app": "x"}}) == "", "positive control"
 
 
 def _field(*path: str | int, value: Any) -> Change:
@@ -210,58 +239,55 @@ BENT: Final[dict[str, tuple[str, Change]]] = {
 
 
 @pytest.mark.parametrize("what", BENT)
-def test_a_pod_of_an_environment_gets_nothing_more_whoever_makes_it(scene: Scene, what: str) -> None:
+def test_a_pod_of_an_environment_gets_nothing_more_whoever_makes_it(asking: Asking, what: str) -> None:
     words, bend = BENT[what]
-    spec = copy.deepcopy(plain_pod())
+    spec = plain_pod()
     bend(spec)
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bent", "labels": OURS}, "spec": spec}
     for person in (OPERATOR, None):
-        assert words in refusal(scene, person, "create", body=pod)
+        assert words in asking.create(person, pod)
     foreign = {**pod, "metadata": {"name": "bent", "labels": {"app": "theirs"}}}
-    assert refusal(scene, None, "create", body=foreign) == "", "other people's pods are theirs"
+    assert asking.create(None, foreign) == "", "other people's pods are theirs"
 
 
-def test_what_debugs_an_environment_gets_nothing_more_either(scene: Scene) -> None:
-    def attach(security: dict[str, Any]) -> str:
-        container = {"name": "debug", "image": "x:1", "targetContainerName": names.CONTAINER_NAME}
-        patch = {"spec": {"ephemeralContainers": [{**container, **security}]}}
-        words = ("patch", "pod", scene.two.pod, "--subresource=ephemeralcontainers", f"--patch={json.dumps(patch)}")
-        return refusal(scene, None, *words)
-
-    assert "--profile=restricted" in attach({})
-    assert attach({"securityContext": plain_pod()["containers"][0]["securityContext"]}) == ""
+def test_what_debugs_an_environment_gets_nothing_more_either(scene: Scene, asking: Asking) -> None:
+    container = {"name": "debug", "image": "x:1", "targetContainerName": names.CONTAINER_NAME}
+    shaped = {**container, "securityContext": plain_pod()["containers"][0]["securityContext"]}
+    assert "--profile=restricted" in asking.debug(None, scene.two.pod, container)
+    assert asking.debug(None, scene.two.pod, shaped) == "", "positive control"
 
 
-def test_the_volume_of_an_environment_is_not_deleted_by_hand(scene: Scene, editor: Person) -> None:
+def test_the_volume_of_an_environment_is_not_deleted_by_hand(
+    scene: Scene, asking: Asking, editor: Person, volume: str
+) -> None:
     """One by one, all at once, or by the operator: until the consent stands on it, and is this environment's."""
-    volume, place = volume_of_two(scene), f"--namespace={scene.two.namespace}"
-    assert "Delete the environment" in refusal(scene, editor, "delete", volume)
-    all_of_them = f"/api/v1/namespaces/{scene.two.namespace}/persistentvolumeclaims?dryRun=All"
-    assert "Delete the environment" in refusal(scene, editor, "delete", "--raw", all_of_them)
-    assert "consent" in refusal(scene, OPERATOR, "delete", volume)
+    for part in (volume, "persistentvolumeclaims"):
+        assert "Delete the environment" in asking.delete(editor, part)
+    assert "consent" in asking.delete(OPERATOR, volume)
+
+    def note(value: str) -> None:
+        words = ("annotate", volume, f"--namespace={scene.two.namespace}", "--overwrite")
+        scene.surroundings.run_kubectl(*words, f"{names.ANNOTATION_DELETE_APPROVED}{value}")
+
     try:
-        for consent, said in ((f"{scene.one.uid}", "consent"), (scene.two.uid, "")):
-            note = f"{names.ANNOTATION_DELETE_APPROVED}={consent}"
-            scene.surroundings.run_kubectl("annotate", volume, place, "--overwrite", note)
-            found = refusal(scene, OPERATOR, "delete", volume)
-            assert said in found
-            assert bool(found) == bool(said)
-        assert "Delete the environment" in refusal(scene, editor, "delete", volume), "a consent to the operator"
+        note(f"={scene.one.uid}")
+        assert "consent" in asking.delete(OPERATOR, volume), "another environment's"
+        note(f"={scene.two.uid}")
+        assert asking.delete(OPERATOR, volume) == "", "positive control"
+        assert "Delete the environment" in asking.delete(editor, volume), "a consent to the operator"
     finally:
-        scene.surroundings.run_kubectl("annotate", volume, place, f"{names.ANNOTATION_DELETE_APPROVED}-")
+        note("-")
     for person in (None, NAMESPACES, COLLECTOR):
-        assert refusal(scene, person, "delete", volume) == ""
+        assert asking.delete(person, volume) == ""
 
 
-def test_people_delete_kept_volumes_and_their_own(scene: Scene, editor: Person) -> None:
-    place = f"--namespace={editor.namespace}"
+def test_people_delete_kept_volumes_and_their_own(scene: Scene, asking: Asking, editor: Person) -> None:
     kept = OURS | {names.LABEL_RETAINED: "true", names.LABEL_INSTANCE_UID: "gone"}
-    for name, labels in (("kept", kept), ("theirs", {"app": "theirs"})):
-        apply(scene.surroundings, _in(editor.namespace, claim(name, labels)))
-    assert "consent" in refusal(scene, OPERATOR, "delete", "pvc/kept"), "once it is kept it is not the operator's"
-    for name in ("kept", "theirs"):
-        code, said = scene.kubectl_as(editor, "delete", "pvc", name, place, "--wait=false")
-        assert code == 0, said
+    claims = {"kept": kept, "theirs": {"app": "theirs"}}
+    apply(scene.surroundings, *(_in(editor.namespace, claim(name, labels)) for name, labels in claims.items()))
+    assert "consent" in asking.delete(OPERATOR, "persistentvolumeclaims/kept"), "kept is not the operator's"
+    for name in claims:
+        assert asking.delete(editor, f"persistentvolumeclaims/{name}") == ""
 
 
 def test_the_operator_drops_what_nobody_has_had(scene: Scene) -> None:

@@ -134,7 +134,7 @@ def test_a_pod_that_is_ending_is_waited_for() -> None:
 
 def test_then_the_volume_goes_and_the_instance_with_it() -> None:
     plan = make_plan(world_of(deletion=facts()))
-    assert plan.delete_volume == DeleteVolume(CHILD, "pvc-uid")
+    assert plan.delete_volume == DeleteVolume(CHILD, "pvc-uid", make_volume().metadata.resource_version)
     assert plan.release
     assert plan.apply == ()
 

@@ -73,10 +73,12 @@ class ApiServer:
         query: dict[str, str] | None = None,
         content_type: str = "application/json",
         accept: str = "application/json",
+        user: str | None = None,
     ) -> Answer:
-        """Sends one request; an idle connection that the server has closed meanwhile is opened again once."""
+        """Sends one request, as `user` if given; an idle connection that the server has closed is opened again once."""
         target = path + ("?" + urlencode(query) if query else "")
         headers = self._headers | {"Content-Type": content_type, "Accept": accept}
+        headers |= {"Impersonate-User": user} if user is not None else {}
         data = None if body is None else json.dumps(body)
         try:
             self._connection.request(method, target, body=data, headers=headers)

@@ -19,6 +19,7 @@ from tests.faults.truth import GROUP_PATH, Pulse, Truth
 ROOT: Final = Path(__file__).parents[2]
 SYSTEM: Final = "devworkspace-system"
 ACCOUNT: Final = "devworkspace-operator"
+_ADMISSION: Final = "/apis/admissionregistration.k8s.io/v1"
 _PATHS: Final = {
     "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}",
     "Namespace": "/api/v1/namespaces/{name}",
@@ -27,8 +28,8 @@ _PATHS: Final = {
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{name}",
     "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles/{name}",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings/{name}",
-    "ValidatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/{name}",
-    "ValidatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/{name}",
+    "ValidatingAdmissionPolicy": f"{_ADMISSION}/validatingadmissionpolicies/{{name}}",
+    "ValidatingAdmissionPolicyBinding": f"{_ADMISSION}/validatingadmissionpolicybindings/{{name}}",
 }
 
 

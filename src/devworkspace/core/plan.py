@@ -210,7 +210,10 @@ def _plan_deletion(world: World, instance: WorkspaceInstance) -> Plan:
     if verdict == "wait":
         rest = tuple(Delete("Pod", pod.name, pod.uid) for pod in pods_in_the_way(instance.metadata.uid, world.deletion))
         return Plan(status=written, delete=rest, requeue_after=REPLACE_FAILED_POD_AFTER)
-    deletion = DeleteVolume(volume.metadata.name, volume.metadata.uid) if verdict == "delete" and volume else None
+    deletion = None
+    if verdict == "delete" and volume is not None:
+        metadata = volume.metadata
+        deletion = DeleteVolume(metadata.name, metadata.uid, metadata.resource_version)
     return Plan(status=written, delete_volume=deletion, release=True)
 
 

@@ -3,6 +3,8 @@
 import logging
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from devworkspace.api import names, reasons
 from devworkspace.api.children import Namespace, PersistentVolumeClaim
 from devworkspace.api.instance import WorkspaceInstance
@@ -112,12 +114,14 @@ class Volumes:
         approval = {
             "metadata": {
                 "uid": volume.uid,
+                # Of what was decided on, and then of what this write makes of it: nothing comes in between.
+                "resourceVersion": volume.resource_version,
                 "annotations": {names.ANNOTATION_DELETE_APPROVED: instance.metadata.uid},
             }
         }
         try:
-            await self._client.merge_patch(PVCS, key, approval, PersistentVolumeClaim)
-            await self.delete(key, volume)
+            approved = await self._client.merge_patch(PVCS, key, approval, PersistentVolumeClaim)
+            await self.delete(key, replace(volume, resource_version=approved.metadata.resource_version))
         except NotFound:
             return
         # A conflict is no answer to the owner's wish: let through, it comes back and is decided on what is there then.
