@@ -23,10 +23,13 @@ OLDEST: Final = (1, 29)
 _WITH_POLICIES: Final = (1, 30)
 # Those of deploy/policies.yaml; tests/contract/test_doctor.py compares them.
 POLICY_NAMES: Final = (
+    "devworkspace-children",
     "devworkspace-owners",
+    "devworkspace-pods",
     "devworkspace-server-status",
     "devworkspace-server-volumes",
     "devworkspace-templates-in-use",
+    "devworkspace-volumes",
 )
 _DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
 _SHOWN: Final = 5
