@@ -53,12 +53,15 @@ class Dashboard:
         await self.row(uid).get_by_role("button", name="More actions").click()
         await self.page.get_by_role("menuitem", name=action, exact=True).click()
 
-    async def find_barriers(self) -> list[str]:
-        """What axe finds once nothing fades in any more: what is half transparent has too little contrast."""
+    async def find_barriers(self, *, within: str | None = None) -> list[str]:
+        """What axe finds once nothing fades in any more: what is half transparent has too little contrast.
+
+        `within` is a selector, None the page; what a menu happens to cover cannot be pressed before the menu is closed.
+        """
         await self.page.evaluate(AXE.read_text(encoding="utf-8"))
         await self.page.evaluate(MOVEMENTS_END)
         result: dict[str, Any] = await self.page.evaluate(
-            "rules => axe.run(document, {runOnly: rules})", list(AXE_RULES)
+            "([within, rules]) => axe.run(within ?? document, {runOnly: rules})", [within, list(AXE_RULES)]
         )
         return [
             f"{violation['id']}: {node['target']} {node['failureSummary']}"
