@@ -20,6 +20,7 @@ __all__ = ["client", "live", "scene", "stage", "surroundings"]
 _CHROMIUM_OPTIONS = (
     "--no-sandbox",  # the tests run as root
     "--disable-gpu",
+    "--disable-3d-apis",  # a terminal then writes its text into the page, where a test can read it
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
