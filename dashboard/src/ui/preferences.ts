@@ -18,6 +18,11 @@ export function chosenZone(): string | undefined {
   return kept !== null && isZone(kept) ? kept : undefined;
 }
 
+/** Whose clock a person means who writes a time: the chosen zone, or this computer's. */
+export function zoneHere(): string {
+  return chosenZone() ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
 export function chooseZone(zone: string | undefined): void {
   remember(ZONE, zone ?? "");
   setTimeZone(zone);

@@ -1,6 +1,7 @@
 // What the form shows of a template. The texts of a field are `editor.field.<path>` and, where it needs one,
 // `editor.hint.<path>`; docs/CRD_SPEC.md has the rules, which the cluster checks.
 import type { Path } from "../../model/manifest";
+import { zoneHere } from "../../ui/preferences";
 
 interface Place {
   /** Where it stands in the spec, with dots. */
@@ -52,7 +53,6 @@ export interface Section {
 
 const DAYS: Column = { key: "days", of: "words", placeholder: "Mon, Tue, Wed, Thu, Fri" };
 const EXCEPT: Column = { key: "except", of: "words", placeholder: "2026-10-01" };
-const zoneHere = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export const SECTIONS: readonly Section[] = [
   {

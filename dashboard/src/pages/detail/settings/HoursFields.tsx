@@ -2,7 +2,7 @@ import { IconPlus, IconTrash } from "@tabler/icons-react";
 import { useTexts } from "../../../i18n";
 import { DAYS, nameOfDay, type WeekHours } from "../../../model/hours";
 import { ActionIcon, Button, Checkbox, TextInput } from "../../../ui/kit";
-import { chosenZone } from "../../../ui/preferences";
+import { zoneHere } from "../../../ui/preferences";
 import type { FieldsProps } from "./fields";
 import styles from "./Settings.module.css";
 
@@ -15,8 +15,7 @@ export function HoursFields({ draft, change, problems }: FieldsProps) {
   const { schedule } = draft;
   const put = (next: readonly WeekHours[]) => change({ schedule: next });
   const add = () => {
-    const timeZone = chosenZone() ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
-    put([...schedule, { days: WORKDAYS, start: "", stop: "20:00", timeZone, except: [] }]);
+    put([...schedule, { days: WORKDAYS, start: "", stop: "20:00", timeZone: zoneHere(), except: [] }]);
   };
   return (
     <fieldset className={styles.hours} data-field="schedule">
