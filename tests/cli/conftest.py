@@ -8,8 +8,10 @@ import argon2
 import pytest
 import yaml
 
+from devworkspace.cli import server
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project
+from devworkspace.server.config import ServerConfig
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,3 +59,16 @@ def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashes for tests that are about something else; tests/cli/test_account.py has one of the real cost."""
     cheap = partial(argon2.PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
     monkeypatch.setattr(argon2, "PasswordHasher", cheap)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[ServerConfig]:
+    """The configurations that the server would have run with."""
+    found: list[ServerConfig] = []
+
+    async def run(config: ServerConfig) -> None:
+        found.append(config)
+
+    monkeypatch.setattr("devworkspace.server.app.run", run)
+    monkeypatch.setattr(server, "configure_logging", lambda **_: None)
+    return found

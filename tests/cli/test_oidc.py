@@ -4,30 +4,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import pytest
-from click.testing import CliRunner, Result
-
-from devworkspace.cli import server
 from devworkspace.server.config import KubeSphereConfig, OidcConfig, ServerConfig
-
-
-@pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[ServerConfig]:
-    """The configurations that the server would have run with."""
-    found: list[ServerConfig] = []
-
-    async def run(config: ServerConfig) -> None:
-        found.append(config)
-
-    monkeypatch.setattr("devworkspace.server.app.run", run)
-    monkeypatch.setattr(server, "configure_logging", lambda **_: None)
-    return found
-
-
-def start(folder: Path, *options: str) -> Result:
-    (folder / "key").write_bytes(b"k" * 32)
-    required = ("--public-url=http://localhost:8080", f"--master-key-file={folder / 'key'}")
-    return CliRunner().invoke(server.command, [*required, *options])
+from tests.cli.serving import start
 
 
 def test_a_provider_with_its_defaults(tmp_path: Path, seen: list[ServerConfig]) -> None:
