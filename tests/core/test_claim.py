@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from devworkspace.core.credential import environment_credential, key_id
 from devworkspace.core.idleness import find_idle_deadline
 from devworkspace.core.member import Member
 from devworkspace.core.pacing import Hold
-from devworkspace.core.plan import Plan, make_plan
+from devworkspace.core.plan import SERVICE_AFTER_CLAIM, Plan, make_plan
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
 from devworkspace.core.world import World
 from tests.core.test_pool import ending, make_member, pooled
@@ -33,6 +34,10 @@ def warm_world(*members: Member, **parts: Any) -> World:
 def claimed(world: World) -> World:
     """The world after the whole claim: status, volume and pod."""
     return with_pod(with_volume(told(world)))
+
+
+def applied(plan: Plan) -> list[str]:
+    return [action.kind for group in plan.apply for action in group]
 
 
 def told(world: World) -> World:
@@ -80,15 +85,27 @@ def test_after_the_claim_it_is_an_environment_like_any_other() -> None:
     plan = make_plan(world)
     assert plan.status is not None
     assert (plan.status.phase, plan.status.pod_name, plan.status.pvc_name) == ("Running", MEMBER.name, MEMBER.name)
-    assert [[action.kind for action in group] for group in plan.apply] == [
-        ["Service", "NetworkPolicy", "NetworkPolicy"]
-    ]
     assert plan.claim is None
     assert world.pod is not None
     assert names.LABEL_POOL not in {*world.pod.metadata.labels, *world.volumes[0].metadata.labels}
     assert [owner.uid for owner in world.pod.metadata.owner_references] == [UID]
     outdated = {condition.type: condition.status for condition in plan.status.conditions}["TemplateOutdated"]
     assert outdated == "False"
+
+
+def test_the_service_waits_a_moment_for_the_one_who_opens_the_editor() -> None:
+    world = claimed(warm_world())
+    policies = ["NetworkPolicy", "NetworkPolicy"]
+    plan = make_plan(world)
+    assert applied(plan) == policies
+    assert plan.requeue_after is not None
+    assert plan.requeue_after <= SERVICE_AFTER_CLAIM
+    later = replace(world, now=world.now + plan.requeue_after)
+    assert applied(make_plan(later)) == ["Service", *policies]
+    put_back = replace(world, now=world.now - timedelta(hours=1))
+    assert applied(make_plan(put_back)) == ["Service", *policies], "a clock that is wrong keeps nobody waiting"
+    alone = replace(world, installation=replace(INSTALLATION, gateway=None))
+    assert applied(make_plan(alone)) == ["Service", *policies], "its address is the Service's"
 
 
 def test_nothing_of_the_time_in_the_pool_counts() -> None:

@@ -12,7 +12,7 @@ from devworkspace.api.meta import Key
 from devworkspace.core.render.policy import POLICY_NAMES
 from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube.resource import CONFIG_MAPS, NAMESPACES, NETWORK_POLICIES, PODS, PVCS, SECRETS, SERVICES
-from devworkspace.operator import pool_keeper
+from devworkspace.operator import pool_keeper, reconciler
 from tests.operator.running import (
     DEMO,
     LIMITS,
@@ -112,6 +112,29 @@ async def test_a_pool_is_made_in_advance_isolated_and_without_anything_of_anybod
         assert writes.index(NETWORK_POLICIES.plural) < writes.index(PODS.plural), "isolated before it runs"
         assert template["status"]["pools"] == [{"namespace": "team", "wanted": 2, "ready": 2}]
         assert await silence(server) == []
+
+
+async def test_of_many_who_come_at_once_the_first_do_not_wait_for_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "CLAIMS_AT_ONCE", 2)
+    async with FakeApiServer() as server, running_operator(server, tmp_path):
+        put_pool(server, 6)
+        await fill(server, 6)
+        server.faults.append(Fault(verb="patch", resource=PVCS.plural, delay=0.2, times=6))
+        keys = [Key("team", f"crowd-{index}") for index in range(6)]
+        for key in keys:
+            put_instance(server, key.name)
+        seen: set[tuple[int, int]] = set()
+
+        def all_run() -> bool:
+            phases = [phase_of(server, key) for key in keys]
+            seen.add((phases.count("Provisioning"), phases.count("Running")))
+            return phases.count("Running") == 6
+
+        await eventually(all_run, within=10)
+        assert max(taking for taking, _ in seen) == 2
+        assert any(running and taking + running < 6 for taking, running in seen), seen
 
 
 async def test_a_new_environment_takes_one_in_five_writes_and_the_pool_is_filled_again(tmp_path: Path) -> None:

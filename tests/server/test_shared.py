@@ -56,6 +56,34 @@ async def test_of_many_who_want_the_same_one_gets_it_and_no_other_entry_is_lost(
         assert [await replica.read(entry) for replica in replicas] == [f"of {winner}"] * 4
 
 
+async def test_those_who_wait_for_a_write_share_the_next_one(client: Client, api: FakeApiServer) -> None:
+    clock = Clock()
+    record = SharedRecord(client, KEY, clock=clock)
+
+    async def want(entry: str, value: str) -> bool:
+        return await record.exchange(entry, expected=None, value=value, until=clock.now + 30)
+
+    won = await asyncio.gather(*(want(f"entry-{index}", "v") for index in range(20)), want("entry-3", "late"))
+    assert won == [True] * 20 + [False]
+    assert len(entries(api)) == 20
+    assert len(api.writes) == 2
+
+
+async def test_who_gives_up_takes_nobody_along(client: Client, api: FakeApiServer) -> None:
+    clock = Clock()
+    record = SharedRecord(client, KEY, clock=clock)
+    wants = [
+        asyncio.create_task(record.exchange(f"entry-{index}", expected=None, value="v", until=clock.now + 30))
+        for index in range(5)
+    ]
+    await asyncio.sleep(0)
+    wants[0].cancel()
+    wants[3].cancel()
+    made = await asyncio.gather(*wants, return_exceptions=True)
+    assert [made[index] for index in (1, 2, 4)] == [True] * 3
+    assert {"entry-1", "entry-2", "entry-4"} <= set(entries(api))
+
+
 async def test_only_what_is_expected_is_changed(client: Client) -> None:
     clock = Clock()
     here, there = (SharedRecord(client, KEY, clock=clock) for _ in range(2))

@@ -41,6 +41,10 @@ from devworkspace.core.world import World, own_volume
 REPLACE_FAILED_POD_AFTER: Final = timedelta(seconds=10)
 REPLACE_FAILED_POD_AT_MOST: Final = timedelta(minutes=5)
 
+# Whoever takes a pod of the pool opens its editor through the gateway, which needs no Service: nothing that can wait a
+# moment takes processor time from them.
+SERVICE_AFTER_CLAIM: Final = timedelta(seconds=2)
+
 Child = PersistentVolumeClaim | Service | NetworkPolicy
 Kind = Literal["PersistentVolumeClaim", "Secret", "Service", "Pod", "NetworkPolicy"]
 
@@ -270,7 +274,7 @@ def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Ref
     volume = own_volume(world, instance)
     if volume is not None or runs:
         first += _apply_changed("PersistentVolumeClaim", render_volume(instance, settings, volume), volume)
-    if world.service is not None or runs:
+    if world.service is not None or (runs and _since_claim(world) is None):
         first += _apply_changed("Service", render_service(instance, settings), world.service)
     if starts or _misses_secret(world.pod, instance):
         credential = environment_credential(_key_of(world), instance.metadata.uid)
@@ -298,6 +302,15 @@ def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Ref
         else ()
     )
     return tuple(group for group in (tuple(first), second) if group)
+
+
+def _since_claim(world: World) -> timedelta | None:
+    """How long ago a pod of the pool was taken, where that is so short ago that the Service waits for it."""
+    claimed_at = world.pod.metadata.annotations.get(names.ANNOTATION_CLAIMED_AT) if world.pod is not None else None
+    if claimed_at is None or world.service is not None or not world.installation.gateway:
+        return None
+    age = world.latest - parse_timestamp(claimed_at)
+    return age if timedelta() <= age < SERVICE_AFTER_CLAIM else None
 
 
 def _key_of(world: World) -> bytes:
@@ -416,6 +429,8 @@ def _next_look(world: World, settings: Settings | Refusal) -> timedelta | None:
     pod = world.pod
     if world.hold is not None:
         return world.hold.look_again
+    if (age := _since_claim(world)) is not None:
+        return SERVICE_AFTER_CLAIM - age
     if pod is None or pod.metadata.deletion_timestamp is not None or is_ready(pod):
         return None
     if pod.status.phase in ("Failed", "Succeeded"):

@@ -31,8 +31,8 @@ from devworkspace.operator.volumes import Volumes
 
 logger = logging.getLogger(__name__)
 
-# A burst of changes is one pass; a claim is made good a moment later.
-DELAY_SECONDS: Final = 0.2
+# A burst of changes is one pass, and whoever has just taken a member opens their editor before the next one is made.
+DELAY_SECONDS: Final = 1.0
 # Hours begin and end, and what hangs is overdue, without anything that changes.
 LOOK_SECONDS: Final = 15.0
 # One pool whose writes hang must not keep the others waiting.

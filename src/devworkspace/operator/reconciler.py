@@ -41,6 +41,9 @@ class SecretMetadata(Struct, frozen=True):
     metadata: ObjectMeta
 
 
+# Claims side by side would all be done when the last one is; few at a time let those who came first work meanwhile.
+CLAIMS_AT_ONCE: Final = 3
+
 _KINDS: Final[Mapping[Kind, tuple[Resource, type[Any]]]] = {
     "PersistentVolumeClaim": (PVCS, PersistentVolumeClaim),
     "Secret": (SECRETS, SecretMetadata),
@@ -82,6 +85,7 @@ class Reconciler:
         self._volumes = Volumes(client=client, cluster=cluster, events=events)
         self._clockwork = Clockwork(client=client, cluster=cluster, events=events)
         self._claiming = Claiming(client, cluster, on_claim=on_claim)
+        self._claims = asyncio.Semaphore(CLAIMS_AT_ONCE)
         self._on_stop = on_stop
         self._now = now
 
@@ -92,7 +96,16 @@ class Reconciler:
         writes after they were told in status.
         """
         world = await self._world(key)
-        if world.instance is None or not asks_to_start(world):
+        if not asks_to_start(world):
+            return await self._round(key, world)
+        if not world.pool:
+            return await self._start(key, world)
+        async with self._claims:
+            return await self._start(key, await self._world(key))
+
+    async def _start(self, key: Key, world: World) -> float | None:
+        """A round that may make a pod."""
+        if world.instance is None:
             return await self._round(key, world)
         try:
             # Asked last: what is decided here counts for the others from this moment on.
