@@ -92,7 +92,7 @@ def other_ways(desk: Desk, netns: str | None) -> Iterator[Way]:
     credential = kubectl("exec", f"--namespace={desk.namespace}", pod, "--", *read).strip()
     prefix = ("ip", "netns", "exec", netns) if netns else ()
     base = desk.config("ada").read_text().replace("Host *.devworkspace", "Host *")
-    socket = [sys.executable, "-m", "bench.ssh", "--carry", f"ws://{address}:8080{names.SSH_PATH}"]
+    socket = [sys.executable, "-m", "bench.ssh", "--carry", f"http://{address}:8080"]
     environment = {**desk.environment, "BENCH_CREDENTIAL": credential, "PYTHONPATH": f"src:{Path.cwd()}"}
     for name, line in (
         ("socket", f"ProxyCommand {shlex.join(socket)}"),
@@ -154,25 +154,16 @@ def figures(found: dict[str, dict[str, float]]) -> list[Figure]:
 
 def carry(url: str) -> None:
     """The client of `devworkspace ssh --stdio`, without a server between."""
-    import asyncio
-
-    import aiohttp
-    import uvloop
-
+    from devworkspace.cli.remote.dialing import dial, open_websocket
     from devworkspace.cli.remote.openssh import key_folder, read_public_key
-    from devworkspace.cli.remote.tunnel import splice
+    from devworkspace.cli.remote.splice import Splice
 
-    async def main() -> None:
-        headers = {
-            "Cookie": f"code-server-session={os.environ['BENCH_CREDENTIAL']}",
-            names.SSH_KEY_HEADER: read_public_key(key_folder()),
-        }
-        options = {"protocols": (names.SSH_PROTOCOL,), "compress": 0, "max_msg_size": 0}
-        async with aiohttp.ClientSession() as session, session.ws_connect(url, headers=headers, **options) as socket:
-            await splice(socket)
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main())
+    headers = {
+        "Cookie": f"code-server-session={os.environ['BENCH_CREDENTIAL']}",
+        names.SSH_KEY_HEADER: read_public_key(key_folder()),
+    }
+    socket = open_websocket(dial(url), names.SSH_PATH, protocol=names.SSH_PROTOCOL, headers=headers)
+    Splice(socket.connection, source=sys.stdin.fileno(), sink=sys.stdout.fileno(), early=socket.early).run()
 
 
 def main() -> None:

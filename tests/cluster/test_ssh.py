@@ -5,6 +5,7 @@ What VS Code Remote-SSH and scp do with it, who does not get there, and what a s
 
 import contextlib
 import hashlib
+import itertools
 import os
 import secrets
 import shutil
@@ -14,6 +15,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,25 @@ SERVER = (
     ".listen({port}, '127.0.0.1', () => console.log('up'))"
 )
 COPIED_BYTES = 20 * 2**20
+VS_CODE = """\
+echo '{mark}: running'
+folder=$HOME/.vscode-server/bin/{commit}
+mkdir -p "$folder"
+cat > "$folder/server.js" <<'PROGRAM'
+const server = require('http').createServer((_, answer) => answer.end('from inside'));
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+PROGRAM
+nohup node "$folder/server.js" > "$folder/log" 2>&1 < /dev/null &
+for attempt in $(seq 300); do [ -s "$folder/log" ] && break; sleep 0.1; done
+[ -s "$folder/log" ]
+code=$?
+echo '{mark}: start'
+echo "exitCode==$code=="
+echo "listeningOn==$(cat "$folder/log")=="
+echo "arch==$(uname -m)=="
+echo "platform==$(uname -s | tr '[:upper:]' '[:lower:]')=="
+echo '{mark}: end'
+"""
 
 
 @dataclass(frozen=True)
@@ -76,9 +97,9 @@ class Desk:
         return done.stdout.strip()
 
     @contextlib.contextmanager
-    def running(self, argv: list[str]) -> "Iterator[subprocess.Popen[str]]":
+    def running(self, argv: list[str], **more: Any) -> "Iterator[subprocess.Popen[str]]":
         """A program that goes on by itself, and is ended by a signal."""
-        options: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        options: dict[str, Any] = {**dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE), **more}
         with subprocess.Popen(argv, text=True, env=self.environment, bufsize=1, **options) as process:
             try:
                 yield process
@@ -149,15 +170,23 @@ def copy_both_ways(desk: Desk) -> None:
 
 
 def work_as_vs_code_does(desk: Desk) -> None:
-    """A shell without a terminal that gets a script on standard input, and a SOCKS proxy to a server that it starts."""
-    port = free_port()
-    argv = ["ssh", "-F", str(desk.config("ada")), "-T", "-D", str(port), desk.host, "sh"]
-    with desk.running(argv) as shell:
+    """Its handshake: no terminal, a shell that gets a script on standard input, marks around what that tells, and then
+    a SOCKS proxy to the server that the script has left behind, several connections at once."""
+    port, mark = free_port(), secrets.token_hex(16)
+    argv = ["ssh", "-v", "-T", "-D", str(port), "-o", "ConnectTimeout=15", "-F", str(desk.config("ada"))]
+    with desk.running([*argv, desk.host, "bash"], stderr=subprocess.DEVNULL) as shell:
         assert shell.stdin is not None and shell.stdout is not None
-        shell.stdin.write(f'exec node -e "{SERVER.format(text=INSIDE, port=3000)}"\n')
+        shell.stdin.write(VS_CODE.format(mark=mark, commit=secrets.token_hex(20)))
         shell.stdin.flush()
-        assert shell.stdout.readline() == "up\n"
-        assert INSIDE in by_socks(port, "localhost", 3000)
+        lines = list(itertools.takewhile(lambda line: line != f"{mark}: end\n", shell.stdout))
+        assert f"{mark}: running\n" in lines
+        told = dict(line.strip().split("==")[:2] for line in lines[lines.index(f"{mark}: start\n") + 1 :])
+        assert (told["platform"], told["exitCode"]) == ("linux", "0"), lines
+        with ThreadPoolExecutor(4) as pool:
+            places = [(port, host, int(told["listeningOn"])) for host in ("localhost", "127.0.0.1") * 2]
+            answers = list(pool.map(lambda place: by_socks(*place), places))
+        assert [INSIDE in answer for answer in answers] == [True] * 4
+        assert shell.poll() is None, "it stays as long as the window"
 
 
 def by_socks(proxy: int, host: str, port: int) -> str:

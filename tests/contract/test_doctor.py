@@ -12,7 +12,7 @@ import yaml
 
 from devworkspace.cli.doctor import rights
 from devworkspace.cli.doctor.rights import Rule, questions
-from devworkspace.cli.doctor.surroundings import OLDEST, POLICY_NAMES
+from devworkspace.cli.doctor.surroundings import OLDEST, POLICY_NAMES, SEVERAL_BINDINGS
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -54,6 +54,16 @@ def test_policies() -> None:
         if document["kind"] == "ValidatingAdmissionPolicy"
     }
     assert set(POLICY_NAMES) == made
+
+
+def test_bindings() -> None:
+    made: dict[str, set[str]] = {}
+    for document in documents("policies.yaml"):
+        if document["kind"] == "ValidatingAdmissionPolicyBinding":
+            made.setdefault(document["spec"]["policyName"], set()).add(document["metadata"]["name"])
+    several = {policy: set(names) for policy, names in SEVERAL_BINDINGS.items()}
+    assert {policy: names for policy, names in made.items() if len(names) > 1} == several
+    assert set(made) == set(POLICY_NAMES)
 
 
 def test_the_oldest_kubernetes_is_the_chart_s() -> None:

@@ -51,6 +51,11 @@ class Checkout:
         self._programs = folder / ".local/bin"
         self._programs.mkdir(parents=True)
         (folder / ".local/venv").symlink_to(sys.prefix)
+        self._variables: dict[str, str] = {}
+        # These ask the system where the home is, and not HOME: a page must not change the tester's own.
+        for name in ("ssh", "scp"):
+            there = 'if [ -e "$HOME/.ssh/config" ]; then set -- -F "$HOME/.ssh/config" "$@"; fi'
+            self._write_program(name, f'{there}\nexec /usr/bin/{name} -F none "$@"')
 
     def add_cluster(self, surroundings: Surroundings, namespace: str) -> None:
         """kubectl, and a kubeconfig whose context is in a namespace."""
@@ -61,14 +66,18 @@ class Checkout:
         kubeconfig = self.folder / ".local/kubeconfig"
         kubeconfig.touch(mode=0o600)
         kubeconfig.write_text(json.dumps(config), encoding="utf-8")
-        kubectl = self._programs / "kubectl"
         program = shutil.which(surroundings.kubectl[0]) or surroundings.kubectl[0]
-        kubectl.write_text(f'#!/bin/sh\nexec {shlex.join([program, *surroundings.kubectl[1:]])} "$@"\n', "utf-8")
-        kubectl.chmod(0o755)
+        self._write_program("kubectl", f'exec {shlex.join([program, *surroundings.kubectl[1:]])} "$@"')
+        self._variables = {"DEVWORKSPACE_URL": surroundings.url}
 
     def add_helm(self) -> None:
         """Helm as cluster/build.sh makes it."""
         (self._programs / "helm").symlink_to(ROOT / ".local/bin/helm")
+
+    def _write_program(self, name: str, text: str) -> None:
+        file = self._programs / name
+        file.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        file.chmod(0o755)
 
     def run(self, page: str) -> None:
         """Runs the commands of a page in one shell; fails the test at the first one that fails, with what was said."""
@@ -78,6 +87,7 @@ class Checkout:
         script = self.folder / ".local/page.sh"
         script.write_text("\n".join([*lines, ""]), encoding="utf-8")
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder / ".local"), "LC_ALL": "C.UTF-8"}
+        environment |= self._variables
         result = subprocess.run(
             ["bash", script],
             cwd=self.folder,

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from devworkspace.kube.bearer import bearer
 from devworkspace.kube.credentials import (
     Anonymous,
     Credential,
     ExecPlugin,
     StaticHeader,
     TokenFile,
-    bearer,
     load_certificate,
 )
 from devworkspace.kube.errors import ConfigError

@@ -19,6 +19,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from devworkspace.kube.bearer import bearer
 from devworkspace.kube.clock import now
 from devworkspace.kube.clock import parse_timestamp as parse
 from devworkspace.kube.errors import ConfigError, clean
@@ -37,16 +38,6 @@ class Credential(Protocol):
 
     def expire(self) -> None:
         """Forget the copy: the server did not accept it."""
-
-
-def bearer(token: str, *, origin: str) -> str:
-    """Return the header for `token`; `origin` names its source in the error, which never shows the token."""
-    token = token.strip()
-    if not token:
-        raise ConfigError(f"the token from {origin} is empty")
-    if not token.isascii() or any(character.isspace() or not character.isprintable() for character in token):
-        raise ConfigError(f"the token from {origin} contains characters that no token has")
-    return f"Bearer {token}"
 
 
 class Anonymous:

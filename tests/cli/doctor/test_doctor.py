@@ -27,6 +27,7 @@ from tests.support.fixtures import eventually
 
 INSTANCE_CRD = Key("", "workspaceinstances.devworkspace.kubesphere.io")
 BOUND = Key("", "devworkspace-owners")
+BY_UID = Key("", "devworkspace-children-by-uid")
 CLASS = Key("", "local")
 
 
@@ -142,6 +143,18 @@ BROKEN: dict[str, tuple[Callable[[Installation], object], str, str, str, str]] =
     "a policy is not bound": (
         lambda it: it.server.remove(BINDINGS, BOUND),
         *("policies", "problem", "do nothing: devworkspace-owners", "deploy/policies.yaml"),
+    ),
+    "the first binding of two is missing": (
+        lambda it: it.server.remove(BINDINGS, Key("", "devworkspace-children")),
+        *("policies", "problem", "part of what it is for: devworkspace-children.", "deploy/policies.yaml"),
+    ),
+    "the second binding of two is missing": (
+        lambda it: it.server.remove(BINDINGS, BY_UID),
+        *("policies", "problem", "part of what it is for: devworkspace-children-by-uid.", "deploy/policies.yaml"),
+    ),
+    "one binding of two only warns": (
+        lambda it: it.patch(BINDINGS, BY_UID, {"spec": {"validationActions": ["Warn"]}}),
+        *("policies", "problem", "only warn or audit: devworkspace-children.", "Add Deny"),
     ),
     "a policy only warns": (policy_only_warns, *("policies", "problem", "devworkspace-owners", "Add Deny")),
     "no storage class is the default": (

@@ -14,7 +14,6 @@ from devworkspace.cli.remote.place import (
     find_place,
     host_of,
     parse_host,
-    server_of,
 )
 from tests.cli.environments.conftest import kubeconfig_of
 
@@ -46,20 +45,6 @@ class TestNames:
 
 class TestServer:
     @pytest.mark.parametrize(
-        ("url", "server"),
-        [
-            ("http://shop--team.localhost:8080/", "http://localhost:8080"),
-            ("https://shop--team.dev.example.com/", "https://dev.example.com"),
-            ("https://dev.example.com/w/team/shop/", "https://dev.example.com"),
-            ("http://shop.team.svc:8080/", None),
-            ("http://other--team.localhost:8080/", None),
-            ("", None),
-        ],
-    )
-    def test_an_environments_address_tells_it(self, url: str, server: str | None) -> None:
-        assert server_of(url, KEY) == server
-
-    @pytest.mark.parametrize(
         ("url", "origin"),
         [
             ("https://dev.example.com/", "https://dev.example.com"),
@@ -86,25 +71,25 @@ class TestToken:
         file.write_text(json.dumps(kubeconfig_of("http://127.0.0.1:1")))
         return file
 
-    async def authorization(self, token_file: Path | None = None) -> str:
-        return (await find_place(KEY, Access("http://localhost:1", token_file))).authorization
+    def authorization(self, token_file: Path | None = None) -> str:
+        return find_place(KEY, Access("http://localhost:1", token_file)).authorization
 
-    async def test_the_file_comes_first_then_the_variable_then_the_kubeconfig(
+    def test_the_file_comes_first_then_the_variable_then_the_kubeconfig(
         self, kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         body = kubeconfig_of("http://127.0.0.1:1")
         body["users"][0]["user"] = {"token": "of-kubeconfig"}
         kubeconfig.write_text(json.dumps(body))
-        assert await self.authorization() == "Bearer of-kubeconfig"
+        assert self.authorization() == "Bearer of-kubeconfig"
         monkeypatch.setenv(TOKEN_VARIABLE, "of-variable")
-        assert await self.authorization() == "Bearer of-variable"
+        assert self.authorization() == "Bearer of-variable"
         (tmp_path / "token").write_text("of-file\n")
-        assert await self.authorization(tmp_path / "token") == "Bearer of-file"
+        assert self.authorization(tmp_path / "token") == "Bearer of-file"
 
-    async def test_a_kubeconfig_without_one_says_what_to_do(self, kubeconfig: Path) -> None:
+    def test_a_kubeconfig_without_one_says_what_to_do(self, kubeconfig: Path) -> None:
         with pytest.raises(click.ClickException, match="kubectl create token"):
-            await self.authorization()
+            self.authorization()
 
-    async def test_it_does_not_show_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_it_does_not_show_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(TOKEN_VARIABLE, "canary")
-        assert "canary" not in repr(await find_place(KEY, Access("http://localhost:1", None)))
+        assert "canary" not in repr(find_place(KEY, Access("http://localhost:1", None)))

@@ -1,6 +1,7 @@
 """What the cluster itself brings: Kubernetes, admission policies, disks, images, figures."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from devworkspace.api.template import WorkspaceTemplate
@@ -31,6 +32,8 @@ POLICY_NAMES: Final = (
     "devworkspace-templates-in-use",
     "devworkspace-volumes",
 )
+# A policy that takes several bindings, each for other objects. Those with one may be bound by any name.
+SEVERAL_BINDINGS: Final = {"devworkspace-children": ("devworkspace-children", "devworkspace-children-by-uid")}
 _DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
 _SHOWN: Final = 5
 kubernetes = Report("kubernetes")
@@ -61,17 +64,29 @@ async def check_policies(scene: Scene) -> list[Finding]:
     except NotFound:
         return [policies.advice("policies.not-served")]
     there = {policy.metadata.name for policy in made.items}
-    actions: dict[str, set[str]] = {}
-    for binding in bindings.items:
-        actions.setdefault(binding.spec.policy_name, set()).update(binding.spec.validation_actions)
-    wanted = [name for name in POLICY_NAMES if name in there]
+    parts = {name: _parts(name, bindings.items) for name in POLICY_NAMES if name in there}
+    bound = {name: of for name, of in parts.items() if any(of.values())}
     wrong = {
         "policies.absent": [name for name in POLICY_NAMES if name not in there],
-        "policies.unbound": [name for name in wanted if name not in actions],
-        "policies.lenient": [name for name in wanted if name in actions and "Deny" not in actions[name]],
+        "policies.unbound": [name for name in parts if name not in bound],
+        "policies.half-bound": [part for of in bound.values() for part, found in of.items() if not found],
+        "policies.lenient": [name for name, of in bound.items() if any(map(_is_lenient, of.values()))],
     }
     found = [policies.problem(text, names=", ".join(listed)) for text, listed in wrong.items() if listed]
-    return found or [policies.ok("policies.ok", count=len(wanted))]
+    return found or [policies.ok("policies.ok", count=len(parts))]
+
+
+def _parts(policy: str, bindings: Sequence[Binding]) -> dict[str, list[Binding]]:
+    """The bindings of a policy, by the part of it that each puts in force."""
+    of = [binding for binding in bindings if binding.spec.policy_name == policy]
+    names = SEVERAL_BINDINGS.get(policy)
+    if names is None:
+        return {policy: of}
+    return {name: [binding for binding in of if binding.metadata.name == name] for name in names}
+
+
+def _is_lenient(bindings: Sequence[Binding]) -> bool:
+    return bool(bindings) and not any("Deny" in binding.spec.validation_actions for binding in bindings)
 
 
 async def check_storage(scene: Scene) -> list[Finding]:

@@ -161,6 +161,12 @@ CLUSTER: Final[dict[str, tuple[str, ...]]] = {
         "kubectl apply --server-side --filename deploy/policies.yaml, or helm upgrade --set admissionPolicies=true",
         "kubectl apply --server-side --filename deploy/policies.yaml，或 helm upgrade --set admissionPolicies=true",
     ),
+    "policies.half-bound": (
+        "These bindings are missing, so that their policy does nothing for a part of what it is for: {names}.",
+        "缺少以下绑定，对应的策略只对部分对象起作用：{names}。",
+        "kubectl apply --server-side --filename deploy/policies.yaml, or helm upgrade --set admissionPolicies=true",
+        "kubectl apply --server-side --filename deploy/policies.yaml，或 helm upgrade --set admissionPolicies=true",
+    ),
     "policies.lenient": (
         "The bindings of these policies only warn or audit: {names}.",
         "以下策略的绑定仅警告或审计，不会拒绝：{names}。",

@@ -1,6 +1,5 @@
 """Names for the shell's completion, and the script that asks for them."""
 
-import asyncio
 import sys
 from typing import Final
 
@@ -10,8 +9,6 @@ from click.shell_completion import CompletionItem, ShellComplete, get_completion
 from devworkspace.api import names
 from devworkspace.api.meta import ObjectMeta, Struct
 from devworkspace.kinds import INSTANCES, TEMPLATES
-from devworkspace.kube.client import Client
-from devworkspace.kube.config import detect
 from devworkspace.kube.errors import KubeError
 from devworkspace.kube.resource import PVCS, Resource
 
@@ -43,6 +40,12 @@ def complete_volume(ctx: click.Context, param: click.Parameter, incomplete: str)
 def _complete(
     resource: Resource, incomplete: str, *, namespace: str | None, selector: str | None = None
 ) -> list[CompletionItem]:
+    # Only here: each connection of ssh would wait for it.
+    import asyncio
+
+    from devworkspace.kube.client import Client
+    from devworkspace.kube.config import detect
+
     async def find_names() -> list[str]:
         endpoint = detect()
         async with asyncio.timeout(_PATIENCE_SECONDS), Client(endpoint, field_manager="devworkspace-cli") as client:

@@ -1,8 +1,7 @@
 """The way from a person's shell to the cluster."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
@@ -10,9 +9,10 @@ from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.cli.environments.words import say
 from devworkspace.kinds import INSTANCES
-from devworkspace.kube.client import Client
-from devworkspace.kube.config import detect
 from devworkspace.kube.errors import ApiError, KubeError, NotFound
+
+if TYPE_CHECKING:
+    from devworkspace.kube.client import Client
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ _TIMEOUT_SECONDS: Final = 10.0
 class Connection(NamedTuple):
     """`namespace` is the one of --namespace, else the kubeconfig's."""
 
-    client: Client
+    client: "Client"
     namespace: str
 
     async def find(self, name: str) -> WorkspaceInstance:
@@ -46,6 +46,12 @@ class Connection(NamedTuple):
 
 def run(work: Callable[[Connection], Awaitable[T]], *, namespace: str | None) -> T:
     """Does the work with the cluster of KUBECONFIG; what goes wrong there becomes a ClickException."""
+
+    # Later than the options: `devworkspace ssh` has the same ones, and each connection waits for what it loads.
+    import asyncio
+
+    from devworkspace.kube.client import Client
+    from devworkspace.kube.config import detect
 
     async def connected() -> T:
         endpoint = detect()

@@ -10,6 +10,7 @@ import click
 from devworkspace.api import names
 from devworkspace.cli.environments.completion import complete_environment
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
+from devworkspace.cli.environments.output import printable
 from devworkspace.cli.environments.waiting import tell_running, wait_running, waiting_options
 from devworkspace.cli.environments.words import say
 from devworkspace.core.timestamps import format_timestamp
@@ -85,6 +86,9 @@ def open_command(name: str, namespace: str | None, no_browser: bool, timeout: fl
     url = run(work, namespace=namespace)
     if url is None:
         raise click.ClickException(say("no-url", name=name))
+    if not url.startswith(("https://", "http://")):
+        # What a browser is given must not be a file of this machine, or an option.
+        raise click.ClickException(say("bad-url", name=name, url=printable(url)))
     if no_browser or not webbrowser.open(url):
         click.echo(url)
     else:

@@ -84,6 +84,11 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "Environment {name} has no address: the installation has no server in front of its editors.",
         "环境 {name} 没有访问地址：此安装没有网关。",
     ),
+    "bad-url": (
+        "Environment {name} says that it is at {url}, which is no address of a web page; ask an admin who has written "
+        "its status.",
+        "环境 {name} 的访问地址 {url} 不是网页地址；请联系管理员确认是谁修改了其状态。",
+    ),
 }
 
 

@@ -1,6 +1,5 @@
 """`ssh` and `port-forward`."""
 
-import asyncio
 import re
 from typing import Final, NamedTuple
 
@@ -108,7 +107,7 @@ def _carry(key: Key, access: Access, *, start: bool) -> None:
 
     public_key = read_public_key(key_folder())
     try:
-        place = asyncio.run(find_place(key, access))
+        place = find_place(key, access)
     except KubeError as error:
         raise click.ClickException(explain(error)) from error
     run_tunnel(place, public_key, start=start)

@@ -11,20 +11,15 @@ from urllib.parse import urlsplit
 import click
 
 from devworkspace.api.meta import Key
-from devworkspace.cli.environments.connection import USER_AGENT, Connection
 from devworkspace.cli.remote.words import tell
 from devworkspace.core.access import Secret
-from devworkspace.core.address import address_id, path_base
-from devworkspace.kube.client import Client
-from devworkspace.kube.config import detect
-from devworkspace.kube.credentials import bearer
+from devworkspace.kube.bearer import bearer
 from devworkspace.kube.errors import ConfigError
 
 SUFFIX: Final = ".devworkspace"
 TOKEN_VARIABLE: Final = "DEVWORKSPACE_TOKEN"  # noqa: S105 - its name
 _LABEL: Final = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 _HOST: Final = re.compile(rf"(?P<name>{_LABEL})(?:\.(?P<namespace>{_LABEL}))?{re.escape(SUFFIX)}")
-_TIMEOUT_SECONDS: Final = 10.0
 
 
 class Access(NamedTuple):
@@ -53,7 +48,7 @@ def access_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "--server",
         envvar="DEVWORKSPACE_URL",
         metavar="URL",
-        help="Address of the DevWorkspace server. Default: DEVWORKSPACE_URL, else what the environment says.",
+        help="Address of the DevWorkspace server, as you sign in there. Default: DEVWORKSPACE_URL.",
     )
     token_file = click.option(
         "--token-file",
@@ -80,16 +75,23 @@ def find_namespace(given: str | None, *, name: str) -> str:
     """The namespace that was given, else that of the kubeconfig; raises ClickException without either."""
     if given:
         return given
+    # Not needed, and not loaded, where ssh calls us with all that we have to know.
+    from devworkspace.kube.config import detect
+
     try:
         return detect().namespace
     except ConfigError as error:
         raise click.ClickException(tell("namespace", name=name)) from error
 
 
-async def find_place(key: Key, access: Access) -> Place:
-    """Asks the cluster only for what nobody has said. Raises ClickException or KubeError."""
-    server = check_server(access.server) if access.server else await _discover(key)
-    return Place(key, server, Secret(_read_token(access.token_file) or await _own_token()))
+def find_place(key: Key, access: Access) -> Place:
+    """Raises ClickException for what nobody has said, and ConfigError.
+
+    The server is never one that an object of the cluster names: a token would go to whoever may write that object.
+    """
+    if not access.server:
+        raise click.ClickException(tell("server"))
+    return Place(key, check_server(access.server), Secret(_read_token(access.token_file) or _own_token()))
 
 
 def check_server(url: str) -> str:
@@ -103,26 +105,6 @@ def check_server(url: str) -> str:
     return origin
 
 
-def server_of(url: str, key: Key) -> str | None:
-    """The public host behind the address of an environment, in either address mode."""
-    parts = urlsplit(url)
-    if parts.path.startswith(f"{path_base(key)}/"):
-        return f"{parts.scheme}://{parts.netloc}"
-    label, _, rest = parts.netloc.partition(".")
-    return f"{parts.scheme}://{rest}" if rest and label == address_id(key) else None
-
-
-async def _discover(key: Key) -> str:
-    endpoint = detect()
-    client = Client(endpoint, field_manager=USER_AGENT, user_agent=USER_AGENT, timeout=_TIMEOUT_SECONDS)
-    async with client:
-        instance = await Connection(client, key.namespace).find(key.name)
-    server = server_of(instance.status.url or "", key)
-    if server is None:
-        raise click.ClickException(tell("server", name=key))
-    return check_server(server)
-
-
 def _read_token(file: Path | None) -> str | None:
     """The header for the token that somebody has given us."""
     if file is not None:
@@ -131,10 +113,14 @@ def _read_token(file: Path | None) -> str | None:
     return bearer(token, origin=TOKEN_VARIABLE) if token else None
 
 
-async def _own_token() -> str:
+def _own_token() -> str:
     """The same for that of the kubeconfig."""
+    import asyncio
+
+    from devworkspace.kube.config import detect
+
     try:
-        header = await detect().credential.header()
+        header = asyncio.run(detect().credential.header())
     except ConfigError as error:
         raise click.ClickException(tell("no-token")) from error
     if header is None or not header.startswith("Bearer "):

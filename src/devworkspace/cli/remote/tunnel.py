@@ -1,68 +1,80 @@
 """The bytes of one ssh connection, from standard input and to standard output, over a WebSocket of the server."""
 
-import asyncio
 import contextlib
+import http.client
 import sys
 import time
 from typing import Any, Final
 
-import aiohttp
 import click
-import uvloop
+import msgspec
 
 from devworkspace.api import names
 from devworkspace.cli.environments.words import language
+from devworkspace.cli.remote.dialing import RefusedError, WebSocket, dial, open_websocket
+from devworkspace.cli.remote.frames import NO_CODE, NORMAL
 from devworkspace.cli.remote.place import Place
+from devworkspace.cli.remote.splice import Splice
 from devworkspace.cli.remote.words import tell
 
-CHUNK: Final = 256 * 1024
 START_SECONDS: Final = 300.0
 _POLL_SECONDS: Final = 0.5
-_CONNECT_SECONDS: Final = 30.0
 # How long an environment that runs may not be reached.
 _PATIENCE_SECONDS: Final = 10.0
 # An environment on its way, or a part of the way that has just begun to answer.
 _LATER: Final = frozenset({409, 502, 503, 504})
-# What `ws` sends without a code, and what a client asks for.
-_NORMAL: Final = frozenset({0, 1000, 1005})
+# What ssh's own end looks like.
+_ENDED: Final = frozenset({NORMAL, NO_CODE})
 _REASONS: Final = {1001: "gone", 1008: "no-access", 1011: "no-sshd", 1012: "restarts", 1013: "restarts"}
-_END_SECONDS: Final = 2.0
 _TOLD: Final = {401: "token", 404: "absent", 429: "limit", 501: "no-ssh"}
+_MAX_BODY: Final = 1 << 20
 
 
 class Server:
-    """What `devworkspace ssh` asks of the REST API about one environment."""
+    """What `devworkspace ssh` asks of the REST API about one environment. All raise OSError and HTTPException."""
 
-    def __init__(self, session: aiohttp.ClientSession, place: Place) -> None:
-        self._session = session
+    def __init__(self, place: Place) -> None:
         self._place = place
-        self._path = f"{place.server}/api/v1/namespaces/{place.key.namespace}/environments/{place.key.name}"
-        # The second says that no other site's page has caused this, where KubeSphere's console could have been used.
-        self._headers = {"Authorization": str(place.authorization), "X-DevWorkspace-CSRF": "1"}
+        self._path = f"/api/v1/namespaces/{place.key.namespace}/environments/{place.key.name}"
+        self._headers = {
+            "Authorization": str(place.authorization),
+            # No other site's page has caused this, where KubeSphere's console could have been used.
+            "X-DevWorkspace-CSRF": "1",
+            "Accept-Language": language(),
+            "User-Agent": "devworkspace-cli",
+        }
 
-    async def connect(self, public_key: str) -> aiohttp.ClientWebSocketResponse:
-        """Raises WSServerHandshakeError if the server refuses."""
+    def connect(self, public_key: str) -> WebSocket:
+        """Raises RefusedError."""
         headers = {**self._headers, names.SSH_KEY_HEADER: public_key}
-        return await self._session.ws_connect(
-            f"{self._path}/ssh", protocols=(names.SSH_PROTOCOL,), headers=headers, compress=0, max_msg_size=0
-        )
+        path = f"{self._path}/ssh"
+        return open_websocket(dial(self._place.server), path, protocol=names.SSH_PROTOCOL, headers=headers)
 
-    async def read(self) -> dict[str, Any]:
+    def read(self) -> dict[str, Any]:
         """The environment; raises ClickException."""
-        async with self._session.get(self._path, headers=self._headers) as response:
-            if response.status != 200:
-                raise refusal(self._place, response.status)
-            found: dict[str, Any] = await response.json()
-            return found
+        status, body = self._ask("GET")
+        if status != http.client.OK or not isinstance(body, dict):
+            raise refusal(self._place, status)
+        return body
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Raises ClickException with the server's words."""
-        async with self._session.post(f"{self._path}/start", headers=self._headers) as response:
-            # 409: somebody else was faster.
-            if response.status not in (204, 409):
-                body = await response.json(content_type=None)
-                detail = body.get("detail", "") if isinstance(body, dict) else response.reason
-                raise click.ClickException(tell("no-start", name=self._place.key, detail=detail))
+        status, body = self._ask("POST", "/start")
+        # 409: somebody else was faster.
+        if status not in (http.client.NO_CONTENT, http.client.CONFLICT):
+            detail = body.get("detail", "") if isinstance(body, dict) else http.client.responses.get(status, status)
+            raise click.ClickException(tell("no-start", name=self._place.key, detail=detail))
+
+    def _ask(self, method: str, tail: str = "") -> tuple[int, Any]:
+        """Status and decoded body, None if that is no JSON."""
+        with contextlib.closing(dial(self._place.server)) as connection:
+            connection.request(method, f"{self._path}{tail}", headers=self._headers)
+            response = connection.getresponse()
+            content = response.read(_MAX_BODY)
+        try:
+            return response.status, msgspec.json.decode(content)
+        except msgspec.DecodeError:
+            return response.status, None
 
 
 def refusal(place: Place, status: int) -> click.ClickException:
@@ -70,31 +82,31 @@ def refusal(place: Place, status: int) -> click.ClickException:
     return click.ClickException(tell(_TOLD.get(status, "answer"), server=place.server, name=place.key, status=status))
 
 
-async def open_tunnel(server: Server, place: Place, public_key: str, *, start: bool) -> aiohttp.ClientWebSocketResponse:
+def open_tunnel(server: Server, place: Place, public_key: str, *, start: bool) -> WebSocket:
     """A connection to the environment once it runs; one that is stopped is started if that is wanted."""
     began = not_running = time.monotonic()
     told = ""
     while True:
         try:
-            return await server.connect(public_key)
-        except aiohttp.WSServerHandshakeError as error:
+            return server.connect(public_key)
+        except RefusedError as error:
             if error.status not in _LATER or time.monotonic() - not_running > _PATIENCE_SECONDS:
                 raise refusal(place, error.status) from error
-        found = await server.read()
+        found = server.read()
         phase, message = str(found["phase"]), str(found["message"])
         if phase != "Running":
             not_running = time.monotonic()
-            await _see_to(server, place, phase=phase, message=message, start=start)
+            _see_to(server, place, phase=phase, message=message, start=start)
             if message != told:
                 told = message
                 print(f"{phase}: {message}", file=sys.stderr, flush=True)
         if time.monotonic() - began > START_SECONDS:
             values = {"seconds": f"{START_SECONDS:g}", "phase": phase, "message": message}
             raise click.ClickException(tell("not-running", name=place.key, **values))
-        await asyncio.sleep(_POLL_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
-async def _see_to(server: Server, place: Place, *, phase: str, message: str, start: bool) -> None:
+def _see_to(server: Server, place: Place, *, phase: str, message: str, start: bool) -> None:
     """Raises ClickException where waiting does not help."""
     if phase == "Failed":
         raise click.ClickException(tell("failed", name=place.key, message=message))
@@ -102,81 +114,17 @@ async def _see_to(server: Server, place: Place, *, phase: str, message: str, sta
         short = f"{place.key.name} -n {place.key.namespace}"
         raise click.ClickException(tell("stopped", name=place.key, short=short))
     if phase == "Stopped":
-        await server.start()
-
-
-async def carry(place: Place, public_key: str, *, start: bool) -> None:
-    """Until either side has ended. Raises ClickException if there is no connection, or if it is taken away."""
-    # A proxy would read what goes over plain http, which is for this machine only.
-    session = aiohttp.ClientSession(
-        headers={"Accept-Language": language(), "User-Agent": "devworkspace-cli"},
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
-        trust_env=place.server.startswith("https:"),
-    )
-    async with session:
-        try:
-            socket = await open_tunnel(Server(session, place), place, public_key, start=start)
-        except (aiohttp.ClientConnectionError, TimeoutError) as error:
-            raise click.ClickException(tell("unreachable", server=place.server, error=error)) from error
-        async with socket:
-            reason = await splice(socket)
-    if reason:
-        raise click.ClickException(tell("ended", name=place.key, reason=reason))
-
-
-async def splice(socket: aiohttp.ClientWebSocketResponse) -> str:
-    """Why the connection was taken away; empty if ssh ended it, on either side."""
-    reader, writer = await _standard_streams()
-    up, down = asyncio.create_task(_up(reader, socket)), asyncio.create_task(_down(socket, writer))
-    try:
-        await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
-        if up.done() and up.exception() is not None:
-            # It cannot be written to because it ends, and why comes from the other direction.
-            await asyncio.wait({down}, timeout=_END_SECONDS)
-        return down.result() if down.done() else ""
-    finally:
-        for task in (up, down):
-            task.cancel()
-        await asyncio.gather(up, down, return_exceptions=True)
-        with contextlib.suppress(OSError):
-            writer.close()
-            await writer.wait_closed()
-
-
-async def _up(reader: asyncio.StreamReader, socket: aiohttp.ClientWebSocketResponse) -> None:
-    while data := await reader.read(CHUNK):
-        await socket.send_bytes(data)
-
-
-async def _down(socket: aiohttp.ClientWebSocketResponse, writer: asyncio.StreamWriter) -> str:
-    while True:
-        message = await socket.receive()
-        if message.type is not aiohttp.WSMsgType.BINARY:
-            break
-        try:
-            writer.write(message.data)
-            await writer.drain()
-        except ConnectionError:
-            return ""
-    if message.type is not aiohttp.WSMsgType.CLOSE:
-        return tell("broken-off")
-    if message.data in _NORMAL:
-        return ""
-    return tell(_REASONS.get(message.data, "broken-off"))
-
-
-async def _standard_streams() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=CHUNK)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    # A writer wants this protocol, of which nothing is read.
-    transport, protocol = await loop.connect_write_pipe(
-        lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), sys.stdout
-    )
-    return reader, asyncio.StreamWriter(transport, protocol, None, loop)
+        server.start()
 
 
 def run_tunnel(place: Place, public_key: str, *, start: bool) -> None:
-    """`carry` to its end."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(carry(place, public_key, start=start))
+    """Until either side has ended. Raises ClickException if there is no connection, or if it is taken away."""
+    try:
+        socket = open_tunnel(Server(place), place, public_key, start=start)
+    except (OSError, http.client.HTTPException) as error:
+        raise click.ClickException(tell("unreachable", server=place.server, error=error)) from error
+    with socket.connection:
+        code = Splice(socket.connection, source=sys.stdin.fileno(), sink=sys.stdout.fileno(), early=socket.early).run()
+    if code not in _ENDED:
+        reason = tell(_REASONS.get(code or 0, "broken-off"))
+        raise click.ClickException(tell("ended", name=place.key, reason=reason))

@@ -14,10 +14,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "无法确定 {name} 所在的命名空间：请添加 --namespace，或设置 KUBECONFIG。",
     ),
     "server": (
-        "It is not known where the server is: environment {name} has no address of a DevWorkspace server. Add "
-        "--server, or set DEVWORKSPACE_URL.",
-        "无法确定服务器地址：环境 {name} 没有 DevWorkspace 服务器的访问地址。请添加 --server，"
-        "或设置 DEVWORKSPACE_URL。",
+        "No server is named: set DEVWORKSPACE_URL, or add --server, to the address at which you sign in. What the "
+        "cluster says of it does not count: your token would go to whoever may write that.",
+        "未指定服务器：请将 DEVWORKSPACE_URL 设置为您登录时使用的地址，或添加 --server。集群中记录的地址不会被采用，"
+        "否则能够修改该记录的人将获得您的令牌。",
     ),
     "plain": (
         "{server} is plain http, so that the token could be read on the way; use https, or an address of localhost.",
