@@ -1,7 +1,10 @@
 """Reference of the command line, made from its parser."""
 
 import inspect
+import os
 from collections.abc import Iterator
+from typing import Final
+from unittest import mock
 
 import click
 from scripts.docsite.tables import code, plain, table
@@ -9,13 +12,20 @@ from scripts.docsite.words import Language, say
 
 from devworkspace.cli.main import main
 
+_LOCALES: Final[dict[Language, str]] = {"en": "C.UTF-8", "zh": "zh_CN.UTF-8"}
+
 
 def make_page(language: Language) -> str:
-    """Every command with its options."""
+    """Every command with its options, in the words of its own help."""
+    with mock.patch.dict(os.environ, LC_ALL=_LOCALES[language]):
+        return _make_page(language)
+
+
+def _make_page(language: Language) -> str:
     lines = [
         f"# {say('cli', language)}",
         "",
-        say("made", language, source="devworkspace.cli"),
+        say("made-too", language, source="devworkspace.cli"),
         "",
         say("cli-lead", language),
     ]
@@ -38,7 +48,7 @@ def _commands(group: click.Group, context: click.Context) -> Iterator[tuple[str,
 
 
 def _about(command: click.Command, context: click.Context, language: Language) -> list[str]:
-    usage = " ".join(command.get_usage(context).removeprefix("Usage: ").split())
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     paragraphs = inspect.cleandoc(command.help or "").replace("\b", "").split("\n\n")
     lines = ["```text", usage, "```", ""]
     for paragraph in paragraphs:

@@ -12,6 +12,7 @@ import click
 from devworkspace.api.names import SYSTEM_NAMESPACE
 from devworkspace.cli.deployment import admin_secret
 from devworkspace.cli.kubectl import Kubectl
+from devworkspace.cli.language import phrase
 
 USERNAME: Final = "admin"
 _PASSWORD_BYTES: Final = 15
@@ -49,9 +50,9 @@ def _write_private(path: Path, text: str) -> None:
 def hash_command() -> None:
     """Print what a cluster keeps of a password: its argon2 hash. Asks for it, or reads a line of standard input."""
     if sys.stdin.isatty():
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        password = click.prompt(phrase("Password"), hide_input=True, confirmation_prompt=True, err=True)
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if not password:
-        raise click.ClickException("the password is empty; type one, or send it as a line to standard input")
+        raise click.ClickException(phrase("the password is empty; type one, or send it as a line to standard input"))
     click.echo(argon2.PasswordHasher().hash(password))

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from devworkspace.cli import shell
+from devworkspace.cli.language import phrase
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project
 from devworkspace.cli.toolchain import find_go
@@ -54,7 +55,7 @@ class EmbeddedCluster:
         """The argument list of a call of the program for this cluster."""
         if not self._program.exists():
             raise click.ClickException(
-                "the embedded cluster is not built yet; run ./install.sh or `make cluster` first"
+                phrase("the embedded cluster is not built yet; run ./install.sh or `make cluster` first")
             )
         verb, *rest = arguments
         return [self._program, verb, "--state-dir", self.state, *rest]

@@ -18,6 +18,7 @@ from devworkspace.cli.deployment import (
     serves_policies,
 )
 from devworkspace.cli.embedded import NODE_PORT, EmbeddedCluster
+from devworkspace.cli.language import phrase
 from devworkspace.cli.networks import find_own_networks, network_option
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project, find_project
@@ -111,7 +112,13 @@ def command(
     )
     steps = _STEPS + (prepare.STEPS if target.embedded is not None else 0)
     progress = Progress(total=steps, log_folder=project.logs, name="install")
-    progress.say(f"Installing DevWorkspace into {target.description}. Everything is logged to {progress.log_path}")
+    progress.say(
+        phrase(
+            "Installing DevWorkspace into {target}. Everything is logged to {log}",
+            target=target.description,
+            log=progress.log_path,
+        )
+    )
     if target.embedded is not None:
         build = prepare.prepare_embedded(project, target.embedded, progress, port=choices.port, audit=audit)
         deployment = replace(deployment, build=build)
@@ -126,15 +133,20 @@ def command(
 
 def _ask(target: Target, image_prefix: str) -> None:
     click.echo(
-        f"This will add to {target.description}:\n"
-        f"  - two CustomResourceDefinitions (devworkspace.kubesphere.io)\n"
-        f"  - ValidatingAdmissionPolicies about environments, their pods and volumes, and templates in use\n"
-        f"  - namespace {SYSTEM_NAMESPACE} with an operator and a server, and their ClusterRoles\n"
-        f"  - example templates, and one example environment in namespace default\n"
-        f"Its nodes must be able to get the images {image_prefix}/<name>:0.1.0 (README.md tells how to build and push "
-        "them)."
+        phrase(
+            "This will add to {target}:\n"
+            "  - two CustomResourceDefinitions (devworkspace.kubesphere.io)\n"
+            "  - ValidatingAdmissionPolicies about environments, their pods and volumes, and templates in use\n"
+            "  - namespace {namespace} with an operator and a server, and their ClusterRoles\n"
+            "  - example templates, and one example environment in namespace default\n"
+            "Its nodes must be able to get the images {prefix}/<name>:0.1.0 (README.md tells how to build and push "
+            "them).",
+            target=target.description,
+            namespace=SYSTEM_NAMESPACE,
+            prefix=image_prefix,
+        )
     )
-    click.confirm("Go on?", abort=True)
+    click.confirm(phrase("Go on?"), abort=True)
 
 
 def _deploy(
@@ -148,7 +160,7 @@ def _deploy(
         if serves_policies(kubectl):
             kubectl.apply(deployment.policies())
         else:
-            progress.say("      this Kubernetes is older than 1.30: admission policies are left out (docs/SECURITY.md)")
+            progress.note("this Kubernetes is older than 1.30: admission policies are left out (docs/SECURITY.md)")
         if not kubectl.exists("secret", "devworkspace-keys", namespace=SYSTEM_NAMESPACE):
             kubectl.create(master_key_secret())
         password = ensure_account(kubectl, target.local_file(project, "admin-password"), reset=reset_password)
@@ -168,7 +180,7 @@ def _deploy(
         elif not kubectl.json("get", "workspaceinstance", name, f"--namespace={namespace}")["spec"].get(
             "running", True
         ):
-            progress.say(f"      {namespace}/{name} was stopped by its owner and stays so")
+            progress.note("{name} was stopped by its owner and stays so", name=f"{namespace}/{name}")
             return password
         kubectl.wait_phase(name, namespace=namespace, seconds=_START_SECONDS, progress=progress)
     return password
@@ -184,20 +196,25 @@ def _farewell(target: Target, deployment: Deployment, progress: Progress, *, pas
     kubectl = "kubectl"
     if target.embedded is not None:
         kubectl = f"KUBECONFIG={target.embedded.kubeconfig} .local/bin/kubernetes kubectl"
-    progress.say(f"\nDevWorkspace is ready after {progress.elapsed:.0f} s.\n")
+    progress.say(phrase("\nDevWorkspace is ready after {seconds:.0f} s.\n", seconds=progress.elapsed))
     if target.embedded is None:
         forward = f"kubectl --namespace {SYSTEM_NAMESPACE} port-forward service/devworkspace-server {port}:80"
-        progress.say(f"  Reach it with: {forward}")
-    progress.say(f"  Address:   {deployment.public_url}/")
-    progress.say(f"  Account:   {USERNAME}")
+        progress.say(phrase("  Reach it with: {command}", command=forward))
+    progress.say(phrase("  Address:   {address}", address=f"{deployment.public_url}/"))
+    progress.say(phrase("  Account:   {account}", account=USERNAME))
+    known = password or phrase("(made by another checkout; ./install.sh --reset-password makes a new one)")
     # Not through `progress`: the log keeps no password.
-    click.echo(
-        f"  Password:  {password or '(made by another checkout; ./install.sh --reset-password makes a new one)'}"
-    )
+    click.echo(phrase("  Password:  {password}", password=known))
     stop = '{"spec":{"running":false}}'
     progress.say(
-        "\nNext:\n"
-        f"  1. Sign in at {deployment.public_url}/ and open the environment {name!r}.\n"
-        f"  2. Stop it:  {kubectl} patch wsi {name} -n {namespace} --type=merge -p '{stop}'\n"
-        f"  3. List the templates:  {kubectl} get wst   (docs/CRD_SPEC.md tells how to make an environment)\n"
+        phrase(
+            "\nNext:\n"
+            "  1. Sign in at {address}/ and open the environment {name!r}.\n"
+            "  2. Stop it:  {stop}\n"
+            "  3. List the templates:  {templates}   (docs/CRD_SPEC.md tells how to make an environment)\n",
+            address=deployment.public_url,
+            name=name,
+            stop=f"{kubectl} patch wsi {name} -n {namespace} --type=merge -p '{stop}'",
+            templates=f"{kubectl} get wst",
+        )
     )

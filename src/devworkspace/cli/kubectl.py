@@ -10,6 +10,7 @@ import click
 import yaml
 
 from devworkspace.cli import shell
+from devworkspace.cli.language import phrase
 from devworkspace.cli.progress import Progress
 
 _FIELD_MANAGER: Final = "devworkspace-install"
@@ -67,10 +68,18 @@ class Kubectl:
             status = self.json("get", "workspaceinstance", instance, f"--namespace={namespace}").get("status", {})
             if status.get("phase") == "Running":
                 return
-            message = f"{status.get('phase', 'Pending')}: {status.get('message', 'not seen by the operator yet')}"
+            message = (
+                f"{status.get('phase', 'Pending')}: {status.get('message') or phrase('not seen by the operator yet')}"
+            )
             progress.detail(message)
             time.sleep(0.5)
         raise click.ClickException(
-            f"environment {namespace}/{instance} is not running after {seconds} s. It says: {message}\n"
-            f"Look at: kubectl describe workspaceinstance {instance} --namespace {namespace}"
+            phrase(
+                "environment {namespace}/{instance} is not running after {seconds} s. It says: {message}\n"
+                "Look at: kubectl describe workspaceinstance {instance} --namespace {namespace}",
+                namespace=namespace,
+                instance=instance,
+                seconds=seconds,
+                message=message,
+            )
         )

@@ -1,11 +1,12 @@
 """`devworkspace`: one entry point, one module per group of verbs."""
 
 import importlib
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from devworkspace import __version__
+from devworkspace.cli.localized import teach_click, translated
 
 # Loaded when called: `devworkspace cluster status` must not wait for Kopf, nor an operator for the installer.
 _COMMANDS: Final = {
@@ -49,7 +50,24 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = place.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute or "command")
-        return command
+        return translated(command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggests what is similar; Click itself looks among loaded commands only."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=_COMMANDS, ctx=ctx) from None
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Runs the command line in the person's language."""
+        return click.Command.main(translated(self), *arguments, **options)
+
+
+# Before the first option is made: some take their sentences then.
+teach_click()
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

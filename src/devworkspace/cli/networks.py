@@ -8,6 +8,7 @@ import click
 
 from devworkspace.api.names import LINK_LOCAL_NETWORKS
 from devworkspace.cli.kubectl import Kubectl
+from devworkspace.cli.language import phrase
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,7 +31,7 @@ def _check(_context: click.Context, _option: click.Parameter, values: tuple[str,
         try:
             ipaddress.ip_network(value)
         except ValueError as error:
-            raise click.BadParameter(f"{error}; write it like 10.0.0.0/8 or fd00::/8") from error
+            raise click.BadParameter(phrase("{error}; write it like 10.0.0.0/8 or fd00::/8", error=error)) from error
     return values
 
 

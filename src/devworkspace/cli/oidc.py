@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from devworkspace.cli.groups import add_options
+from devworkspace.cli.language import phrase
 from devworkspace.server.config import OidcConfig
 
 _OPTIONS = (
@@ -69,5 +70,5 @@ def _make_config(given: dict[str, Any]) -> OidcConfig | None:
     if given["issuer"] is None:
         return None
     if given["client_dir"] is None:
-        raise click.UsageError("--oidc-issuer needs --oidc-client-dir, with the client's id and secret.")
+        raise click.UsageError(phrase("--oidc-issuer needs --oidc-client-dir, with the client's id and secret."))
     return OidcConfig(**{**given, "scopes": tuple(given["scopes"].split())})

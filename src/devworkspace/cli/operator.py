@@ -11,6 +11,7 @@ import uvloop
 
 from devworkspace.api.names import LINK_LOCAL_NETWORKS, SYSTEM_NAMESPACE
 from devworkspace.cli.addressing import address_mode_option
+from devworkspace.cli.language import phrase
 from devworkspace.cli.logs import LogFormat, configure_logging, logging_options
 from devworkspace.cli.networks import network_option
 from devworkspace.core.address import AddressMode, Gateway
@@ -98,7 +99,9 @@ def command(
     """Turn WorkspaceInstances into pods, volumes and services, and keep their status true."""
     configure_logging(log_format=log_format, verbose=verbose)
     if master_key_file.stat().st_size < MIN_MASTER_KEY_BYTES:
-        raise click.ClickException(f"{master_key_file} holds fewer than {MIN_MASTER_KEY_BYTES} bytes")
+        raise click.ClickException(
+            phrase("{file} holds fewer than {least} bytes", file=master_key_file, least=MIN_MASTER_KEY_BYTES)
+        )
     # Stores of thousands of small objects make the default thresholds collect all the time.
     gc.set_threshold(100_000, 50, 1000)
     config = OperatorConfig(

@@ -10,6 +10,7 @@ import click
 
 from devworkspace.cli import shell
 from devworkspace.cli.embedded import NODE_PORT, EmbeddedCluster
+from devworkspace.cli.language import phrase
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project
 from devworkspace.cli.toolchain import install_packages, read_packages
@@ -23,8 +24,10 @@ def prepare_embedded(project: Project, cluster: EmbeddedCluster, progress: Progr
     """Returns the name of the program's build; raises ClickException with what is missing and what to do."""
     if os.geteuid() != 0:
         raise click.ClickException(
-            "the embedded cluster needs root (network namespaces, mounts, containerd): run it with sudo, "
-            "or point KUBECONFIG to a cluster of your own"
+            phrase(
+                "the embedded cluster needs root (network namespaces, mounts, containerd): run it with sudo, "
+                "or point KUBECONFIG to a cluster of your own"
+            )
         )
     with progress.step("Checking this machine and installing packages"):
         check_port(cluster, port)
@@ -35,7 +38,7 @@ def prepare_embedded(project: Project, cluster: EmbeddedCluster, progress: Progr
         images_log = progress.log_path.with_suffix(".images.log")
         with shell.Background([_builder(project), *IMAGES], output_file=images_log) as images:
             cluster.build(progress)
-            progress.detail(f"images: see {images_log}")
+            progress.detail(phrase("images: see {log}", log=images_log))
             images.wait()
     with progress.step("Starting the cluster"):
         cluster.up(progress, publish=[f"{_LOOPBACK}:{port}:{NODE_PORT}"], audit=audit)
@@ -59,8 +62,13 @@ def check_port(cluster: EmbeddedCluster, port: int) -> None:
             if error.errno == errno.EADDRINUSE and cluster.publishes(port):
                 return
             raise click.ClickException(
-                f"port {port} of {_LOOPBACK} cannot be used: {error.strerror}; "
-                "stop what listens there (ss -ltnp shows it), or choose another with --port"
+                phrase(
+                    "port {port} of {address} cannot be used: {error}; "
+                    "stop what listens there (ss -ltnp shows it), or choose another with --port",
+                    port=port,
+                    address=_LOOPBACK,
+                    error=error.strerror,
+                )
             ) from error
 
 
@@ -69,7 +77,7 @@ def load_images(project: Project, cluster: EmbeddedCluster, archives: dict[str, 
     names = cluster.unloaded(archives)
     if not names:
         return
-    progress.say(f"      loading {', '.join(names)}")
+    progress.note("loading {names}", names=", ".join(names))
     new = {name: archives[name] for name in names}
     bundle = cluster.state / "images.tar"
     try:

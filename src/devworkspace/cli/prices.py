@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from devworkspace.cli.groups import add_options
+from devworkspace.cli.language import phrase
 from devworkspace.core.prices import Prices
 
 _PRICE = click.FloatRange(min=0)
@@ -45,9 +46,11 @@ def price_options(function: Callable[..., Any]) -> Callable[..., Any]:
         )
         priced = cpu_hour_price or memory_gib_hour_price or storage_gib_hour_price
         if priced and not currency:
-            raise click.UsageError("prices need a currency: add --currency, as in --currency=CNY")
+            raise click.UsageError(phrase("prices need a currency: add --currency, as in --currency=CNY"))
         if currency and _CODE.fullmatch(currency) is None:
-            raise click.UsageError(f"--currency={currency!r} is no ISO 4217 code; it has three capital letters, as CNY")
+            raise click.UsageError(
+                phrase("--currency={code!r} is no ISO 4217 code; it has three capital letters, as CNY", code=currency)
+            )
         return function(prices=prices if currency else None, **values)
 
     return add_options(command, _OPTIONS)

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
 
+from devworkspace.cli.language import phrase, translate
+
 _WIDTH: Final = 100
 
 
@@ -40,17 +42,28 @@ class Progress:
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """Announces a step, times it, and says how it ended."""
+        """Announces a step in the person's language, times it, and says how it ended."""
         self._number += 1
         started = time.monotonic()
-        label = f"[{self._number}/{self._total}] {title}"
+        label = f"[{self._number}/{self._total}] {translate(title)}"
         self.say(f"{label} …")
         try:
             yield
         except BaseException:
-            self.say(f"{label}: failed after {time.monotonic() - started:.0f} s; the log is {self.log_path}")
+            self.say(
+                phrase(
+                    "{step}: failed after {seconds:.0f} s; the log is {log}",
+                    step=label,
+                    seconds=time.monotonic() - started,
+                    log=self.log_path,
+                )
+            )
             raise
-        self.say(f"      done in {time.monotonic() - started:.1f} s")
+        self.note("done in {seconds:.1f} s", seconds=time.monotonic() - started)
+
+    def note(self, text: str, /, **values: object) -> None:
+        """What a step has to tell besides, in the person's language."""
+        self.say(f"      {phrase(text, **values)}")
 
     @property
     def elapsed(self) -> float:

@@ -7,6 +7,8 @@ from typing import Final
 
 import click
 
+from devworkspace.cli.language import phrase
+
 _MARKER: Final = Path("crds/workspace_instance_crd.yaml")
 
 
@@ -44,8 +46,12 @@ def find_project() -> Project:
             if (folder / _MARKER).is_file():
                 return Project(folder)
     raise click.ClickException(
-        f"no checkout of DevWorkspace found (looked for {_MARKER} from {Path.cwd()} upwards); "
-        "run this from the folder that holds install.sh"
+        phrase(
+            "no checkout of DevWorkspace found (looked for {marker} from {folder} upwards); "
+            "run this from the folder that holds install.sh",
+            marker=_MARKER,
+            folder=Path.cwd(),
+        )
     )
 
 

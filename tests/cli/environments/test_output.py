@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from devworkspace.cli.environments import words
+from devworkspace.cli import language as languages
 from devworkspace.cli.environments.output import age, table, title
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
@@ -49,4 +49,4 @@ def test_the_language_follows_the_locale(
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert words.language() == language
+    assert languages.language() == language

@@ -25,7 +25,8 @@ from devworkspace.cli.doctor.surroundings import (
     check_storage,
 )
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
-from devworkspace.cli.environments.output import print_for_programs, printable, width
+from devworkspace.cli.environments.output import print_for_programs, printable
+from devworkspace.cli.language import choose, width
 
 Output = Literal["table", "json", "yaml"]
 _COLOURS: Final = {"ok": "green", "advice": "yellow", "problem": "red", "unknown": "magenta"}
@@ -147,4 +148,4 @@ def _padded(text: str, places: int) -> str:
 
 
 def _widest(names: dict[str, tuple[str, str]]) -> int:
-    return max(width(words.chosen(name)) for name in names.values())
+    return max(width(choose(name)) for name in names.values())

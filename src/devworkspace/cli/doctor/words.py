@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from devworkspace.cli.doctor.words_address import ADDRESS
 from devworkspace.cli.doctor.words_cluster import CLUSTER
-from devworkspace.cli.environments.words import language
+from devworkspace.cli.language import choose
 
 
 class Sentences(NamedTuple):
@@ -68,22 +68,17 @@ def tell(text: str, values: Mapping[str, Any]) -> tuple[str, str]:
     """Reason and next step, in the person's language."""
     sentences = TEXTS[text]
     pairs = ((sentences.en, sentences.zh), (sentences.next_en, sentences.next_zh))
-    reason, next_step = (chosen(pair).format(**values).strip() for pair in pairs)
+    reason, next_step = (choose(pair).format(**values).strip() for pair in pairs)
     return reason, next_step
 
 
 def title(check: str) -> str:
-    return chosen(TITLES[check])
+    return choose(TITLES[check])
 
 
 def verdict_word(verdict: str) -> str:
-    return chosen(VERDICTS[verdict])
+    return choose(VERDICTS[verdict])
 
 
 def summary(counts: Mapping[str, int]) -> str:
-    return chosen(_SUMMARY).format(**counts)
-
-
-def chosen(pair: tuple[str, str]) -> str:
-    """English or Chinese, by the person's locale."""
-    return pair[1] if language() == "zh" else pair[0]
+    return choose(_SUMMARY).format(**counts)

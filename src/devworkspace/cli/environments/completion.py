@@ -75,9 +75,10 @@ def completion_command(ctx: click.Context, shell: str) -> None:
 
 def complete_for_kubectl() -> None:
     """The program `kubectl_complete-devworkspace`, which kubectl asks for what could follow `kubectl devworkspace`."""
+    from devworkspace.cli.localized import translated
     from devworkspace.cli.main import main
 
     *before, incomplete = sys.argv[1:] or [""]
-    for item in ShellComplete(main, {}, "devworkspace", "").get_completions(before, incomplete):
+    for item in ShellComplete(translated(main), {}, "devworkspace", "").get_completions(before, incomplete):
         click.echo(f"{item.value}\t{item.help}" if item.help else item.value)
     click.echo(_NO_FILES)

@@ -15,6 +15,7 @@ from devworkspace.cli.environments.completion import complete_template, complete
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
 from devworkspace.cli.environments.waiting import tell_running, waiting_options
 from devworkspace.cli.environments.words import say
+from devworkspace.cli.language import phrase
 from devworkspace.core.resolve import Refusal, resolve
 from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube.errors import Forbidden, NotFound
@@ -58,7 +59,7 @@ class _Variable(click.ParamType[tuple[str, str]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
         name, separator, content = str(value).partition("=")
         if not name or not separator:
-            self.fail(f"{value!r} is not NAME=VALUE", param, ctx)
+            self.fail(phrase("{value!r} is not NAME=VALUE", value=value), param, ctx)
         return name, content
 
 

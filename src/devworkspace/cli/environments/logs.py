@@ -19,6 +19,7 @@ from devworkspace.api.meta import Key
 from devworkspace.cli.environments.completion import complete_environment
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
 from devworkspace.cli.environments.words import say
+from devworkspace.cli.language import phrase
 from devworkspace.core.duration import parse_duration
 from devworkspace.kube.errors import ApiError, NotFound, Unreachable
 from devworkspace.kube.resource import PODS
@@ -50,8 +51,11 @@ class _Duration(click.ParamType[timedelta]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         try:
             return parse_duration(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+        except ValueError:
+            said = phrase(
+                "{value!r} is not a duration: expected hours, minutes and seconds, as in 1h30m or 90s", value=value
+            )
+            self.fail(said, param, ctx)
 
 
 @click.command("logs")
@@ -73,7 +77,7 @@ def logs_command(
 ) -> None:
     """Print what the editor's container has printed."""
     if follow and previous:
-        raise click.UsageError("--follow and --previous exclude each other: the previous run prints no more")
+        raise click.UsageError(phrase("--follow and --previous exclude each other: the previous run prints no more"))
     # The API refuses zero seconds.
     age = {} if since is None else {"sinceSeconds": str(max(1, int(since.total_seconds())))}
     span = Span({"tailLines": str(tail), **age}, timestamps)

@@ -1,6 +1,5 @@
 """Tables for people, JSON and YAML for programs."""
 
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -9,6 +8,7 @@ import click
 import msgspec
 
 from devworkspace.cli.environments.words import say
+from devworkspace.cli.language import width
 from devworkspace.core.timestamps import parse_timestamp
 
 Output = Literal["table", "wide", "json", "yaml"]
@@ -82,11 +82,6 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
         "   ".join(cell + " " * (space - width(cell)) for cell, space in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-
-
-def width(text: str) -> int:
-    """Places on a terminal: Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def title(field: str) -> str:

@@ -1,7 +1,7 @@
 """What an environment says of itself, in the language of the shell."""
 
 from devworkspace.api.instance import InstanceStatus
-from devworkspace.cli.environments.words import language
+from devworkspace.cli.language import language
 from devworkspace.core.conditions import find_condition
 from devworkspace.server.pages.texts import reason_title, status_sentence
 

@@ -1,9 +1,8 @@
-"""What these commands say, in English and Chinese; help texts are English, as kubectl's are."""
+"""What these commands say, in English and Chinese."""
 
-import os
-from typing import Final, Literal
+from typing import Final
 
-Language = Literal["en", "zh"]
+from devworkspace.cli.language import choose
 
 _WORDS: Final[dict[str, tuple[str, str]]] = {
     "age.unknown": ("unknown", "未知"),
@@ -92,13 +91,6 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-def language() -> Language:
-    """By the locale of the shell, in gettext's order of variables."""
-    chosen = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
-    return "zh" if chosen.startswith("zh") else "en"
-
-
 def say(key: str, **values: object) -> str:
     """The sentence in the person's language."""
-    english, chinese = _WORDS[key]
-    return (chinese if language() == "zh" else english).format(**values)
+    return choose(_WORDS[key]).format(**values)

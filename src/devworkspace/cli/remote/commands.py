@@ -8,6 +8,7 @@ import click
 from devworkspace.api.meta import Key
 from devworkspace.cli.environments.completion import complete_environment
 from devworkspace.cli.environments.connection import explain, namespace_option
+from devworkspace.cli.language import phrase
 from devworkspace.cli.remote.openssh import (
     DEFAULT_USER,
     ensure_key,
@@ -87,7 +88,9 @@ def port_forward_command(
 def _parse_ports(text: str) -> Forward:
     match = _PORTS.fullmatch(text)
     if match is None or max(int(match["local"] or 1), int(match["remote"])) > _MAX_PORT:
-        raise click.BadParameter(f"{text!r} is neither PORT nor LOCAL:REMOTE, e.g. 8080:3000", param_hint="PORTS")
+        raise click.BadParameter(
+            phrase("{text!r} is neither PORT nor LOCAL:REMOTE, e.g. 8080:3000", text=text), param_hint="PORTS"
+        )
     return Forward(int(match["local"] or match["remote"]), int(match["remote"]))
 
 

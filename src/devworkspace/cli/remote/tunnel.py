@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from devworkspace.api import names
-from devworkspace.cli.environments.words import language
+from devworkspace.cli.language import language
 from devworkspace.cli.remote.dialing import RefusedError, WebSocket, dial, open_websocket
 from devworkspace.cli.remote.frames import NO_CODE, NORMAL
 from devworkspace.cli.remote.place import Place

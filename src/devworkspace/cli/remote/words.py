@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from devworkspace.cli.environments.words import language
+from devworkspace.cli.language import choose
 
 _WORDS: Final[dict[str, tuple[str, str]]] = {
     "host": (
@@ -106,5 +106,4 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
 
 def tell(key: str, **values: object) -> str:
     """The sentence in the person's language."""
-    english, chinese = _WORDS[key]
-    return (chinese if language() == "zh" else english).format(**values)
+    return choose(_WORDS[key]).format(**values)

@@ -1,0 +1,75 @@
+"""Chinese for what Click says of its own accord."""
+
+from typing import Final
+
+PARSER: Final = {
+    # Help.
+    "Usage:": "用法：",
+    "Options": "选项",
+    "Positional arguments": "位置参数",
+    "Commands": "命令",
+    "required": "必填",
+    "default: {default}": "默认：{default}",
+    "env var: {var}": "环境变量：{var}",
+    "(dynamic)": "（动态）",
+    "deprecated": "已弃用",
+    "Show this message and exit.": "显示此帮助并退出。",
+    "Show the version and exit.": "显示版本并退出。",
+    "%(prog)s, version %(version)s": "%(prog)s，版本 %(version)s",
+    # Questions.
+    "Aborted!": "已中止！",
+    "Do you want to continue?": "是否继续？",
+    "Confirm the action without prompting.": "不询问，直接确认。",
+    "Repeat for confirmation": "请再次输入以确认",
+    "Error: The two entered values do not match.": "错误：两次输入的内容不一致。",
+    "Error: invalid input": "错误：输入无效",
+    # Refusals.
+    "Error: {message}": "错误：{message}",
+    "Try '{command} {option}' for help.": "使用 '{command} {option}' 查看帮助。",
+    "No such command {name!r}.": "没有命令 {name!r}。",
+    "No such option {name!r}.": "没有选项 {name!r}。",
+    "Did you mean {possibility}?": "您要找的是 {possibility} 吗？",
+    "(Did you mean one of: {possibilities}?)": "（您要找的是否为其中之一：{possibilities}）",
+    "Missing command.": "缺少命令。",
+    "Missing argument": "缺少参数",
+    "Missing option": "缺少选项",
+    "Missing parameter": "缺少参数",
+    "Missing {param_type}": "缺少 {param_type}",
+    "Missing parameter: {param_name}": "缺少参数：{param_name}",
+    "Choose from:\n\t{choices}": "可选值：\n\t{choices}",
+    "Invalid value: {message}": "值无效：{message}",
+    "Invalid value for {param_hint}: {message}": "{param_hint} 的值无效：{message}",
+    "Got unexpected extra argument ({args})": "多余的参数（{args}）",
+    "Got unexpected extra arguments ({args})": "多余的参数（{args}）",
+    "Option {name!r} does not take a value.": "选项 {name!r} 不接受值。",
+    "Option {name!r} requires an argument.": "选项 {name!r} 需要一个值。",
+    "Option {name!r} requires {nargs} arguments.": "选项 {name!r} 需要 {nargs} 个值。",
+    "Argument {name!r} takes {nargs} values.": "参数 {name!r} 需要 {nargs} 个值。",
+    "Takes {nargs} values but 1 was given.": "需要 {nargs} 个值，但只提供了 1 个。",
+    "Takes {nargs} values but {len} were given.": "需要 {nargs} 个值，但提供了 {len} 个。",
+    "{len_type} values are required, but {len_value} was given.": "需要 {len_type} 个值，但只提供了 {len_value} 个。",
+    "{len_type} values are required, but {len_value} were given.": "需要 {len_type} 个值，但提供了 {len_value} 个。",
+    "{value!r} is not {choice}.": "{value!r} 不是 {choice}。",
+    "{value!r} is not one of {choices}.": "{value!r} 不是下列值之一：{choices}。",
+    # The kind of number, and of file, is not said: Click knows their names in English only.
+    "{value!r} is not a valid {number_type}.": "{value!r} 不是有效的数字。",
+    "{value} is not in the range {range}.": "{value} 不在范围 {range} 内。",
+    "{value!r} is not a valid boolean. Recognized values: {states}": "{value!r} 不是有效的布尔值。可用的值：{states}",
+    "{value!r} is not a valid UUID.": "{value!r} 不是有效的 UUID。",
+    "{value!r} does not match the format {format}.": "{value!r} 不符合格式 {format}。",
+    "{value!r} does not match the formats {formats}.": "{value!r} 不符合下列任何格式：{formats}。",
+    "{name} {filename!r} does not exist.": "{filename!r} 不存在。",
+    "{name} {filename!r} is a file.": "{filename!r} 是文件。",
+    "{name} {filename!r} is a directory.": "{filename!r} 是目录。",
+    "{name} {filename!r} is not readable.": "{filename!r} 无法读取。",
+    "{name} {filename!r} is not writable.": "{filename!r} 无法写入。",
+    "{name} {filename!r} is not executable.": "{filename!r} 无法执行。",
+    "Could not open file {filename!r}: {message}": "无法打开文件 {filename!r}：{message}",
+    "unknown error": "未知错误",
+    "DeprecationWarning: The command {name!r} is deprecated.{extra_message}": (
+        "弃用警告：命令 {name!r} 已弃用。{extra_message}"
+    ),
+    "DeprecationWarning: The {param_type} {name!r} is deprecated.{extra_message}": (
+        "弃用警告：{name!r} 已弃用。{extra_message}"
+    ),
+}
