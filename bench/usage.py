@@ -1,4 +1,4 @@
-"""What the figures by month cost the processor: the operator's page of metrics, its decisions, and the API's sums.
+"""What figures cost: by month the operator's page of metrics, its decisions and the API's sums; over time the server.
 
 In one process, without a cluster.
 
@@ -7,6 +7,7 @@ In one process, without a cluster.
 
 import asyncio
 import time
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -19,9 +20,11 @@ from tests.support.fixtures import client_of
 
 from bench.figures import Figure, header, median, table
 from devworkspace.api.instance import InstanceStatus, MonthUsage, Usage, UsageNow, WorkspaceInstance
+from devworkspace.core.figures import SPAN, WINDOWS, Lines, choose, parse_lines, parse_sample
 from devworkspace.core.usage import account, sum_usage, usage_in
 from devworkspace.operator.cluster import Cluster
 from devworkspace.operator.usage_metrics import UsageCollector
+from devworkspace.server.activity import Figures
 
 _ENVIRONMENTS: Final = 10_000
 _PER_NAMESPACE: Final = 20
@@ -30,6 +33,7 @@ _NOW: Final = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 _MONTHS: Final = tuple(
     MonthUsage(f"2026-{month}", 360_000, 180_000_000, 368_640_000, 3_686_400_000) for month in (11, 10, 9)
 )
+_WEEK: Final = b"".join(b"%d 250 1048576 10485760\n" % (1_795_000_000 + 600 * line) for line in range(1009))
 _USAGE: Final = Usage("2026-11-25T09:00:00Z", UsageNow(True, 500, 1024, 10240), _MONTHS)
 
 
@@ -59,6 +63,14 @@ async def main() -> int:
                 Figure(name="sums of a month", value=sums * 1000, unit="ms", note=f"{_ENVIRONMENTS} environments"),
                 Figure(name="a decision that nothing has changed", value=decisions * 1000, unit="µs"),
                 Figure(name="status.usage with three months", value=size, unit="bytes"),
+                Figure(name="a week of figures read and chosen from", value=_seconds(_read_week) * 1000, unit="ms"),
+                Figure(name="a week of figures in memory", value=_mebibytes(_parse_week), unit="MiB"),
+                Figure(
+                    name="present figures in memory",
+                    value=_mebibytes(_present),
+                    unit="MiB",
+                    note=f"{_ENVIRONMENTS} environments",
+                ),
             ]
         )
     )
@@ -69,6 +81,35 @@ def _environment(number: int) -> WorkspaceInstance:
     namespace = f"team-{number // _PER_NAMESPACE}"
     status = InstanceStatus(phase="Running", usage=_USAGE)
     return make_instance(f"e{number}", status=status, metadata={"namespace": namespace, "uid": f"{number:08x}-0"})
+
+
+def _parse_week() -> Lines:
+    found = parse_lines(_WEEK, seconds=SPAN)
+    assert found is not None
+    return found
+
+
+def _read_week() -> None:
+    history = _parse_week()
+    now = history.samples[-1].at
+    assert len(choose(minutes=Lines(), history=history, window=WINDOWS["7d"], now=now).samples) > 300
+
+
+def _present() -> dict[str, Figures]:
+    """As the recorder of activity keeps them, one for each environment."""
+    lines = (b"%d %d 1048576 10485760" % (1_795_000_000 + number, number % 4000) for number in range(_ENVIRONMENTS))
+    samples = (sample for line in lines if (sample := parse_sample(line)) is not None)
+    return {str(number): Figures(datetime.now(UTC), sample) for number, sample in enumerate(samples)}
+
+
+def _mebibytes(make: Callable[[], object]) -> float:
+    """What stays of what is made, while somebody holds it."""
+    tracemalloc.start()
+    made = make()
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    del made
+    return size / 2**20
 
 
 def _seconds(act: Callable[[], object]) -> float:

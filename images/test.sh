@@ -43,6 +43,7 @@ spec() { # user id, path of the home volume or nothing, command ...
   {"destination":"/dev/pts","type":"devpts","source":"devpts",
    "options":["nosuid","noexec","newinstance","ptmxmode=0666","mode=0620","gid=5"]},
   {"destination":"/dev/shm","type":"tmpfs","source":"shm","options":["nosuid","noexec","nodev","mode=1777"]},
+  {"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup","options":["nosuid","noexec","nodev","ro"]},
   {"destination":"/tmp","type":"tmpfs","source":"tmpfs","options":["nosuid","nodev","mode=1777"]},
   {"destination":"/test","type":"bind","source":"$here","options":["bind","ro","nosuid","nodev"]}$mounts],
  "linux":{"namespaces":[{"type":"pid"},{"type":"ipc"},{"type":"uts"},{"type":"mount"},{"type":"network"}],

@@ -57,6 +57,8 @@ def make_document() -> Any:
         endless=nothing,
         audience="",
         open_tunnel=nothing,
+        present_usage=nothing,
+        past_usage=nothing,
     )
     about = next(route for route in api.routes if route.path == ADDRESS)
     return asyncio.run(_answer(about, nothing))

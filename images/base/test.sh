@@ -64,6 +64,16 @@ sleep 4
 check 'so are files that are copied over ssh' test "$(quiet)" -le 6
 kill $computing $reporter
 
+# What is used, with a period of a second, while a program computes.
+sh -c 'while :; do :; done' & computing=$!
+devworkspace-usage /tmp/usage 1 & measuring=$!
+for _ in $(seq 300); do [ "$(wc -l < /tmp/usage/usage.minutes)" -ge 5 ] && break; sleep 0.1; done 2> /dev/null
+kill $measuring $computing
+busy() { while read -r _ cpu memory _; do [ -z "$memory" ] || [ "$cpu" -lt 20 ] || return 0; done < /tmp/usage/usage.minutes; return 1; }
+check 'a program that computes is seen in the figures of the processor' busy
+check 'a start is marked' sh -c 'head -n 1 /tmp/usage/usage.minutes | grep -qE "^[0-9]+ start$"'
+check 'memory is told in KiB' sh -c 'tail -n 1 /tmp/usage/usage.minutes | grep -qE "^[0-9]+ [0-9]+ [1-9][0-9]{4,6} ([0-9]+|-)$"'
+
 mkdir -p /tmp/repository && cd /tmp/repository || exit 1
 check 'git starts a repository on main' prints main sh -c 'git init -q . && git symbolic-ref --short HEAD'
 check 'git commits, and shows Chinese file names' prints 说明.md sh -c 'echo x > 说明.md; git add . && git -c user.name=a -c user.email=a@example.com commit -q -m first && git show --name-only --format='

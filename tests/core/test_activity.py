@@ -21,6 +21,7 @@ from devworkspace.core.activity import (
     learn,
     parse_report,
 )
+from devworkspace.core.figures import Sample
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -37,10 +38,24 @@ def test_a_report_is_two_times_and_a_word() -> None:
     )
 
 
+def test_what_was_used_may_stand_below_it() -> None:
+    body = b"1 9999999999 9999999999 blind\nusage 9999999999 9999999 999999999999 999999999999\n"
+    assert len(body) <= MAX_REPORT_BYTES
+    report = parse_report(b"1 1795634963 1795634900 seen\nusage 1795634950 250 1024 -\n")
+    assert report is not None
+    assert report.figures == Sample(at=1795634950, cpu=250, memory=2**20, disk=None)
+
+
 @pytest.mark.parametrize(
     "body",
     [
         b"",
+        b"1 1795634963 1795634900 seen\nusage\n",
+        b"1 1795634963 1795634900 seen\nusage 1795634950 start\n",
+        b"1 1795634963 1795634900 seen\nusage 1795634950 -250 1024 -\n",
+        b"1 1795634963 1795634900 seen\nusage 1795634950 250 1024 -",
+        b"1 1795634963 1795634900 seen\nusage 1795634950 250 1024 -\nusage 1795634950 250 1024 -\n",
+        b"usage 1795634950 250 1024 -\n",
         b"2 1795634963 1795634900 seen\n",
         b"1 1795634963 1795634900\n",
         b"1 1795634963 1795634900 seen\n\n",

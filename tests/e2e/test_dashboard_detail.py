@@ -2,12 +2,14 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
+from devworkspace.core.figures import parse_lines
 from tests.e2e.dashboard import Dashboard, open_dashboard
 from tests.support.environment import Surroundings
 from tests.support.live import Live
@@ -34,6 +36,7 @@ async def test_one_environment_in_all_its_parts(
     place = f"/envs/{live.namespace}/demo"
     await look_at_the_output(dashboard, place, live=live, pod=pod)
     await look_at_the_ports(dashboard, place, live=live)
+    await look_at_the_figures(dashboard, place, live=live, pod=pod)
     await change_the_settings(dashboard, place, live=live)
     await look_for_barriers(dashboard, place)
     await watch_a_start(browser, dashboard, place, live=live)
@@ -66,6 +69,41 @@ async def look_at_the_ports(dashboard: Dashboard, place: str, *, live: Live) -> 
     other = page.get_by_role("link", name=re.compile("8081--demo"))
     href = (await announced.get_attribute("href") or "").replace("3000--", "8081--")
     await expect(other).to_have_attribute("href", href)
+
+
+async def look_at_the_figures(dashboard: Dashboard, place: str, *, live: Live, pod: str) -> None:
+    """What is measured once a minute is measured every second; a program that computes makes the line rise."""
+    folder = "/tmp/devworkspace-activity"
+
+    async def begin(command: str) -> None:
+        await live.execute(pod, "sh", "-c", f"setsid {command} > /dev/null 2>&1 < /dev/null &")
+
+    async def measured() -> list[int]:
+        body = await live.execute(pod, "tail", "-n", "60", f"{folder}/usage.minutes")
+        lines = parse_lines(body.encode(), seconds=1)
+        assert lines is not None
+        return [sample.cpu for sample in lines.samples if sample.at > lines.starts[-1]]
+
+    async def wait_for(holds: Callable[[list[int]], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not holds(await measured()):
+                await asyncio.sleep(0.5)
+
+    await live.execute(pod, "pkill", "-f", "devworkspace-usage")
+    await begin(f"devworkspace-usage {folder} 1")
+    await wait_for(lambda found: min(found, default=1000) < 300)
+    await begin("timeout 60 sh -c 'while :; do :; done'")
+    await wait_for(lambda found: max(found) > min(found) + 30)
+    await dashboard.open(f"{place}/usage")
+    chart = dashboard.page.get_by_role("figure", name="CPU")
+    await expect(chart).to_contain_text(re.compile(r"Peak [\d.]+ CPU of 1 CPU at \d\d:\d\d"))
+    drawn = await chart.locator("[data-part=line]").last.get_attribute("d") or ""
+    depths = [float(depth) for depth in re.findall(r"[ML][\d.]+ ([\d.]+)", drawn)]
+    assert max(depths) - min(depths) > 2, drawn
+    await chart.get_by_text("Figures as a table").click()
+    await expect(chart.get_by_role("table", name="CPU").get_by_role("row")).to_have_count(13)
+    await dashboard.page.get_by_role("button", name="7 days").click()
+    await expect(chart).to_contain_text(re.compile(r"at \d{4}-\d\d-\d\d \d\d:\d\d"))
 
 
 async def change_the_settings(dashboard: Dashboard, place: str, *, live: Live) -> None:

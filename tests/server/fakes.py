@@ -17,7 +17,7 @@ from devworkspace.kube.errors import Conflict, KubeError, Unreachable
 from devworkspace.kube.resource import CONFIG_MAPS, Resource
 from devworkspace.kube.tokens import TokenUser
 from devworkspace.server.environments import Environment
-from devworkspace.server.reports import Reading
+from devworkspace.server.reports import Reading, UsageReading
 from devworkspace.server.revocations import OBJECT_NAME, Revocations
 
 
@@ -121,11 +121,16 @@ class Reports:
 
     def __init__(self) -> None:
         self.by_uid: dict[str, Reading] = {}
+        self.usage_by_uid: dict[str, UsageReading] = {}
         self.asked: list[str] = []
 
     async def read(self, environment: Environment) -> Reading:
         self.asked.append(environment.uid)
         return self.by_uid.get(environment.uid, Reading("absent"))
+
+    async def read_usage(self, environment: Environment) -> UsageReading:
+        self.asked.append(environment.uid)
+        return self.usage_by_uid.get(environment.uid, UsageReading("absent"))
 
 
 class Record:

@@ -337,7 +337,7 @@ async def forget(_: object) -> None:
 async def running_server(directory: Path, *, limits: Any = None, **settings: Any) -> AsyncIterator[Harness]:
     """A listening server with the admin account of `PASSWORD`; `settings` override the configuration.
     `cluster` is an open client for what the server reads or writes on request; without one it may ask nothing. Replicas
-    are given the same `record` and `shelf`.
+    are given the same `record` and `shelf`. `reports` asks pods; without it none reports.
     """
     key = directory / "master-key"
     key.write_bytes(MASTER_KEY)
@@ -347,6 +347,7 @@ async def running_server(directory: Path, *, limits: Any = None, **settings: Any
     clock, watches = settings.pop("clock", None) or time.time, settings.pop("watches", None)
     record, shelf = settings.pop("record", None) or Record(), settings.pop("shelf", None) or Shelf()
     files, cluster = settings.pop("files", DASHBOARD), settings.pop("cluster", None)
+    reports = settings.pop("reports", None) or Reports()
     options: dict[str, Any] = {
         "public_url": f"http://localhost:{port}",
         "master_key_file": key,
@@ -375,7 +376,7 @@ async def running_server(directory: Path, *, limits: Any = None, **settings: Any
         tokens=tokens,
         writer=cluster or api,
         cluster=cluster or Client(Endpoint(server="http://127.0.0.1:1"), field_manager="test"),
-        reports=Reports(),
+        reports=reports,
         announce=forget,
         revocations=revocations,
         objects=shelf,

@@ -1,9 +1,12 @@
 import type {
   EnvironmentView,
+  FigureView,
+  HistoryView,
   Holding,
   HoldingsView,
   Me,
   MonthView,
+  PresentView,
   TemplateView,
   UsageRow,
   UsageTable,
@@ -207,6 +210,38 @@ export function makeHoldings(part: Partial<HoldingsView> = {}): HoldingsView {
     startsInNamespace: null,
     items: [],
     total: part.items?.length ?? 0,
+    ...part,
+  };
+}
+
+export function makeFigure(part: Partial<FigureView> = {}): FigureView {
+  return { at: "2026-11-25T10:00:00Z", seconds: 60, cpu: 0.5, memory: 2 ** 30, disk: null, ...part };
+}
+
+/** Nobody measures in it; with `figures`, what it used from nine to ten. */
+export function makeHistory(part: Partial<HistoryView> = {}): HistoryView {
+  const available = part.figures !== undefined;
+  return {
+    available,
+    why: available ? "" : "unmeasured",
+    window: "1h",
+    since: "2026-11-25T09:00:00Z",
+    until: "2026-11-25T10:00:00Z",
+    cpuLimit: 2,
+    memoryLimit: 2 ** 32,
+    diskLimit: 10 * 2 ** 30,
+    figures: [],
+    starts: [],
+    ...part,
+  };
+}
+
+export function makePresent(part: Partial<PresentView> = {}): PresentView {
+  return {
+    uid: "uid-demo",
+    measuredAt: "2026-11-25T10:00:00Z",
+    cpu: { used: 0.25, request: 0.5, limit: 2 },
+    memory: { used: 1.5 * 2 ** 30, request: null, limit: 2 ** 32 },
     ...part,
   };
 }

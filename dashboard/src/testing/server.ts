@@ -1,7 +1,7 @@
 import { HttpResponse, http } from "msw";
 import { setupServer } from "msw/node";
 import type { EnvironmentView, Shortage, TemplateView } from "../api/schema";
-import { makeHoldings, makeMe, makeTemplate, makeUsageTable } from "./builders";
+import { makeHistory, makeHoldings, makeMe, makeTemplate, makeUsageTable } from "./builders";
 
 const PLACE = "*/api/v1/namespaces/:namespace/environments/:name";
 
@@ -13,6 +13,8 @@ export const api = setupServer(
   http.get("*/api/v1/environments", () => page([])),
   http.get("*/api/v1/limits", () => HttpResponse.json(makeHoldings())),
   http.get("*/api/v1/usage", () => HttpResponse.json(makeUsageTable())),
+  http.get("*/api/v1/usage/now", () => HttpResponse.json({ items: [] })),
+  http.get(`${PLACE}/usage/history`, () => HttpResponse.json(makeHistory())),
 );
 
 export function page(items: readonly EnvironmentView[]) {

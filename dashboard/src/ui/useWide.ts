@@ -1,9 +1,8 @@
 import { useSyncExternalStore } from "react";
 
-const query = "(min-width: 768px)";
-
-/** Whether there is room for tables. */
-export function useWide(): boolean {
+/** Whether there is room for tables, or for what needs so many pixels. */
+export function useWide(pixels = 768): boolean {
+  const query = `(min-width: ${pixels}px)`;
   return useSyncExternalStore(
     (onChange) => {
       const list = matchMedia(query);

@@ -8,7 +8,9 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-MAX_REPORT_BYTES: Final = 64
+from devworkspace.core.figures import MAX_LINE_BYTES, Sample, parse_sample
+
+MAX_REPORT_BYTES: Final = 64 + MAX_LINE_BYTES
 # Pods are asked every minute: one missing answer is forgiven.
 FRESH: Final = timedelta(seconds=100)
 # A report is written every half minute; an older one means that the reporter has died, or that the pod is very busy.
@@ -18,15 +20,19 @@ WRITE_INTERVAL: Final = timedelta(minutes=5)
 # Times go through two clocks, in whole seconds; steps below this are no news.
 RESOLUTION: Final = timedelta(minutes=1)
 
-_REPORT: Final = re.compile(rb"1 ([1-9][0-9]{0,9}) ([1-9][0-9]{0,9}) (seen|blind)\n?")
+_REPORT: Final = re.compile(rb"1 ([1-9][0-9]{0,9}) ([1-9][0-9]{0,9}) (seen|blind)(?:\n|\nusage ([^\n]+)\n)?")
 
 
 class Report(NamedTuple):
-    """What a pod says, by its own clock. `blind`: an editor window is open and nobody sees what happens in it."""
+    """What a pod says, by its own clock. `blind`: an editor window is open and nobody sees what happens in it.
+
+    `figures` is what it used in the minute before; None where nobody measures.
+    """
 
     written_at: datetime
     worked_at: datetime
     blind: bool
+    figures: Sample | None = None
 
 
 class Knowledge(NamedTuple):
@@ -53,8 +59,11 @@ def parse_report(body: bytes) -> Report | None:
     match = _REPORT.fullmatch(body)
     if match is None:
         return None
+    figures = parse_sample(match[4]) if match[4] is not None else None
+    if match[4] is not None and figures is None:
+        return None
     written_at, worked_at = (datetime.fromtimestamp(int(match[group]), UTC) for group in (1, 2))
-    return Report(written_at, worked_at, match[3] == b"blind")
+    return Report(written_at, worked_at, match[3] == b"blind", figures)
 
 
 def find_last_work(report: Report, *, pod_time: datetime, now: datetime) -> datetime | None:

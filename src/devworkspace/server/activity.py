@@ -14,14 +14,16 @@ what nobody uses, and without that word an old time in a status could as well me
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
-from typing import Any, Final, NoReturn, Protocol
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 import structlog
 
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.core.activity import Knowledge, find_last_work, find_write, is_known, learn
+from devworkspace.core.figures import FRESH as FIGURES_FRESH
+from devworkspace.core.figures import Sample
 from devworkspace.core.idleness import LAST_CALL
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
 from devworkspace.kinds import INSTANCES
@@ -62,6 +64,13 @@ class StatusWriter(Protocol):
     ) -> WorkspaceInstance: ...
 
 
+class Figures(NamedTuple):
+    """What a pod used in the minute before `at`, by this server's clock."""
+
+    at: datetime
+    sample: Sample
+
+
 class _Seen:
     """One pod, as far as this process has heard of it."""
 
@@ -69,6 +78,7 @@ class _Seen:
         self.pod_uid = pod_uid
         self.knowledge = Knowledge(heard_at=now)
         self.misses = 0
+        self.figures: Figures | None = None
 
 
 class ActivityRecorder:
@@ -109,6 +119,13 @@ class ActivityRecorder:
         seen = self._find_seen(environment)
         if seen is not None:
             seen.knowledge = seen.knowledge._replace(opened_at=self._now())
+
+    def figures(self, environment: Environment) -> Figures | None:
+        """What it used a moment ago, by its own report; None where it does not tell."""
+        seen = self._find_seen(environment)
+        figures = seen.figures if seen is not None else None
+        fresh = figures is not None and self._now() - figures.at < timedelta(seconds=FIGURES_FRESH)
+        return figures if fresh else None
 
     def known(self) -> int:
         """How many environments' last work this process knows."""
@@ -211,6 +228,7 @@ class ActivityRecorder:
         self._seen[environment.uid] = seen
         last_work = None
         if reading.report is not None and reading.pod_time is not None:
+            seen.figures = _figures(reading.report.figures, pod_time=reading.pod_time, now=now) or seen.figures
             last_work = find_last_work(reading.report, pod_time=reading.pod_time, now=now)
         if last_work is None:
             seen.misses += 1
@@ -254,6 +272,13 @@ class ActivityRecorder:
     def _on_change(self, old: Environment | None, new: Environment | None) -> None:
         if old is not None and (new is None or new.uid != old.uid or not is_watched(new)):
             self._seen.pop(old.uid, None)
+
+
+def _figures(sample: Sample | None, *, pod_time: datetime, now: datetime) -> Figures | None:
+    """A pod's own clock tells how old its figures are, and nothing else."""
+    if sample is None or pod_time.timestamp() - sample.at >= FIGURES_FRESH:
+        return None
+    return Figures(now - timedelta(seconds=max(pod_time.timestamp() - sample.at, 0.0)), sample)
 
 
 async def announce_activity(client: Client, lease: Key, until: datetime) -> None:

@@ -1,10 +1,11 @@
-"""Fetching the report of activity from an environment's pod, through its editor.
+"""Fetching the report of activity, and what it used, from an environment's pod, through its editor.
 
 The editor gives files to those who have the environment's credential, so the report needs no port, no address of ours
 in the pod, no way out of it, and no door of ours that pods may knock at. The answer is the user's own to forge: it is
-read to a few bytes, and speaks for the pod that was asked and no other.
+read to a few bytes, or kilobytes, and speaks for the pod that was asked and no other.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,12 +17,17 @@ from yarl import URL
 
 from devworkspace.core.activity import MAX_REPORT_BYTES, Report, parse_report
 from devworkspace.core.credential import COOKIE_NAME
+from devworkspace.core.figures import MAX_HISTORY_BYTES, MAX_MINUTES_BYTES, MINUTE, SPAN, Lines, parse_lines
 from devworkspace.server.environments import Environment, Upstream
 
-# Written by images/base/rootfs/usr/local/bin/devworkspace-activity.
+# Written by images/base/rootfs/usr/local/bin/devworkspace-activity and devworkspace-usage.
 REPORT_PATH: Final = "/tmp/devworkspace-activity/report"  # noqa: S108 - in the pod
+MINUTES_PATH: Final = "/tmp/devworkspace-activity/usage.minutes"  # noqa: S108
+HISTORY_PATH: Final = "/tmp/devworkspace-activity/usage.history"  # noqa: S108
 SECONDS: Final = 5.0
 CONNECT_SECONDS: Final = 2.0
+
+_FAILURES: Final = (aiohttp.ClientError, OSError, ValueError)
 
 Outcome = Literal["read", "absent", "failed"]
 
@@ -32,6 +38,22 @@ class Reading(NamedTuple):
     outcome: Outcome
     report: Report | None = None
     pod_time: datetime | None = None
+
+
+class UsageReading(NamedTuple):
+    """What came of asking for figures over time. `pod_time` is the pod's clock at that moment."""
+
+    outcome: Outcome
+    minutes: Lines = Lines()
+    history: Lines = Lines()
+    pod_time: datetime | None = None
+
+
+class _File(NamedTuple):
+    """A file of a pod, None if it has none, and the pod's clock when it was read."""
+
+    body: bytes | None
+    pod_time: datetime | None
 
 
 class PodReports:
@@ -58,42 +80,67 @@ class PodReports:
 
     async def read(self, environment: Environment) -> Reading:
         """Never raises for what a pod does."""
+        try:
+            found = await self._fetch(environment, REPORT_PATH, max_bytes=MAX_REPORT_BYTES)
+        except _FAILURES:
+            return Reading("failed")
+        if found.body is None:
+            return Reading("absent")
+        report = parse_report(found.body)
+        return Reading("failed" if report is None else "read", report, found.pod_time)
+
+    async def read_usage(self, environment: Environment) -> UsageReading:
+        """Never raises for what a pod does."""
+        try:
+            minutes, history = await asyncio.gather(
+                self._fetch(environment, MINUTES_PATH, max_bytes=MAX_MINUTES_BYTES),
+                self._fetch(environment, HISTORY_PATH, max_bytes=MAX_HISTORY_BYTES),
+            )
+        except _FAILURES:
+            return UsageReading("failed")
+        if minutes.body is None or history.body is None:
+            return UsageReading("absent")
+        parsed = (parse_lines(minutes.body, seconds=MINUTE), parse_lines(history.body, seconds=SPAN))
+        if parsed[0] is None or parsed[1] is None or minutes.pod_time is None:
+            return UsageReading("failed")
+        return UsageReading("read", parsed[0], parsed[1], minutes.pod_time)
+
+    async def _fetch(self, environment: Environment, path: str, *, max_bytes: int) -> _File:
+        """Raises one of `_FAILURES`."""
         session, upstream = self._session, environment.upstream
         assert session is not None
         credential = self._credential(environment)
         if upstream is None or credential is None:
-            return Reading("failed")
+            raise OSError("there is no editor that may be asked")
         headers = {
             "Cookie": f"{COOKIE_NAME}={credential}",
             "Accept-Encoding": "identity",
         }
-        try:
-            async with session.get(_url(upstream), headers=headers, allow_redirects=False) as response:
-                if response.status == 404:
-                    return Reading("absent")
-                body = await _read_little(response.content)
-                report = parse_report(body) if response.status == 200 else None
-                pod_time = _parse_date(response.headers.get("Date", ""))
-        except (aiohttp.ClientError, OSError, ValueError):
-            return Reading("failed")
-        return Reading("failed" if report is None else "read", report, pod_time)
+        async with session.get(_url(upstream, path), headers=headers, allow_redirects=False) as response:
+            pod_time = _parse_date(response.headers.get("Date", ""))
+            if response.status == 404:
+                return _File(None, pod_time)
+            body = await _read_little(response.content, max_bytes=max_bytes)
+            if response.status != 200 or len(body) > max_bytes:
+                raise OSError("that is no such file")
+            return _File(body, pod_time)
 
 
-def _url(upstream: Upstream) -> URL:
+def _url(upstream: Upstream, path: str) -> URL:
     return URL.build(
         scheme="http",
         host=upstream.host,
         port=upstream.port,
         path="/vscode-remote-resource",
-        query={"path": REPORT_PATH},
+        query={"path": path},
     )
 
 
-async def _read_little(stream: aiohttp.StreamReader) -> bytes:
-    """The body, or enough of it to see that it is no report."""
+async def _read_little(stream: aiohttp.StreamReader, *, max_bytes: int) -> bytes:
+    """The body, or enough of it to see that it is too long."""
     body = b""
-    while len(body) <= MAX_REPORT_BYTES:
-        chunk = await stream.read(MAX_REPORT_BYTES + 1 - len(body))
+    while len(body) <= max_bytes:
+        chunk = await stream.read(max_bytes + 1 - len(body))
         if not chunk:
             break
         body += chunk

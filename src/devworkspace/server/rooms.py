@@ -43,6 +43,7 @@ from devworkspace.server.lifecycle import Lifecycle, Writer
 from devworkspace.server.limits import Limiter, replica_share
 from devworkspace.server.metrics import Metrics
 from devworkspace.server.ownerlimits import OwnerLimits
+from devworkspace.server.pastusage import PastUsage, UsageReports
 from devworkspace.server.probes import probe_routes
 from devworkspace.server.readiness import Readiness, Watch
 from devworkspace.server.rest.environments import Entrance
@@ -73,6 +74,10 @@ class ServerWriter(StatusWriter, Writer, Protocol):
     ) -> WorkspaceInstance: ...
 
 
+class PodReader(Reports, UsageReports, Protocol):
+    """Everything that is asked of pods."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Outside:
     """What the rooms get from outside: what the watches tell, whom to ask, where to write.
@@ -90,7 +95,7 @@ class Outside:
     tokens: Tokens
     writer: ServerWriter
     cluster: Client
-    reports: Reports
+    reports: PodReader
     announce: Callable[[datetime], Awaitable[None]]
     revocations: Revocations
     objects: ObjectClient
@@ -365,6 +370,8 @@ def _make_api(
         prices=config.prices,
         audience=config.api_audience,
         open_tunnel=gateway.tunnels.open,
+        present_usage=environments.activity.figures,
+        past_usage=PastUsage(outside.reports),
         starters=read_starters(config.image_prefix),
         is_page_proof=sessions.is_page_proof if ground.public.mode == "path" else None,
         console=console,

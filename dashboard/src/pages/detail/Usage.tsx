@@ -7,11 +7,22 @@ import { formatCost, monthValues } from "../../model/usage";
 import { Skeleton } from "../../ui/kit";
 import { Failure, Loading } from "../../ui/states";
 import styles from "./DetailPage.module.css";
+import { History } from "./usage/History";
 
 const EVERY_MS = 15_000;
 
-/** What it uses now of what it may use, unknown where nobody measures, never zero; and what it took this month. */
+/** What it uses now and has used; what it took this month. */
 export function Usage({ environment }: { readonly environment: EnvironmentView }) {
+  return (
+    <>
+      <Present environment={environment} />
+      <History environment={environment} />
+    </>
+  );
+}
+
+/** What it uses now of what it may use, unknown where nobody measures, never zero; and what it took this month. */
+function Present({ environment }: { readonly environment: EnvironmentView }) {
   const { t, tag } = useTexts();
   const { namespace, name, uid, phase } = environment;
   const usage = useQuery({

@@ -9,6 +9,7 @@ import { Checkbox, VisuallyHidden } from "../../ui/kit";
 import { PageLink } from "../../ui/PageLink";
 import { RowCheck } from "../../ui/RowControls";
 import { SortHead } from "../../ui/SortHead";
+import { FiguresCell, FiguresHead, FiguresProvider } from "./Figures";
 import { detailPath, type RowsProps, toggle } from "./rows";
 import styles from "./Table.module.css";
 
@@ -25,7 +26,7 @@ export function Table({ rows, known, selected, onSelect, onDelete, total, view, 
   const { t } = useTexts();
   const all = rows.every(({ uid }) => selected.has(uid));
   return (
-    <div className={styles.frame}>
+    <FiguresProvider rows={rows} className={styles.frame}>
       <table className={styles.table}>
         <caption className={styles.caption}>{t("list.caption", { total })}</caption>
         <thead>
@@ -49,6 +50,7 @@ export function Table({ rows, known, selected, onSelect, onDelete, total, view, 
                 onChange={onChange}
               />
             ))}
+            <FiguresHead />
             <th scope="col" className={styles.actions}>
               {t("list.column.actions")}
             </th>
@@ -67,7 +69,7 @@ export function Table({ rows, known, selected, onSelect, onDelete, total, view, 
           ))}
         </tbody>
       </table>
-    </div>
+    </FiguresProvider>
   );
 }
 
@@ -111,6 +113,7 @@ const Row = memo(
         <td className={styles.activity}>
           <Ago time={environment.lastActivity} />
         </td>
+        <FiguresCell environment={environment} />
         <td className={styles.actions}>
           {gone ? (
             <VisuallyHidden>{t("none")}</VisuallyHidden>

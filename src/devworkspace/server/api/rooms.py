@@ -10,12 +10,14 @@ from aiohttp import web
 import devworkspace
 from devworkspace.core.prices import Prices
 from devworkspace.kube.client import Client
+from devworkspace.server.activity import Figures
 from devworkspace.server.api.caller import Callers, Tokens
 from devworkspace.server.api.catalogue import Catalogue
 from devworkspace.server.api.endings import Endings
 from devworkspace.server.api.environments import Environments
 from devworkspace.server.api.events import Events
 from devworkspace.server.api.extending import Extending
+from devworkspace.server.api.figures import FigureRoutes
 from devworkspace.server.api.holdings import Holdings
 from devworkspace.server.api.logs import Logs
 from devworkspace.server.api.lookup import Lookup
@@ -44,9 +46,10 @@ from devworkspace.server.changes import Changes
 from devworkspace.server.codes import Codes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.endless import EndlessAnswers
-from devworkspace.server.environments import EnvironmentTable
+from devworkspace.server.environments import Environment, EnvironmentTable
 from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.limits import Limiter
+from devworkspace.server.pastusage import PastUsage
 from devworkspace.server.publishing import Publishing
 from devworkspace.server.purging import Purging
 from devworkspace.server.sessions import Session, Sessions
@@ -88,6 +91,8 @@ def make_api(
     endless: EndlessAnswers,
     audience: str,
     open_tunnel: OpenTunnel,
+    present_usage: Callable[[Environment], Figures | None],
+    past_usage: PastUsage,
     prices: Prices | None = None,
     starters: Sequence[Starter] = (),
     is_page_proof: IsPageProof | None = None,
@@ -96,7 +101,8 @@ def make_api(
     """All routes, and the document about them. `cluster` is for what is read or written on request only.
 
     `namespace` is the installation's own. `console` is there where people come through KubeSphere's; `endless` knows
-    what must be ended one day; tokens of programs are made for `audience`; `open_tunnel` is the gateway's.
+    what must be ended one day; tokens of programs are made for `audience`; `open_tunnel` is the gateway's;
+    `present_usage` is what an environment's last report said of it.
     """
     callers = Callers(session=session, tokens=tokens, kubesphere=console.users if console is not None else None)
     lookup = Lookup(table=table, authorizer=authorizer)
@@ -115,6 +121,16 @@ def make_api(
     trying = Trying(
         trials=trials, authorizer=authorizer, catalogue=catalogue, lookup=lookup, viewer=viewer, shares=shares
     )
+    figures = FigureRoutes(
+        lookup=lookup,
+        table=table,
+        authorizer=authorizer,
+        volumes=volumes,
+        past=past_usage,
+        present=present_usage,
+        now=now,
+    )
+    usage = Usage(cluster=cluster, lookup=lookup, volumes=volumes, present=present_usage, prices=prices, now=now)
     routes: tuple[Route, ...] = (
         *Person(authorizer=authorizer, catalogue=catalogue, audience=audience).routes,
         *Endings(sessions=sessions, authorizer=authorizer, changes=changes).routes,
@@ -131,7 +147,8 @@ def make_api(
         *Events(cluster=cluster, lookup=lookup).routes,
         *Logs(cluster=cluster, lookup=lookup, callers=callers, endless=endless).routes,
         *Ssh(lookup=lookup, callers=callers, open_tunnel=open_tunnel).routes,
-        *Usage(cluster=cluster, lookup=lookup, volumes=volumes, prices=prices, now=now).routes,
+        *usage.routes,
+        *figures.routes,
         *Monthly(table=table, authorizer=authorizer, prices=prices, now=now).routes,
         *Manifests(cluster=cluster, lookup=lookup).routes,
         *KeptVolumes(volumes=volumes, authorizer=authorizer, purging=Purging(cluster, changes=changes)).routes,

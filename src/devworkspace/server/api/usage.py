@@ -1,18 +1,23 @@
-"""What an environment uses now: the metrics API's figures beside what it may use at most; and what it took so far."""
+"""What an environment uses now, beside what it may use at most; and what it took so far.
+
+Its own report says it, which the server has fetched anyway; where it does not measure, the metrics API is asked.
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from devworkspace.api import names
-from devworkspace.api.children import ContainerResources
+from devworkspace.api.children import ContainerResources, PersistentVolumeClaim
 from devworkspace.api.meta import Key, Struct
 from devworkspace.core.prices import Prices
 from devworkspace.core.quantity import parse_quantity
+from devworkspace.core.timestamps import format_timestamp
 from devworkspace.core.usage import known_months, usage_in
 from devworkspace.kube.client import Client
 from devworkspace.kube.errors import NotFound, ServerError
 from devworkspace.kube.resource import POD_METRICS
+from devworkspace.server.activity import Figures
 from devworkspace.server.api.lookup import ENVIRONMENT, TO_OPEN, Lookup
 from devworkspace.server.api.monthly import MonthView, month_view
 from devworkspace.server.api.route import Call, Route
@@ -48,7 +53,7 @@ class AmountView(View, frozen=True):
 class UsageView(View, frozen=True):
     """`available` false: `detail` says why there are no figures; they are unknown then, not zero.
 
-    `disk.limit` is the volume's size. How much of it is used only the node knows, and this server asks no node.
+    `disk.limit` is the volume's size; how much of it is used is null where the environment does not tell.
     `months` is what it took of the cluster by its requests, newest month first; `currency` that of their cost, null
     where the admin has set no prices.
     """
@@ -64,8 +69,18 @@ class UsageView(View, frozen=True):
     currency: str | None
 
 
+class _Used(NamedTuple):
+    """Cores and bytes, as far as somebody measures."""
+
+    measured_at: str | None
+    window: str | None
+    cpu: float | None
+    memory: float | None
+    disk: float | None = None
+
+
 class Usage:
-    """The address of an environment's usage."""
+    """The address of an environment's usage. `present` is what its own report said a moment ago."""
 
     def __init__(
         self,
@@ -73,9 +88,11 @@ class Usage:
         cluster: Client,
         lookup: Lookup,
         volumes: Volumes,
+        present: Callable[[Environment], Figures | None],
         prices: Prices | None,
         now: Callable[[], datetime],
     ) -> None:
+        self._present = present
         self._prices = prices
         self._now = now
         self._cluster = cluster
@@ -98,36 +115,44 @@ class Usage:
 
     async def read(self, call: Call) -> UsageView:
         environment = await self._lookup.find(call)
-        metrics, detail = await self._measure(environment)
-        used: Mapping[str, str] = _container(metrics) if metrics is not None else {}
-        volume = self._volumes.of(environment.uid)
+        used, detail = await self._measure(environment)
         return UsageView(
-            available=metrics is not None,
+            available=used is not None,
             detail=detail,
-            measured_at=metrics.timestamp if metrics is not None else None,
-            window=metrics.window if metrics is not None else None,
-            cpu=_amount("cpu", used, environment),
-            memory=_amount("memory", used, environment),
+            measured_at=used.measured_at if used is not None else None,
+            window=used.window if used is not None else None,
+            cpu=amount("cpu", used.cpu if used is not None else None, environment),
+            memory=amount("memory", used.memory if used is not None else None, environment),
             disk=AmountView(
-                used=None,
+                used=used.disk if used is not None else None,
                 request=None,
-                limit=_value(volume.status.capacity.get("storage")) if volume is not None else None,
+                limit=disk_size(self._volumes.of(environment.uid)),
             ),
             months=_months(environment, self._now(), prices=self._prices),
             currency=self._prices.currency if self._prices is not None else None,
         )
 
-    async def _measure(self, environment: Environment) -> tuple[PodMetrics | None, str]:
+    async def _measure(self, environment: Environment) -> tuple[_Used | None, str]:
         pod = environment.instance.status.pod_name
         if not environment.progress.made or not pod:
             return None, NOT_RUNNING
+        figures = self._present(environment)
+        if figures is not None:
+            return _reported(figures), ""
         try:
-            return await self._cluster.get(POD_METRICS, Key(environment.key.namespace, pod), PodMetrics), ""
+            metrics = await self._cluster.get(POD_METRICS, Key(environment.key.namespace, pod), PodMetrics)
         except NotFound as error:
             # Of an API that does not exist no object can be named.
             return None, NOT_YET if error.details.get("name") else NO_API
         except ServerError:
             return None, AWAY
+        used = _container(metrics)
+        return _Used(metrics.timestamp, metrics.window, _value(used.get("cpu")), _value(used.get("memory"))), ""
+
+
+def _reported(figures: Figures) -> _Used:
+    at, sample = figures
+    return _Used(format_timestamp(at), f"{sample.seconds}s", sample.cpu / 1000, sample.memory, sample.disk)
 
 
 def _months(environment: Environment, now: datetime, *, prices: Prices | None) -> tuple[MonthView, ...]:
@@ -140,13 +165,19 @@ def _container(metrics: PodMetrics) -> Mapping[str, str]:
     return next((found.usage for found in metrics.containers if found.name == names.CONTAINER_NAME), {})
 
 
-def _amount(resource: str, used: Mapping[str, str], environment: Environment) -> AmountView:
+def amount(resource: str, used: float | None, environment: Environment) -> AmountView:
+    """What is used of a resource, beside what the container has of it."""
     bounds = environment.container.resources if environment.container is not None else ContainerResources()
     return AmountView(
-        used=_value(used.get(resource)),
+        used=used,
         request=_value(bounds.requests.get(resource)),
         limit=_value(bounds.limits.get(resource)),
     )
+
+
+def disk_size(volume: PersistentVolumeClaim | None) -> float | None:
+    """Bytes of a volume; None while there is none, or its size is not known."""
+    return _value(volume.status.capacity.get("storage")) if volume is not None else None
 
 
 def _value(quantity: str | None) -> float | None:
