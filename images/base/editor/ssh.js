@@ -9,7 +9,7 @@ const crypto = require('crypto');
 const fs = require('fs/promises');
 const path = require('path');
 const { promisify } = require('util');
-const { WebSocketServer, createWebSocketStream } = require('ws');
+const { BINARY, CLOSE, PING, PONG, FrameReader, makeHead } = require('./frames');
 const { ensureAuthenticated } = require('./out/node/http');
 const { Router } = require('./out/node/wsRouter');
 
@@ -28,12 +28,13 @@ const NOT_PASSED =
   /^((HASHED_)?PASSWORD|(CODE_SERVER|CS|DEVWORKSPACE|SSH)_.*|VSCODE_(?!PROXY_URI$).*|HOME|USER|LOGNAME|SHELL|MAIL|TERM|PWD|OLDPWD|SHLVL|_)$/;
 const MAX_VALUE = 4096;
 
-const sockets = new WebSocketServer({
-  noServer: true,
-  perMessageDeflate: false, // ssh's bytes look random
-  maxPayload: 1 << 20,
-  handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
-});
+// So much may wait for sshd, or for the gateway, before the other side is read no further.
+const MAX_WAITING = 1 << 18;
+const CLOSING = 10000; // ms
+const NORMAL = 1000;
+const FAILED = 1011;
+const WEBSOCKET_KEY = /^[+/0-9A-Za-z]{22}==$/;
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 // The same for the life of the container, and no other container's.
 async function findHostKey() {
@@ -93,40 +94,108 @@ function noteTransfers(socket) {
   socket.once('close', () => clearInterval(timer));
 }
 
-function connect(webSocket, hostKey, userKey) {
-  const stream = createWebSocketStream(webSocket);
+function startSshd(hostKey, userKey) {
   const sshd = spawn(SSHD, sshdArguments(hostKey, userKey), {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { PATH: process.env.PATH },
     cwd: '/',
   });
+  sshd.once('close', () => fs.rm(userKey, { force: true }).catch(() => {}));
+  return sshd;
+}
+
+function send(socket, opcode, payload) {
+  socket.cork();
+  socket.write(makeHead(opcode, payload.length));
+  socket.write(payload);
+  socket.uncork();
+}
+
+function close(socket, code, reason = '') {
+  if (socket.writableEnded) return;
+  const payload = Buffer.from(`\0\0${reason}`);
+  payload.writeUInt16BE(code);
+  send(socket, CLOSE, payload);
+  socket.end();
+  // Its answer is of no interest, but the end of the connection comes behind it.
+  socket.resume();
+  socket.setTimeout(CLOSING, () => socket.destroy());
+}
+
+// Not by the package `ws`, which keeps each message until it is whole: of a copy's way that was the slowest part.
+function connect(socket, sshd) {
+  const reader = new FrameReader({
+    onPayload: (piece) => {
+      if (sshd.stdin.writable) sshd.stdin.write(piece);
+      if (sshd.stdin.writableLength > MAX_WAITING) socket.pause();
+    },
+    onControl: (opcode, payload) => {
+      if (opcode === PING) send(socket, PONG, payload);
+      if (opcode === CLOSE) close(socket, NORMAL);
+    },
+  });
+  socket.on('data', (chunk) => {
+    try {
+      reader.feed(chunk);
+    } catch {
+      socket.destroy();
+    }
+  });
+  sshd.stdin.on('drain', () => socket.resume());
+  sshd.stdout.on('data', (chunk) => {
+    if (socket.writableEnded) return;
+    send(socket, BINARY, chunk);
+    if (socket.writableLength > MAX_WAITING) sshd.stdout.pause();
+  });
+  socket.on('drain', () => sshd.stdout.resume());
   // What breaks closes as well, and that is what counts.
-  for (const end of [stream, sshd.stdin, sshd.stdout]) end.on('error', () => {});
+  for (const end of [socket, sshd.stdin, sshd.stdout]) end.on('error', () => {});
+  sshd.stdout.once('end', () => close(socket, NORMAL));
   sshd.once('error', (error) => {
     console.error(`devworkspace ssh: ${error.message}`);
-    webSocket.close(1011, 'sshd does not start');
+    close(socket, FAILED, 'sshd does not start');
   });
-  sshd.once('close', () => fs.rm(userKey, { force: true }).catch(() => {}));
-  stream.pipe(sshd.stdin);
-  stream.once('close', () => sshd.stdin.end());
-  sshd.stdout.pipe(stream);
+  socket.once('end', () => socket.end());
+  socket.once('close', () => {
+    sshd.stdin.end();
+    sshd.stdout.destroy();
+  });
 }
 
 function refuse(socket, status) {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
+function accept(socket, key) {
+  const answer = crypto.createHash('sha1').update(key + GUID).digest('base64');
+  socket.write(
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+      `Sec-WebSocket-Accept: ${answer}\r\nSec-WebSocket-Protocol: ${PROTOCOL}\r\n\r\n`,
+  );
+}
+
+function isHandshake({ headers }) {
+  const offered = (headers['sec-websocket-protocol'] || '').split(',').map((part) => part.trim());
+  return (
+    offered.includes(PROTOCOL) &&
+    headers['sec-websocket-version'] === '13' &&
+    WEBSOCKET_KEY.test(headers['sec-websocket-key'] || '') &&
+    KEY.test(headers[KEY_HEADER] || '')
+  );
+}
+
 async function serve(request) {
   const socket = request.ws;
-  const key = request.headers[KEY_HEADER];
-  const offered = (request.headers['sec-websocket-protocol'] || '').split(',').map((part) => part.trim());
-  if (!KEY.test(key || '') || !offered.includes(PROTOCOL)) return refuse(socket, '400 Bad Request');
+  if (!isHandshake(request)) return refuse(socket, '400 Bad Request');
   const hostKey = await findHostKey();
-  const userKey = await writeKey(key);
-  sockets.handleUpgrade(request, socket, request.head, (webSocket) => {
-    noteTransfers(socket);
-    connect(webSocket, hostKey, userKey);
-  });
+  const userKey = await writeKey(request.headers[KEY_HEADER]);
+  if (socket.destroyed) return fs.rm(userKey, { force: true });
+  socket.setTimeout(0);
+  socket.setNoDelay();
+  accept(socket, request.headers['sec-websocket-key']);
+  noteTransfers(socket);
+  if (request.head.length > 0) socket.unshift(request.head);
+  connect(socket, startSshd(hostKey, userKey));
   return socket.resume();
 }
 
