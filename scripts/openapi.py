@@ -41,6 +41,7 @@ def make_document() -> Any:
         shares=nothing,
         usual=nothing,
         viewer=nothing,
+        repositories=nothing,
         authorizer=nothing,
         lifecycle=nothing,
         cluster=nothing,

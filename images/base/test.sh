@@ -80,6 +80,18 @@ check 'git commits, and shows Chinese file names' prints 说明.md sh -c 'echo x
 cd "$HOME" || exit 1
 check 'git reads the identity of the owner where the pod has it' prints /etc/devworkspace/gitconfig git config --system --get include.path
 
+sh /test/base/repository-test.sh /usr/local/bin/devworkspace-repository /tmp/repositories
+# Last, as the disk that it fills is shared memory.
+mkdir /dev/shm/home && head -c 4000000 /dev/urandom > /tmp/repository/large && git -C /tmp/repository add . && git -C /tmp/repository -c user.name=a -c user.email=a@example.com commit -qm large
+git clone -q --bare /tmp/repository /tmp/large.git && { node /test/base/git-server.js 8098 /tmp & large=$!; }
+cat /dev/zero > /dev/shm/fill 2> /dev/null; truncate -s -2M /dev/shm/fill
+echo '{"repository":"http://127.0.0.1:8098/open/large.git","directory":"large"}' > /tmp/large.told
+HOME=/dev/shm/home devworkspace-repository /tmp/large.told /tmp/large 1 & cloning=$!
+full() { for _ in $(seq 300); do grep -q '"reason":"disk-full"' /tmp/large/repository 2> /dev/null && return; sleep 0.1; done; cat /tmp/large/repository; return 1; }
+check 'a repository for which there is no room is told' full
+check 'and nothing half of it is left' test -z "$(ls -A /dev/shm/home)"
+kill "$large" "$cloning"; rm -rf /dev/shm/fill /dev/shm/home
+
 check 'no ssh host key comes with the image' sh -c '! ls /etc/ssh/ssh_host_* 2> /dev/null'
 # As the gateway comes with a person's ssh: to the editor's port, with its credential and a key for this connection.
 keys=/tmp/keys
@@ -155,7 +167,7 @@ kill $starter
 
 # The hook alone, with the editor replaced: its own share of the start.
 mkdir -p /tmp/stub && printf '#!/bin/sh\n' > /tmp/stub/tini && chmod +x /tmp/stub/tini
-cp /tmp/stub/tini /tmp/stub/devworkspace-activity
+cp /tmp/stub/tini /tmp/stub/devworkspace-activity && cp /tmp/stub/tini /tmp/stub/devworkspace-repository
 best=999999
 for _ in 1 2 3 4 5; do
     from=$(date +%s%N); PATH=/tmp/stub:$PATH /usr/local/bin/devworkspace-start; took=$((($(date +%s%N) - from) / 1000))

@@ -7,10 +7,13 @@ const path = require('node:path');
 const { afterEach, beforeEach, mock, test } = require('node:test');
 
 const SOURCE = path.resolve(__dirname, '../../images/base/activity/extension.js');
+const CLONING = path.resolve(__dirname, '../../images/base/activity/repository.js');
+const WANTED = '/etc/devworkspace/repository';
+const REPORT = '/tmp/devworkspace-activity/repository';
 const START = Date.parse('2026-11-25T12:00:00Z');
 const STOPS = '/etc/devworkspace/stops';
 
-let files, listeners, messages, state, answer;
+let files, listeners, messages, state, answer, folders, commands;
 
 function on(name) {
   return (listener) => {
@@ -25,11 +28,13 @@ const events = new Proxy({}, { get: (_, name) => (String(name).startsWith('on') 
 const vscode = {
   debug: events,
   tasks: events,
-  workspace: events,
+  workspace: new Proxy(events, { get: (target, name) => (name === 'workspaceFolders' ? folders : target[name]) }),
+  commands: { executeCommand: (...told) => commands.push(told) },
+  Uri: { file: (fsPath) => ({ fsPath }) },
   window: new Proxy(events, {
     get(target, name) {
       if (name === 'state') return state;
-      if (name === 'showWarningMessage') {
+      if (name === 'showWarningMessage' || name === 'showInformationMessage') {
         return (...told) => {
           messages.push(told);
           return Promise.resolve(answer);
@@ -42,7 +47,10 @@ const vscode = {
 };
 
 const fs = {
-  writeFileSync: (name, text) => (files[name] = text),
+  writeFileSync: (name, text, { flag } = {}) => {
+    if (flag === 'wx' && name in files) throw new Error(`file exists: ${name}`);
+    files[name] = text;
+  },
   renameSync: (from, to) => {
     files[to] = files[from];
     delete files[from];
@@ -58,8 +66,11 @@ Module._load = (request, ...rest) => ({ vscode, fs })[request] ?? load(request, 
 
 beforeEach(() => {
   [files, listeners, messages, state, answer] = [{}, {}, [], { active: false }, undefined];
+  [folders, commands] = [[{ uri: { fsPath: '/home/dev' } }], []];
+  process.env.HOME = '/home/dev';
   mock.timers.enable({ apis: ['setInterval', 'Date'], now: START });
   delete require.cache[SOURCE];
+  delete require.cache[CLONING];
   require(SOURCE).activate({ subscriptions: [] });
 });
 
@@ -157,3 +168,66 @@ for (const text of ['', 'nonsense', '2026-11-25T11:00:00Z Idle', '2026-11-25T20:
     assert.deepStrictEqual(messages, []);
   });
 }
+
+const CLONED = ['Repository shop has been cloned.', 'Open folder'];
+const FAILED =
+  'Repository shop could not be cloned. The environment works without it; its page in the dashboard says why.';
+const clone = (state) => {
+  files[WANTED] = JSON.stringify({ repository: 'https://git.example.com/shop', directory: 'shop' });
+  if (state) files[REPORT] = JSON.stringify({ state, asOf: 1 });
+};
+
+test('a clone that ends while the window is open is told, and its folder opened if that is wanted', async () => {
+  clone('cloning');
+  await pass(60);
+  assert.deepStrictEqual(messages, []);
+  answer = 'Open folder';
+  clone('cloned');
+  await pass(60);
+  assert.deepStrictEqual(messages, [CLONED]);
+  assert.deepStrictEqual(commands, [
+    ['vscode.openFolder', { fsPath: '/home/dev/shop' }, { forceReuseWindow: true }],
+  ]);
+});
+
+test('a message that is closed opens nothing', async () => {
+  clone('cloning');
+  await pass(10);
+  clone('cloned');
+  await pass(10);
+  assert.deepStrictEqual([messages, commands], [[CLONED], []]);
+});
+
+test('what was cloned before the window was there is not told, nor is the folder that is open', async () => {
+  clone('cloned');
+  await pass(60);
+  assert.deepStrictEqual(messages, []);
+});
+
+test('a window in that folder is not told to go there', async () => {
+  folders = [{ uri: { fsPath: '/home/dev/shop' } }];
+  clone('cloning');
+  await pass(10);
+  clone('cloned');
+  await pass(10);
+  assert.deepStrictEqual(messages, []);
+});
+
+test('a clone that failed is told by the first window, whenever that was', async () => {
+  clone('failed');
+  await pass(60);
+  assert.deepStrictEqual(messages, [[FAILED]]);
+  delete require.cache[CLONING];
+  require(CLONING).watchClone({ subscriptions: [] });
+  await pass(60);
+  assert.strictEqual(messages.length, 1);
+});
+
+test('what is to be cloned may become known after the window was opened', async () => {
+  await pass(20);
+  clone();
+  await pass(60);
+  clone('cloned');
+  await pass(10);
+  assert.deepStrictEqual(messages, [CLONED]);
+});

@@ -117,9 +117,11 @@ class Api:
 
 
 class Reports:
-    """What pods report of their use, by the UID of the environment."""
+    """What pods report of their use, and the file that they give out, by the UID of the environment."""
 
     def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.fetched: list[tuple[str, str]] = []
         self.by_uid: dict[str, Reading] = {}
         self.usage_by_uid: dict[str, UsageReading] = {}
         self.asked: list[str] = []
@@ -131,6 +133,10 @@ class Reports:
     async def read_usage(self, environment: Environment) -> UsageReading:
         self.asked.append(environment.uid)
         return self.usage_by_uid.get(environment.uid, UsageReading("absent"))
+
+    async def fetch(self, environment: Environment, path: str, *, most: int) -> bytes | None:
+        self.fetched.append((environment.uid, path))
+        return self.files.get(environment.uid)
 
 
 class Record:

@@ -19,7 +19,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from devworkspace.api import names
-from devworkspace.api.instance import InstanceSpec, InstanceStatus, Phase, WorkspaceInstance
+from devworkspace.api.instance import InstanceSpec, InstanceStatus, Phase, Repository, WorkspaceInstance
 from devworkspace.api.meta import Condition, Key, ObjectMeta
 from devworkspace.core.address import address_id
 from devworkspace.kube.client import Client
@@ -102,6 +102,7 @@ def make_instance(
     last_activity: str | None = None,
     annotations: dict[str, str] | None = None,
     running: bool = True,
+    git: Repository | None = None,
 ) -> WorkspaceInstance:
     conditions = (Condition(type="Ready", status="False", reason=reason),) if reason else ()
     return WorkspaceInstance(
@@ -113,7 +114,7 @@ def make_instance(
             deletion_timestamp="2026-11-24T12:00:00Z" if deleting else None,
             annotations=annotations or {},
         ),
-        spec=InstanceSpec(template_ref="python", owner=owner, display_name=display_name, running=running),
+        spec=InstanceSpec(template_ref="python", owner=owner, display_name=display_name, running=running, git=git),
         status=InstanceStatus(
             phase=phase,
             message=message,
@@ -149,7 +150,7 @@ def make_pod(
                         ContainerPort(container_port=port, name=names.PORT_NAME),
                         ContainerPort(container_port=3000, name="web"),
                     ),
-                    env=(EnvName("HASHED_PASSWORD"),) if code_server else (),
+                    env=(EnvName("HASHED_PASSWORD"), EnvName("HOME", "/home/dev")) if code_server else (),
                 ),
             )
         ),
@@ -199,10 +200,10 @@ class Harness:
         record: "Record",
         shelf: "Shelf",
         volumes: "Volumes",
+        reports: "Reports",
     ) -> None:
-        self.tokens = tokens
-        self.record, self.shelf = record, shelf
-        self.volumes = volumes
+        self.tokens, self.reports = tokens, reports
+        self.record, self.shelf, self.volumes = record, shelf, volumes
         self.config = config
         self.rooms = rooms
         self.table, self.rbac = table, rbac
@@ -364,6 +365,7 @@ async def running_server(directory: Path, *, limits: Any = None, **settings: Any
     config = ServerConfig(**options)
     keys = Keys(config.master_key_file)
     table, rbac, api, catalogue, tokens, volumes = EnvironmentTable(), Rbac(), Api(), Catalogue(), Tokens(), Volumes()
+    reports = Reports()
     api.on_create = lambda made: table.on_instance(None, made)
     revocations = Revocations(record, Key("system", OBJECT_NAME), clock=clock)
     record.follow(revocations)
@@ -399,6 +401,7 @@ async def running_server(directory: Path, *, limits: Any = None, **settings: Any
             record=record,
             shelf=shelf,
             volumes=volumes,
+            reports=reports,
         )
 
 

@@ -80,6 +80,16 @@ async def test_what_is_no_report(
     assert (reading.outcome, reading.report) == (outcome, None)
 
 
+async def test_a_file_is_fetched_by_its_path(asking: PodReports) -> None:
+    async with running_pod(answering("state")) as pod:
+        assert await asking.fetch(environment_on(pod.port), "/tmp/state", most=5) == b"state"
+        assert await asking.fetch(environment_on(pod.port), "/tmp/state", most=4) is None, "it is larger"
+    assert [target for _, target, _ in pod.seen] == ["/vscode-remote-resource?path=/tmp/state"] * 2
+    async with running_pod(answering("Not found", status=404)) as pod:
+        assert await asking.fetch(environment_on(pod.port), "/tmp/state", most=5) is None
+    assert await asking.fetch(environment_on(1), "/tmp/state", most=5) is None
+
+
 @pytest.mark.parametrize("date", ["", "yesterday", "Wed, 99 Nov 2026 19:29:37 GMT", "Fri, 31 Dec 9999 23:59:59 -2359"])
 async def test_a_report_without_the_pods_time_tells_no_age(asking: PodReports, date: str) -> None:
     async with running_pod(answering(headers={"Date": date})) as pod:

@@ -5,6 +5,7 @@
 
 const fs = require('fs');
 const vscode = require('vscode');
+const { watchClone } = require('./repository.js');
 
 const FILE = `/tmp/devworkspace-activity/editor.${process.pid}`;
 const PERIOD = 20; // seconds
@@ -99,6 +100,7 @@ function activate(context) {
     debug.onDidChangeActiveStackItem(note),
     debug.onDidChangeBreakpoints(note),
   );
+  watchClone(context);
   // That this window exists means that somebody opened it: an abandoned tab asks for no new one.
   note();
 }

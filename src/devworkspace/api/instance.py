@@ -27,12 +27,21 @@ class LifecycleOverride(Struct, frozen=True):
     keep_awake_until: str | None = None
 
 
+class Repository(Struct, frozen=True):
+    """What is cloned into the home; the rules of the CRD hold for each part."""
+
+    repository: str
+    ref: str | None = None
+    directory: str | None = None
+
+
 class InstanceSpec(Struct, frozen=True):
     template_ref: str
     running: bool = True
     owner: str | None = None
     overrides: Overrides = Overrides()
     lifecycle: LifecycleOverride = LifecycleOverride()
+    git: Repository | None = None
     data_policy: DataPolicy = "Retain"
     display_name: str | None = None
     description: str | None = None

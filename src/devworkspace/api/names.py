@@ -69,6 +69,8 @@ ANNOTATION_STOPS: Final = f"{GROUP}/stops"
 # On an instance, as whom its Git commits, `Name <e-mail>`; on its pod the same as Git's settings, read as a file.
 ANNOTATION_GIT_USER: Final = f"{GROUP}/git-user"
 ANNOTATION_GIT_SETTINGS: Final = f"{GROUP}/git-settings"
+# On a pod: what it clones, as JSON, read as a file; one that was made in advance has it empty until it is taken.
+ANNOTATION_REPOSITORY: Final = f"{GROUP}/repository"
 # On templates: the person for whom the server last wrote it.
 ANNOTATION_CHANGED_BY: Final = f"{GROUP}/changed-by"
 # On a new instance: `skip` wants no pod that was made in advance.

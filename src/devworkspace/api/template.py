@@ -123,6 +123,12 @@ class Access(Struct, frozen=True):
     namespace_selector: LabelSelector | None = None
 
 
+class RepositoryRules(Struct, frozen=True):
+    """Hosts that repositories may be cloned from, `*.example.com` for all below one; none: any."""
+
+    allowed_hosts: tuple[str, ...] = ()
+
+
 class PoolSize(Struct, frozen=True):
     """How many ready environments are kept in a namespace."""
 
@@ -163,6 +169,7 @@ class TemplateSpec(Struct, frozen=True):
     lifecycle: Lifecycle = Lifecycle()
     scheduling: Scheduling = Scheduling()
     access: Access = Access()
+    git: RepositoryRules = RepositoryRules()
     warm_pool: WarmPool = WarmPool()
 
 

@@ -30,7 +30,15 @@ def find_member(world: World, instance: WorkspaceInstance, settings: Settings | 
     if not _wants_any(world, instance):
         return None
     revision = pool_revision(settings)
-    return next((member for member in world.pool if is_takeable(member, revision)), None)
+    return next(
+        (member for member in world.pool if is_takeable(member, revision) and _can_serve(member, instance)), None
+    )
+
+
+def _can_serve(member: Member, instance: WorkspaceInstance) -> bool:
+    """Whether its pod can be told what to clone, where that is wanted."""
+    told = member.pod.metadata.annotations if member.pod is not None else {}
+    return instance.spec.git is None or names.ANNOTATION_REPOSITORY in told
 
 
 def _begun(world: World, instance: WorkspaceInstance) -> Member | None:

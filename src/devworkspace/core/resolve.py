@@ -29,6 +29,7 @@ from devworkspace.api.template import (
 )
 from devworkspace.core.duration import parse_duration
 from devworkspace.core.quantity import parse_quantity
+from devworkspace.core.repository import host_of, is_host_allowed
 
 
 class Settings(Struct, frozen=True):
@@ -66,8 +67,10 @@ def resolve(
             f"Template {instance.spec.template_ref!r} does not exist; ask an admin to publish it, "
             "or create the environment from another template.",
         )
-    refusal = _check_catalogue(instance, template, namespace_labels) or _check_overrides(
-        instance.spec.overrides, template
+    refusal = (
+        _check_catalogue(instance, template, namespace_labels)
+        or _check_overrides(instance.spec.overrides, template)
+        or _check_repository(instance, template)
     )
     return refusal or _combine(instance, template)
 
@@ -100,7 +103,7 @@ def _check_catalogue(
 
 
 class OverrideProblem(Struct, frozen=True):
-    """An override beyond the template's bounds; `field` is its path in the instance."""
+    """An override or a repository beyond the template's bounds; `field` is its path in the instance."""
 
     field: str
     message: str
@@ -131,6 +134,34 @@ def find_override_problems(overrides: Overrides, template: WorkspaceTemplate) ->
         message = f"Template {name!r} does not allow own environment variables; remove overrides.env."
         problems.append(OverrideProblem("spec.overrides.env", message))
     return tuple(problems)
+
+
+def _check_repository(instance: WorkspaceInstance, template: WorkspaceTemplate) -> Refusal | None:
+    # What was cloned is on the disk: a template that is narrowed later must not lock anybody out of it.
+    if instance.status.template is not None:
+        return None
+    problems = find_repository_problems(instance, template)
+    return Refusal(reasons.OVERRIDE_NOT_ALLOWED, problems[0].message) if problems else None
+
+
+def find_repository_problems(instance: WorkspaceInstance, template: WorkspaceTemplate) -> tuple[OverrideProblem, ...]:
+    """Why the instance's repository may not be cloned in an environment of the template."""
+    wanted, name, allowed = instance.spec.git, template.metadata.name, template.spec.git.allowed_hosts
+    if wanted is None:
+        return ()
+    if template.spec.environment.ide != "code-server":
+        message = (
+            f"Template {name!r} brings an editor of its own, which clones no repository; "
+            "leave the repository out, or choose another template."
+        )
+    elif not is_host_allowed(wanted.repository, allowed):
+        message = (
+            f"Template {name!r} allows no repository of {host_of(wanted.repository)!r}; "
+            f"allowed are: {', '.join(allowed)}."
+        )
+    else:
+        return ()
+    return (OverrideProblem("spec.git.repository", message),)
 
 
 def _excess(wanted: Quantities, ceiling: Quantities | None, *, template: str, field: str) -> Iterable[OverrideProblem]:

@@ -156,7 +156,7 @@ async def run(config: ServerConfig) -> None:
         watches: list[asyncio.Task[Any]] = [
             asyncio.create_task(informer.run()) for informer in (*informers, *grants.informers)
         ]
-        watches.append(asyncio.create_task(_record_activity(rooms, informers)))
+        watches.append(asyncio.create_task(_ask_pods(rooms, informers)))
         watches.append(asyncio.create_task(keys.follow(seconds=config.key_seconds)))
         try:
             async with listening(config, rooms):
@@ -206,13 +206,15 @@ def _client(endpoint: Endpoint, metrics: Metrics, *, timeout: float = 30.0) -> C
     )
 
 
-async def _record_activity(rooms: Rooms, watches: Iterable[Watch]) -> None:
+async def _ask_pods(rooms: Rooms, watches: Iterable[Watch]) -> None:
     """Before the lists are complete, environments would seem to have no pod."""
     for watch in watches:
         await watch.synced.wait()
     # The stores live as long as the process; without this every full collection walks all of them, and all wait.
     gc.freeze()
-    await rooms.activity.run()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(rooms.activity.run())
+        group.create_task(rooms.repositories.run())
 
 
 async def _first_of(stop: asyncio.Event, watches: "Sequence[asyncio.Task[Any]]") -> None:

@@ -105,6 +105,13 @@ class PodReports:
             return UsageReading("failed")
         return UsageReading("read", parsed[0], parsed[1], minutes.pod_time)
 
+    async def fetch(self, environment: Environment, path: str, *, most: int) -> bytes | None:
+        """A file of at most so many bytes; None if it is not there, is larger, or the pod does not answer."""
+        try:
+            return (await self._fetch(environment, path, max_bytes=most)).body
+        except _FAILURES:
+            return None
+
     async def _fetch(self, environment: Environment, path: str, *, max_bytes: int) -> _File:
         """Raises one of `_FAILURES`."""
         session, upstream = self._session, environment.upstream

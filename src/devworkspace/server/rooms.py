@@ -46,6 +46,7 @@ from devworkspace.server.ownerlimits import OwnerLimits
 from devworkspace.server.pastusage import PastUsage, UsageReports
 from devworkspace.server.probes import probe_routes
 from devworkspace.server.readiness import Readiness, Watch
+from devworkspace.server.repositories import PodFiles, Repositories
 from devworkspace.server.rest.environments import Entrance
 from devworkspace.server.revocations import ObjectClient, Revocations
 from devworkspace.server.sessions import Sessions, sealed_until
@@ -74,7 +75,7 @@ class ServerWriter(StatusWriter, Writer, Protocol):
     ) -> WorkspaceInstance: ...
 
 
-class PodReader(Reports, UsageReports, Protocol):
+class PodReader(Reports, UsageReports, PodFiles, Protocol):
     """Everything that is asked of pods."""
 
 
@@ -114,6 +115,7 @@ class Rooms:
     door: FrontDoor
     gateway: Gateway
     activity: ActivityRecorder
+    repositories: Repositories
     trials: Trials
     metrics: Metrics
     readiness: Readiness
@@ -152,6 +154,7 @@ class _Environments:
     activity: ActivityRecorder
     changes: Changes
     lifecycle: Lifecycle
+    repositories: Repositories
     shares: Shares
     trials: Trials
     usual: UsualStarts
@@ -179,6 +182,7 @@ def make_rooms(config: ServerConfig, outside: Outside) -> Rooms:
         door=door,
         gateway=gateway,
         activity=environments.activity,
+        repositories=environments.repositories,
         trials=environments.trials,
         metrics=outside.metrics,
         readiness=ground.readiness,
@@ -264,18 +268,21 @@ def _make_environments(ground: _Ground, people: _People) -> _Environments:
     changes = Changes(audit=ground.audit, limiter=Limiter(config.change_allowance.share(config.replicas)))
     lifecycle = Lifecycle(outside.writer, changes=changes, now=now)
     usual = UsualStarts(outside.table)
+    repositories = Repositories(table=outside.table, files=outside.reports)
     viewer = Viewer(
         public=ground.public,
         authorizer=people.authorizer,
         catalogue=outside.catalogue,
         volumes=outside.volumes,
         usual=usual,
+        repository_state=repositories.of,
         now=now,
     )
     return _Environments(
         activity=_make_activity(ground),
         changes=changes,
         lifecycle=lifecycle,
+        repositories=repositories,
         shares=Shares(table=outside.table, catalogue=outside.catalogue, volumes=outside.volumes, limits=outside.limits),
         trials=Trials(
             outside.cluster,
@@ -344,6 +351,7 @@ def _make_api(
     journal = Journal(outside.table)
     # Who has signed out hears no more, at once and not at the next heartbeat.
     sessions.on_revoke(journal.wake)
+    environments.repositories.on_news(lambda environment: journal.note(environment, environment))
     console = Console(people.kubesphere, people.codes, outside.clock) if people.kubesphere is not None else None
     return make_api(
         public=ground.public,
@@ -354,6 +362,7 @@ def _make_api(
         shares=environments.shares,
         usual=environments.usual,
         viewer=environments.viewer,
+        repositories=environments.repositories,
         authorizer=people.authorizer,
         lifecycle=environments.lifecycle,
         cluster=outside.cluster,
@@ -398,6 +407,7 @@ def _make_door(
         session=sign_in.session,
         lifecycle=environments.lifecycle,
         refuse_start=environments.shares.refuse_start,
+        folder=environments.repositories.folder,
         audit=ground.audit,
     )
     shared = Shared(public, outside.keys, sign_in, outside.metrics.count_sign_in, ground.audit)

@@ -96,6 +96,20 @@ class TestCreation:
         assert (made["spec"]["running"], made["spec"]["displayName"]) == (False, "Shop")
         assert made["metadata"]["annotations"] == {names.ANNOTATION_ADOPT_VOLUME: "old-1"}
 
+    async def test_a_repository_is_asked_for_and_described(self, shell: Shell) -> None:
+        address = "https://git.example.com/team/shop.git"
+        await shell.run("create", "one", "-t", "python", "--owner=mia", f"--git={address}", "--git-ref=v1", "--no-wait")
+        made = shell.instance("one")
+        assert made is not None
+        assert made["spec"]["git"] == {"repository": address, "ref": "v1"}
+        assert f"repository={address}, ref=v1" in (await shell.run("describe", "one")).stdout
+
+    async def test_a_branch_without_a_repository_is_a_mistake(self, shell: Shell) -> None:
+        result = await shell.run("create", "one", "-t", "python", "--git-ref=main", "--no-wait")
+        assert result.exit_code == 2
+        assert "--git as well" in result.output
+        assert shell.instance("one") is None
+
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [

@@ -134,6 +134,12 @@ def test_the_whole_pod() -> None:
                                     "fieldPath": "metadata.annotations['devworkspace.kubesphere.io/git-settings']"
                                 },
                             },
+                            {
+                                "path": "repository",
+                                "fieldRef": {
+                                    "fieldPath": "metadata.annotations['devworkspace.kubesphere.io/repository']"
+                                },
+                            },
                         ]
                     },
                 },

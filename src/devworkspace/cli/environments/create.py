@@ -37,6 +37,8 @@ class Wish(NamedTuple):
     display_name: str | None = None
     adopt: str | None = None
     stopped: bool = False
+    git: str | None = None
+    git_ref: str | None = None
 
 
 class _UserInfo(msgspec.Struct):
@@ -77,12 +79,18 @@ class _Variable(click.ParamType[tuple[str, str]]):
 @click.option(
     "--adopt", metavar="DISK", shell_complete=complete_volume, help="Take over a kept disk, see `devworkspace volumes`."
 )
+@click.option(
+    "--git", metavar="URL", help="Git repository to clone into the home, e.g. https://git.example.com/team/demo.git."
+)
+@click.option("--git-ref", metavar="REF", help="Branch or tag of it to begin with.")
 @click.option("--stopped", is_flag=True, help="Do not start it.")
 @click.option("--dry-run", is_flag=True, help="Only let the cluster check it.")
 @waiting_options
 def command(namespace: str | None, owner: str | None, dry_run: bool, wait: bool, timeout: float, **wish: Any) -> None:
     """Create an environment and wait until it can be opened."""
     wanted = Wish(**wish)
+    if wanted.git_ref is not None and wanted.git is None:
+        raise click.UsageError(say("ref-without-git"))
 
     async def work(connection: Connection) -> None:
         body = instance_body(wanted, namespace=connection.namespace, owner=owner or await _who_am_i(connection))
@@ -115,6 +123,7 @@ def instance_body(wish: Wish, *, namespace: str, owner: str | None) -> dict[str,
         "displayName": wish.display_name,
         "running": False if wish.stopped else None,
         "overrides": _given(overrides) or None,
+        "git": _given({"repository": wish.git, "ref": wish.git_ref}) or None,
     }
     annotations = {names.ANNOTATION_ADOPT_VOLUME: wish.adopt} if wish.adopt is not None else {}
     return {

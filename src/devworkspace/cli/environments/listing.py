@@ -81,6 +81,7 @@ def _details(instance: WorkspaceInstance) -> dict[str, Any]:
         "displayName": spec.display_name,
         "description": spec.description,
         "overrides": msgspec.to_builtins(spec.overrides),
+        "git": msgspec.to_builtins(spec.git) if spec.git is not None else None,
         "idleTimeout": spec.lifecycle.idle_timeout,
         "dataPolicy": spec.data_policy,
         "stopReason": status.stop_reason,

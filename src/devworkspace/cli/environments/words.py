@@ -8,6 +8,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "age.unknown": ("unknown", "未知"),
     "created": ("Environment {name} is created.", "环境 {name} 已创建。"),
     "would-create": ("Environment {name} would be created.", "环境 {name} 可以创建。"),
+    "ref-without-git": (
+        "--git-ref is a branch or tag of a repository: name that one with --git as well.",
+        "--git-ref 是代码仓库的分支或标签：请同时用 --git 指定代码仓库。",
+    ),
     "started": ("Environment {name} is starting.", "环境 {name} 正在启动。"),
     "stopped": (
         "Environment {name} is stopping; its disk is kept.",

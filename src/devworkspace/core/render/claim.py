@@ -10,7 +10,7 @@ from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.core.address import Gateway, editor_addresses
 from devworkspace.core.credential import Keyring, credential_digest, environment_credential, key_id
 from devworkspace.core.render.common import Body, child_labels, owner_reference
-from devworkspace.core.render.pod import git_annotation
+from devworkspace.core.render.pod import git_annotations
 from devworkspace.core.render.volume import render_volume
 from devworkspace.core.resolve import Settings
 from devworkspace.core.timestamps import format_timestamp
@@ -49,7 +49,7 @@ def render_pod_claim(
                 names.ANNOTATION_CLAIM: msgspec.json.encode(told, order="deterministic").decode(),
                 names.ANNOTATION_CLAIMED_AT: format_timestamp(now),
                 names.ANNOTATION_POOL_REVISION: None,
-                **git_annotation(instance),
+                **git_annotations(instance),
             },
             "ownerReferences": [owner_reference(instance)],
         }

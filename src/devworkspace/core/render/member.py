@@ -38,6 +38,8 @@ def render_member_pod(key: Key, template: ObjectMeta, settings: Settings, *, rev
     }
     annotations = {
         names.ANNOTATION_POOL_REVISION: revision,
+        # That it is there says that this pod can be told; those of an older operator cannot.
+        names.ANNOTATION_REPOSITORY: "",
         names.ANNOTATION_TEMPLATE: settings.template,
         names.ANNOTATION_TEMPLATE_REVISION: template_revision(settings),
     }

@@ -6,6 +6,7 @@ from devworkspace.api.template import Environment, Scheduling
 from devworkspace.core.address import Gateway, environment_url, path_base
 from devworkspace.core.gituser import git_settings, parse_git_user
 from devworkspace.core.render.common import Body, child_metadata, child_name, digest
+from devworkspace.core.repository import repository_file
 from devworkspace.core.resolve import Settings
 
 # Images made for this product prepare the home directory in `devworkspace-start`; any other image with code-server on
@@ -26,6 +27,8 @@ _PROBE_FAILURES = 5
 CLAIM_FILE = "claim"
 # What /etc/gitconfig of our images includes.
 GIT_FILE = "gitconfig"
+# What devworkspace-repository of our images clones.
+REPOSITORY_FILE = "repository"
 
 
 def template_revision(settings: Settings) -> str:
@@ -49,7 +52,7 @@ def render_pod(
         names.ANNOTATION_TEMPLATE_REVISION: revision,
         names.ANNOTATION_RESTARTED_AT: restarted_at,
         names.ANNOTATION_CREDENTIAL_KEY: key_id,
-        **git_annotation(instance),
+        **git_annotations(instance),
     }
     command, args = _command(instance, settings.environment, gateway)
     return {
@@ -92,17 +95,26 @@ def pod_spec(
     }
 
 
-def git_annotation(instance: WorkspaceInstance) -> dict[str, str]:
-    """As whom Git commits, in Git's words; nothing where nobody has said it."""
+def git_annotations(instance: WorkspaceInstance) -> dict[str, str]:
+    """As whom Git commits, in Git's words, and what is cloned; nothing of what nobody has said."""
+    told: dict[str, str] = {}
     user = parse_git_user(instance.metadata.annotations.get(names.ANNOTATION_GIT_USER, ""))
-    return {names.ANNOTATION_GIT_SETTINGS: git_settings(user)} if user is not None else {}
+    if user is not None:
+        told[names.ANNOTATION_GIT_SETTINGS] = git_settings(user)
+    if instance.spec.git is not None:
+        told[names.ANNOTATION_REPOSITORY] = repository_file(instance.spec.git)
+    return told
 
 
 def _told_volume(environment: Environment, *, claimable: bool) -> list[Body]:
     """Annotations as files, such as the one that warns of a stop: no address, no credential, no way out of the pod."""
     if environment.ide != "code-server":
         return []
-    told = {"stops": names.ANNOTATION_STOPS, GIT_FILE: names.ANNOTATION_GIT_SETTINGS}
+    told = {
+        "stops": names.ANNOTATION_STOPS,
+        GIT_FILE: names.ANNOTATION_GIT_SETTINGS,
+        REPOSITORY_FILE: names.ANNOTATION_REPOSITORY,
+    }
     files = told | ({CLAIM_FILE: names.ANNOTATION_CLAIM} if claimable else {})
     items = [
         {"path": path, "fieldRef": {"fieldPath": f"metadata.annotations['{annotation}']"}}

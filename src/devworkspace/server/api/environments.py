@@ -10,9 +10,16 @@ from msgspec import Meta
 from devworkspace.api import names, reasons
 from devworkspace.api.instance import DataPolicy, Overrides, WorkspaceInstance
 from devworkspace.api.meta import Key
+from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.access import Identity
 from devworkspace.core.actions import Action
-from devworkspace.core.resolve import OverrideProblem, Refusal, find_override_problems, resolve
+from devworkspace.core.resolve import (
+    OverrideProblem,
+    Refusal,
+    find_override_problems,
+    find_repository_problems,
+    resolve,
+)
 from devworkspace.kube.errors import Conflict
 from devworkspace.server.api.catalogue import Catalogue, published
 from devworkspace.server.api.lookup import ENVIRONMENT, TO_OPEN, Lookup, actor_of, changed, seen_version
@@ -287,7 +294,7 @@ class Environments:
         labels = self._catalogue.namespace_labels(instance.metadata.namespace) or {}
         try:
             settings = resolve(instance, template, namespace_labels=labels)
-            found = find_override_problems(instance.spec.overrides, template) if template is not None else ()
+            found = _find_problems(instance, template) if template is not None else ()
         except ValueError:
             # A quantity that is none: the API server's rule says what is wrong with it.
             return
@@ -315,6 +322,10 @@ class Environments:
         if await self._authorizer.answer(identity, key, SET_OWNER) is not True:
             message = "You may create environments for yourself only; leave the owner out."
             raise Problem(403, message, errors=(FieldError("owner", message),))
+
+
+def _find_problems(instance: WorkspaceInstance, template: WorkspaceTemplate) -> tuple[OverrideProblem, ...]:
+    return find_override_problems(instance.spec.overrides, template) + find_repository_problems(instance, template)
 
 
 def _field_errors(problems: Iterable[OverrideProblem]) -> tuple[FieldError, ...]:

@@ -40,6 +40,14 @@ class GitUserRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown
     email: Annotated[str, Meta(max_length=254, pattern=EMAIL_PATTERN)]
 
 
+class GitRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+    """What is cloned into its home, by https or http and without a password; `directory` is the folder's name there."""
+
+    repository: Annotated[str, Meta(min_length=1, max_length=512)]
+    ref: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    directory: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+
+
 class EnvironmentRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A new environment. The cluster's own rules check it; what is left out is the template's."""
 
@@ -59,6 +67,7 @@ class EnvironmentRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unk
     data_policy: DataPolicy = "Retain"
     adopt_volume: Text | None = None
     git_user: GitUserRequest | None = None
+    git: GitRequest | None = None
     running: bool = True
 
 
@@ -106,6 +115,8 @@ def instance_body(wanted: EnvironmentRequest, *, namespace: str, owner: str, sub
             _put(spec, place, msgspec.to_builtins(value))
     if wanted.variables:
         _put(spec, ("overrides", "env"), _variables(wanted.variables))
+    if wanted.git is not None:
+        spec["git"] = msgspec.to_builtins(wanted.git)
     annotations = {
         **({names.ANNOTATION_ADOPT_VOLUME: wanted.adopt_volume} if wanted.adopt_volume else {}),
         **({names.ANNOTATION_OWNER_SUBJECT: subject} if subject else {}),

@@ -18,6 +18,7 @@ from devworkspace.server.api.environments import Environments
 from devworkspace.server.api.events import Events
 from devworkspace.server.api.extending import Extending
 from devworkspace.server.api.figures import FigureRoutes
+from devworkspace.server.api.git import Git
 from devworkspace.server.api.holdings import Holdings
 from devworkspace.server.api.logs import Logs
 from devworkspace.server.api.lookup import Lookup
@@ -52,6 +53,7 @@ from devworkspace.server.limits import Limiter
 from devworkspace.server.pastusage import PastUsage
 from devworkspace.server.publishing import Publishing
 from devworkspace.server.purging import Purging
+from devworkspace.server.repositories import Repositories
 from devworkspace.server.sessions import Session, Sessions
 from devworkspace.server.starters import Starter
 from devworkspace.server.trials import Trials
@@ -76,6 +78,7 @@ def make_api(
     shares: Shares,
     usual: UsualStarts,
     viewer: Viewer,
+    repositories: Repositories,
     authorizer: Authorizer,
     lifecycle: Lifecycle,
     cluster: Client,
@@ -144,6 +147,7 @@ def make_api(
         *stream.routes,
         *environments.routes,
         *Extending(lookup=lookup, catalogue=catalogue, lifecycle=lifecycle, viewer=viewer, now=now).routes,
+        *Git(lookup=lookup, repositories=repositories).routes,
         *Events(cluster=cluster, lookup=lookup).routes,
         *Logs(cluster=cluster, lookup=lookup, callers=callers, endless=endless).routes,
         *Ssh(lookup=lookup, callers=callers, open_tunnel=open_tunnel).routes,

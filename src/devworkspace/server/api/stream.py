@@ -72,7 +72,7 @@ class Journal:
         self._changes: deque[Change] = deque(maxlen=JOURNAL_SIZE)
         self._number = 0
         self._waiting: set[asyncio.Future[None]] = set()
-        table.on_change(self._note)
+        table.on_change(self.note)
 
     @property
     def last(self) -> int:
@@ -99,7 +99,8 @@ class Journal:
             if not future.done():
                 future.set_result(None)
 
-    def _note(self, old: Environment | None, new: Environment | None) -> None:
+    def note(self, old: Environment | None, new: Environment | None) -> None:
+        """A change of the table, or of something else that is told of an environment."""
         self._number += 1
         self._changes.append(Change(self._number, old, new))
         self.wake()

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 from devworkspace.api import names
 from devworkspace.api.children import PersistentVolumeClaim
-from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.instance import Repository, WorkspaceInstance
 from devworkspace.api.template import DEFAULT_RESOURCES, Port, Resources, WorkspaceTemplate
 from devworkspace.core.access import Identity
 from devworkspace.core.actions import Action, Rights, find_obstacle
@@ -15,6 +15,7 @@ from devworkspace.core.due import due
 from devworkspace.core.pacing import read_position
 from devworkspace.core.quantity import parse_quantity
 from devworkspace.core.refusals import told_shortages
+from devworkspace.core.repository import RepositoryState, directory_of
 from devworkspace.core.resolve import Refusal, effective_resources, resolve
 from devworkspace.core.startup import start_stages
 from devworkspace.core.stopnote import find_note
@@ -27,6 +28,7 @@ from devworkspace.server.api.views import (
     ConditionView,
     DiskView,
     EnvironmentView,
+    GitView,
     OwnSettings,
     Pending,
     PortView,
@@ -50,7 +52,7 @@ _STARTED: Final = frozenset({"Pending", "Provisioning", "Running", "Unreachable"
 
 
 class Viewer:
-    """Makes the views."""
+    """Makes the views. `repository_state` is what the environment with a UID says of its repository."""
 
     def __init__(
         self,
@@ -60,6 +62,7 @@ class Viewer:
         catalogue: Catalogue,
         volumes: Volumes,
         usual: UsualStarts,
+        repository_state: Callable[[str], RepositoryState | None],
         now: Callable[[], datetime],
     ) -> None:
         self._now = now
@@ -68,6 +71,7 @@ class Viewer:
         self._catalogue = catalogue
         self._volumes = volumes
         self._usual = usual
+        self._repository_state = repository_state
         self._made: dict[tuple[str, Rights], tuple[_Sources, EnvironmentView]] = {}
 
     async def view(self, identity: Identity, environment: Environment) -> EnvironmentView:
@@ -151,6 +155,7 @@ class Viewer:
             trial=is_trial(meta),
             shortages=told_shortages(environment.reason, environment.message),
             workspace=(sources.namespace_labels or {}).get(names.LABEL_KUBESPHERE_WORKSPACE, ""),
+            git=make_git_view(spec.git, sources.repository) if spec.git is not None else None,
             **_clock(sources, now=self._now()),
         )
 
@@ -179,6 +184,7 @@ class Viewer:
             self._volumes.of(environment.uid),
             self._catalogue.namespace_labels(environment.key.namespace),
             self._usual.of(environment.template),
+            self._repository_state(environment.uid),
         )
 
 
@@ -190,9 +196,26 @@ class _Sources(NamedTuple):
     volume: PersistentVolumeClaim | None
     namespace_labels: Mapping[str, str] | None
     usual: UsualStart | None
+    repository: RepositoryState | None
 
     def are(self, others: "_Sources") -> bool:
         return all(one is other for one, other in zip(self, others, strict=True))
+
+
+def make_git_view(git: Repository, known: RepositoryState | None) -> GitView:
+    """`known` is what the pod has said."""
+    return GitView(
+        repository=git.repository,
+        ref=git.ref,
+        directory=directory_of(git),
+        state=known.state if known is not None else None,
+        reason=known.reason if known is not None else None,
+        message=known.message if known is not None else "",
+        branch=known.branch if known is not None else None,
+        changed_files=known.changed_files if known is not None else None,
+        unpushed_commits=known.unpushed_commits if known is not None else None,
+        as_of=known.as_of if known is not None else None,
+    )
 
 
 def _startup(sources: _Sources, *, phase: ShownPhase) -> StartupView | None:

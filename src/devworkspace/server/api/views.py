@@ -9,6 +9,7 @@ from devworkspace.api.template import PoolStatus, PrePullStatus, Resources, Sche
 from devworkspace.core.actions import Obstacle
 from devworkspace.core.due import StopReason
 from devworkspace.core.limits import Shortage
+from devworkspace.core.repository import FailureReason, State
 from devworkspace.core.resolve import effective_resources
 from devworkspace.core.startup import StageId, StageState
 from devworkspace.server.environments import ShownPhase
@@ -117,6 +118,26 @@ class QueueView(View, frozen=True):
     total: int
 
 
+class GitView(View, frozen=True):
+    """A repository that is cloned into the home, into the folder `directory`, and what the pod says of it.
+
+    `state` is null while nobody knows. `message` is in Git's own words. The counts end at 1000, which means as many or
+    more; `unpushedCommits` are those of all local branches that no remote has. `asOf` is when the pod looked, at most
+    once a minute and after work only.
+    """
+
+    repository: str
+    ref: str | None
+    directory: str
+    state: State | None
+    reason: FailureReason | None
+    message: str
+    branch: str | None
+    changed_files: int | None
+    unpushed_commits: int | None
+    as_of: str | None
+
+
 Pending = Literal["image", "size", "variables", "template"]
 
 
@@ -186,6 +207,7 @@ class EnvironmentView(View, frozen=True):
     shortages: tuple[Shortage, ...]
     trial: bool
     workspace: str
+    git: GitView | None
 
 
 class TemplateUse(View, frozen=True):
@@ -222,7 +244,8 @@ class TemplateView(View, frozen=True):
 
     `changedAt` is when it was last written, `use` and `prePull` are null and `pools` empty for those who may not change
     templates; `prePull` also where the image is not put on the nodes in advance. `readyAtOnce`: in that namespace one
-    of its environments has been made in advance and is nobody's yet.
+    of its environments has been made in advance and is nobody's yet. `gitHosts` are the hosts that a repository may
+    come from, `*.example.com` for all below one; null: any.
     """
 
     name: str
@@ -241,6 +264,7 @@ class TemplateView(View, frozen=True):
     max_storage: str | None
     images: tuple[str, ...]
     own_variables: bool
+    git_hosts: tuple[str, ...] | None
     usable: bool
     ready_at_once: bool
     uid: str
@@ -285,6 +309,7 @@ def make_template_view(
         max_storage=str(spec.overrides.max_storage) if spec.overrides.max_storage is not None else None,
         images=spec.overrides.images,
         own_variables=spec.overrides.env,
+        git_hosts=spec.git.allowed_hosts or None,
         usable=usable,
         ready_at_once=any(pool.namespace == namespace and pool.ready > 0 for pool in template.status.pools),
         uid=template.metadata.uid,

@@ -209,7 +209,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "reason.NodeLost": ("The node does not answer", "节点无响应"),
     "reason.InstancesUnreadable": ("Some environments cannot be read", "部分环境无法读取"),
     "reason.OutOfMemory": ("Out of memory", "内存不足"),
-    "reason.OverrideNotAllowed": ("Size or image not allowed", "规格或镜像不允许"),
+    "reason.OverrideNotAllowed": ("Size, image or repository not allowed", "规格、镜像或代码仓库不允许"),
     "reason.PodFailed": ("The pod failed", "容器组运行失败"),
     "reason.PodSecurityRefused": ("Refused by Pod Security", "不符合容器组安全标准"),
     "reason.OwnerLimitReached": ("Your limit is reached", "已达您的个人上限"),

@@ -1,7 +1,7 @@
 """The way from our own pages into an environment."""
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import structlog
 from aiohttp import web
@@ -30,7 +30,10 @@ MAX_LABEL = 70
 
 
 class Entrance:
-    """The address behind every link "Open". `session` tells who asks."""
+    """The address behind every link "Open".
+
+    `session` tells who asks, `folder` what is opened in the editor of the environment with a UID, if it matters.
+    """
 
     def __init__(
         self,
@@ -41,8 +44,10 @@ class Entrance:
         session: Callable[[web.BaseRequest], Session | None],
         lifecycle: Lifecycle,
         refuse_start: Callable[[WorkspaceInstance], Refusal | None],
+        folder: Callable[[str], str | None],
         audit: Audit,
     ) -> None:
+        self._folder = folder
         self._refuse_start = refuse_start
         self._audit = audit
         self._public = public
@@ -74,7 +79,9 @@ class Entrance:
         knock = make_knock(request.method, request.headers, origin=self._public.origin)
         if asks_to_start(knock, environment.door) and await self._authorizer.has(session.identity, environment, MANAGE):
             await self._start(request, session=session, environment=environment)
-        return self._answers.redirect(self._public.environment_url(environment.key))
+        folder = self._folder(environment.uid)
+        where = "?" + urlencode({"folder": folder}, safe="/") if folder is not None else ""
+        return self._answers.redirect(self._public.environment_url(environment.key) + where)
 
     async def _start(self, request: web.BaseRequest, *, session: Session, environment: Environment) -> None:
         by = Actor(session.name, source_of(request))
