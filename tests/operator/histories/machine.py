@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RULE_MARKER, RuleBasedStateMachine, initialize, invariant, rule
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
@@ -308,3 +308,10 @@ class Histories(RuleBasedStateMachine):
 def _choices(commits: list[bool]) -> Callable[[object], bool]:
     left = list(commits)
     return lambda _: left.pop() if left else False
+
+
+def only(machine: type[Histories], *rules: str) -> type[Histories]:
+    """The same histories with no other rules than these."""
+    known = {name for name in dir(machine) if hasattr(getattr(machine, name), RULE_MARKER)}
+    assert known >= set(rules), set(rules) - known
+    return type(f"Some{machine.__name__}", (machine,), dict.fromkeys(known - set(rules)))
