@@ -37,6 +37,10 @@ DEVELOPER: Final = {
     "Size of the disk, e.g. 20Gi.": "磁盘大小，例如 20Gi。",
     "Another image.": "使用其他镜像。",
     "Environment variable; repeatable.": "环境变量，可重复使用。",
+    "Git repository to clone into the home, e.g. https://git.example.com/team/demo.git.": (
+        "克隆到主目录的 Git 仓库，例如 https://git.example.com/team/demo.git。"
+    ),
+    "Branch or tag of it to begin with.": "克隆后所在的分支或标签。",
     "User name of the owner. Default: you.": "所有者的用户名。默认：您自己。",
     "Take over a kept disk, see `devworkspace volumes`.": "接管保留的磁盘，见 `devworkspace volumes`。",
     "Do not start it.": "不启动。",
