@@ -1,11 +1,22 @@
 import { describe, expect, test } from "vitest";
 import { makeFigure } from "../testing/builders";
 import { gapsOf, HEIGHT, lineOf, peakOf, pointsOf, rowsOf, runsOf, topOf, windowOf } from "./figures";
+import { formatInUnitOf } from "./quantities";
 
 const MINUTE = 60_000;
 const BEGIN = Date.parse("2026-11-25T10:00:00Z");
 const whole = { from: BEGIN, to: BEGIN + 60 * MINUTE };
 const point = (minute: number, value = 1, seconds = 60) => ({ at: BEGIN + minute * MINUTE, seconds, value });
+
+test("what is used is written in the unit of what may be used", () => {
+  const GIB = 2 ** 30;
+  const inUnit = (bytes: number, limit: number) => formatInUnitOf(limit, { bytes, tag: "en" });
+  expect([inUnit(1.44 * GIB, 2 * GIB), inUnit(20 * 2 ** 20, 2 * GIB), inUnit(128 * GIB, 256 * GIB)]).toEqual([
+    "1.4",
+    "0.02",
+    "128",
+  ]);
+});
 
 test("an unknown window is the shortest", () => {
   expect(["24h", "7d", "1y", null].map(windowOf)).toEqual(["24h", "7d", "1h", "1h"]);

@@ -29,8 +29,19 @@ const UNITS: readonly [size: number, name: string][] = [
   [2 ** 10, "KiB"],
 ];
 
+function unitOf(bytes: number): readonly [size: number, name: string] {
+  return UNITS.find(([limit]) => bytes >= limit) ?? [1, "B"];
+}
+
+/** "1.4": bytes in the unit of another number of bytes that is written beside it. */
+export function formatInUnitOf(other: number, options: { bytes: number; tag: string }): string {
+  const value = options.bytes / unitOf(other)[0];
+  const digits = value < 10 ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: 0 };
+  return new Intl.NumberFormat(options.tag, digits).format(value);
+}
+
 /** "1.5 GiB": in the unit that quantities of Kubernetes are mostly written in. */
 export function formatBytes(bytes: number, tag: string): string {
-  const [size, name] = UNITS.find(([limit]) => bytes >= limit) ?? [1, "B"];
+  const [size, name] = unitOf(bytes);
   return `${new Intl.NumberFormat(tag, { maximumFractionDigits: 1 }).format(bytes / size)} ${name}`;
 }

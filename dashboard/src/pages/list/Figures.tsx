@@ -3,14 +3,14 @@ import { createContext, type ReactNode, useContext } from "react";
 import { client, take } from "../../api/client";
 import type { EnvironmentView, PresentList, PresentView } from "../../api/schema";
 import { useTexts } from "../../i18n";
-import { formatBytes, formatCores } from "../../model/quantities";
+import { formatBytes, formatCores, formatInUnitOf } from "../../model/quantities";
 import { VisuallyHidden } from "../../ui/kit";
 import { useWide } from "../../ui/useWide";
 import styles from "./Figures.module.css";
 
 const EVERY_MS = 30_000;
 // Below this width the column is not there (Figures.module.css).
-const WIDTH = 1200;
+const WIDTH = 1360;
 const DASH = "–";
 const NONE: ReadonlyMap<string, PresentView> = new Map();
 
@@ -73,16 +73,18 @@ export function FiguresCell({ environment }: { readonly environment: Environment
   const { cpu, memory } = figures;
   const percent = new Intl.NumberFormat(tag, { style: "percent", maximumFractionDigits: 0 });
   const cores = t("usage.cores", { cores: formatCores(cpu.used ?? 0, tag) });
-  const bytes = formatBytes(memory.used ?? 0, tag);
+  const bytes = memory.used ?? 0;
   return (
     <td className={styles.figures}>
-      {t("list.figures", {
-        cpu: cpu.limit === null ? cores : percent.format((cpu.used ?? 0) / cpu.limit),
-        memory:
-          memory.limit === null
-            ? bytes
-            : t("list.figures-memory", { used: bytes, limit: formatBytes(memory.limit, tag) }),
-      })}
+      <div>{cpu.limit === null ? cores : percent.format((cpu.used ?? 0) / cpu.limit)}</div>
+      <div>
+        {memory.limit === null
+          ? formatBytes(bytes, tag)
+          : t("list.figures-memory", {
+              used: formatInUnitOf(memory.limit, { bytes, tag }),
+              limit: formatBytes(memory.limit, tag),
+            })}
+      </div>
     </td>
   );
 }

@@ -11,6 +11,8 @@ import { Chart } from "./Chart";
 import styles from "./History.module.css";
 
 const EVERY_MS = 60_000;
+// How many of the newest starts the sentence names; the pictures have all of them.
+const STARTS = 8;
 
 /** What it used in the last hour, day or week; where nobody knows, that is said, and nothing is drawn as zero. */
 export function History({ environment }: { readonly environment: EnvironmentView }) {
@@ -80,7 +82,13 @@ function Charts({ history }: { readonly history: HistoryView }) {
       <p className={styles.sentence}>{t(`usage.step.${window}`)}</p>
       {starts.length > 0 && (
         <p className={styles.sentence}>
-          {t("usage.starts", { times: starts.map((at) => formatPoint(at, window)).join(", ") })}
+          {starts.length > STARTS && "… "}
+          {t("usage.starts", {
+            times: starts
+              .slice(-STARTS)
+              .map((at) => formatPoint(at, window))
+              .join(", "),
+          })}
         </p>
       )}
       <Chart
