@@ -41,6 +41,7 @@ from devworkspace.server.keys import Keys
 from devworkspace.server.kubesphere import KubeSphere
 from devworkspace.server.lifecycle import Lifecycle, Writer
 from devworkspace.server.limits import Limiter, replica_share
+from devworkspace.server.logtail import LogTail
 from devworkspace.server.metrics import Metrics
 from devworkspace.server.ownerlimits import OwnerLimits
 from devworkspace.server.pastusage import PastUsage, UsageReports
@@ -337,6 +338,7 @@ def _make_gateway(ground: _Ground, *, people: _People, environments: _Environmen
         on_upstream_error=outside.metrics.count_upstream,
         note_opened=environments.activity.note_opened,
         startup=environments.viewer.startup,
+        read_log=LogTail(outside.cluster).read,
         audit=ground.audit,
         sockets_per_person=replica_share(config.sockets_per_person, config.replicas),
     )

@@ -4,6 +4,7 @@ import { useTexts } from "../../i18n";
 import { NativeSelect, TextInput } from "../../ui/kit";
 import styles from "./CreatePage.module.css";
 import type { Field } from "./form";
+import { Preview } from "./Preview";
 import type { FormState } from "./useForm";
 
 interface AdvancedProps {
@@ -82,6 +83,7 @@ export function Advanced({ state, problems }: AdvancedProps) {
         ) : (
           <p className={styles.hint}>{t("create.variables-refused")}</p>
         )}
+        <Preview form={form} />
       </div>
     </details>
   );

@@ -166,6 +166,41 @@ test("the click creates what the form says", async () => {
   expect(router.state.location.pathname).toBe("/envs");
 });
 
+test("the preview is what the server makes of the form, once somebody wants to see it", async () => {
+  const asked: EnvironmentRequest[] = [];
+  api.use(
+    http.post("*/api/v1/namespaces/:namespace/manifest", async ({ request }) => {
+      asked.push((await request.json()) as EnvironmentRequest);
+      return HttpResponse.text("kind: WorkspaceInstance\nspec:\n  templateRef: python\n");
+    }),
+  );
+  const { user } = await openWithTemplate();
+  await user.type(screen.getByRole("textbox", { name: "Name" }), "Payments");
+  await user.click(screen.getByText("Advanced"));
+  expect(asked).toEqual([]);
+  await user.click(screen.getByText("YAML"));
+  const preview = await screen.findByRole("region", { name: "YAML of the new environment" });
+  expect(preview).toHaveTextContent("templateRef: python");
+  await waitFor(() =>
+    expect(asked.at(-1)).toMatchObject({ name: "payments", template: "python", displayName: "Payments" }),
+  );
+  expect(screen.getByRole("button", { name: "Copy: YAML of the new environment" })).toBeVisible();
+});
+
+test("the template that was used last comes first, and is not chosen by that", async () => {
+  localStorage.removeItem("dw-template");
+  serveTemplates(makeTemplate({ name: "go", displayName: "Go" }), makeTemplate());
+  const { user, router } = await openWithTemplate();
+  const order = () => screen.getAllByRole("radio", { name: /Go|Python/ }).map((radio) => radio.getAttribute("value"));
+  expect(order()).toEqual(["go", "python"]);
+  await user.click(createOnly());
+  await screen.findByText(/is created\./);
+  await screen.findByRole("heading", { level: 1, name: "Dev Environments" });
+  await act(() => router.navigate("/new"));
+  expect(await screen.findByRole("radio", { name: /Python 3/ })).not.toBeChecked();
+  expect(order()).toEqual(["python", "go"]);
+});
+
 test("a check that is not answered does not stop anybody", async () => {
   api.use(http.post(CREATE, () => HttpResponse.error(), { once: true }));
   const { user } = await openWithTemplate();

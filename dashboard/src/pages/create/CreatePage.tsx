@@ -23,7 +23,7 @@ import { Summary } from "./Summary";
 import { TemplateField } from "./TemplateField";
 import { type Check, readRefusal, useCheck } from "./useCheck";
 import { useCreate } from "./useCreate";
-import { PROJECT_KEY, useForm } from "./useForm";
+import { PROJECT_KEY, TEMPLATE_KEY, useForm } from "./useForm";
 import { useQuota } from "./useQuota";
 
 /** One page on which a click on a template is enough. */
@@ -119,6 +119,7 @@ function useSubmit(state: ReturnType<typeof useForm>, check: Check) {
 
   const finish = (made: EnvironmentView, way: "open" | "stay", tab: Window | null) => {
     remember(PROJECT_KEY, made.namespace);
+    remember(TEMPLATE_KEY, made.template);
     const editor = editorAddress(made);
     if (way === "open" && !embedded) {
       location.assign(editor);

@@ -2,10 +2,11 @@ import { useState } from "react";
 import type { TemplateView } from "../../api/schema";
 import { useTexts } from "../../i18n";
 import { TextInput } from "../../ui/kit";
+import { recall } from "../../ui/memory";
 import { Failure, Message } from "../../ui/states";
 import { TemplateFace } from "../templates/TemplateFace";
 import styles from "./CreatePage.module.css";
-import type { FormState } from "./useForm";
+import { type FormState, TEMPLATE_KEY } from "./useForm";
 
 const SEARCH_FROM = 9;
 
@@ -14,16 +15,19 @@ interface TemplateFieldProps {
   readonly problem: string | undefined;
 }
 
-/** The catalogue as a group of radio buttons: usable ones first, deprecated ones last. */
+/** The catalogue as a group of radio buttons: the one that was used last, then usable ones, deprecated ones last. */
 export function TemplateField({ state, problem }: TemplateFieldProps) {
   const { t } = useTexts();
   const [text, setText] = useState("");
+  const [last] = useState(() => recall(TEMPLATE_KEY));
   const { templates, form, choose } = state;
   if (templates.isError && templates.data === undefined) {
     return <Failure error={templates.error} onRetry={() => templates.refetch()} />;
   }
   const offered = (templates.data ?? []).filter(({ state }) => state !== "Hidden");
-  const shown = [...offered].filter((template) => fits(template, text)).sort(byRank);
+  const shown = offered
+    .filter((template) => fits(template, text))
+    .sort((one, other) => rank(one, last) - rank(other, last) || one.displayName.localeCompare(other.displayName));
   return (
     <fieldset className={`${styles.section} ${styles.fieldset}`} data-field="template" aria-busy={templates.isPending}>
       <legend className={styles.legend}>{t("create.template")}</legend>
@@ -75,10 +79,7 @@ function fits(template: TemplateView, text: string): boolean {
   return words.toLowerCase().includes(text.trim().toLowerCase());
 }
 
-function rank(template: TemplateView): number {
-  return (template.usable ? 0 : 2) + (template.state === "Deprecated" ? 1 : 0);
-}
-
-function byRank(one: TemplateView, other: TemplateView): number {
-  return rank(one) - rank(other) || one.displayName.localeCompare(other.displayName);
+function rank(template: TemplateView, last: string | null): number {
+  const plain = (template.usable ? 0 : 2) + (template.state === "Deprecated" ? 1 : 0);
+  return plain === 0 && template.name === last ? -1 : plain;
 }

@@ -10,6 +10,7 @@ import { chosenGitUser, chosenProject, chosenSize } from "../../ui/preferences";
 import { addressFrom, EMPTY_FORM, type Form, readPrefill, refusedOfLink, withTemplate } from "./form";
 
 export const PROJECT_KEY = "dw-project";
+export const TEMPLATE_KEY = "dw-template";
 
 /** The form's state: what the link says, what the person says, and what follows from it. */
 export function useForm() {

@@ -154,7 +154,7 @@ def make_api(
         *usage.routes,
         *figures.routes,
         *Monthly(table=table, authorizer=authorizer, prices=prices, now=now).routes,
-        *Manifests(cluster=cluster, lookup=lookup).routes,
+        *Manifests(cluster=cluster, lookup=lookup, authorizer=authorizer).routes,
         *KeptVolumes(volumes=volumes, authorizer=authorizer, purging=Purging(cluster, changes=changes)).routes,
     )
     if console is not None:

@@ -1,6 +1,6 @@
 """What stands at an environment's address while its editor is not there: a page, its news, and its buttons."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -30,7 +30,11 @@ log = structlog.get_logger("devworkspace.server")
 STATE_PATH: Final = "/-/state"
 START_PATH: Final = "/-/start"
 RESTART_PATH: Final = "/-/restart"
-_ACTIONS: Final[dict[str, Action]] = {START_PATH: "start", RESTART_PATH: "restart"}
+CANCEL_PATH: Final = "/-/cancel"
+LOG_PATH: Final = "/-/log"
+_ACTIONS: Final[dict[str, Action]] = {START_PATH: "start", RESTART_PATH: "restart", CANCEL_PATH: "stop"}
+# A script that runs in the editor has this address, too: it stops nothing in which somebody works.
+_CANCELLABLE: Final = frozenset({"Pending", "Provisioning"})
 # Phases in which the steps of a start say how far it is, or how far it came.
 _STARTING: Final = frozenset({"Pending", "Provisioning", "Failed", "Running"})
 _NOT_THERE: Final = {
@@ -56,10 +60,12 @@ class Doorstep:
         authorizer: Authorizer,
         refuse_start: Callable[[WorkspaceInstance], Refusal | None],
         startup: Callable[[Environment], Start | None],
+        read_log: Callable[[Environment], Awaitable[str]],
         audit: Audit,
     ) -> None:
         self._refuse_start = refuse_start
         self._startup = startup
+        self._read_log = read_log
         self._audit = audit
         self._public = public
         self._lifecycle = lifecycle
@@ -100,18 +106,37 @@ class Doorstep:
     async def state(
         self, request: web.BaseRequest, *, base: str, session: Session, environment: Environment
     ) -> web.Response:
-        """What the page shows now; `open` once there is an editor to go to.
+        """What the page shows now; `open` once there is an editor to go to, `cancel` and `log` while there is any use.
 
         `now` is this clock's milliseconds: the page counts a step's seconds with its own.
         """
         main = await self._main(session, environment, language_of(request), base=base)
+        phase = self._phase(environment)
         opened = environment.phase == "Running" and environment.upstream is not None and not environment.deleting
-        return self._answers.json({"open": opened, "main": main, "now": int(now().timestamp() * 1000)})
+        told = {
+            "open": opened,
+            "main": main,
+            "now": int(now().timestamp() * 1000),
+            "failed": phase == "Failed",
+            "log": environment.progress.made,
+            "cancel": phase in _CANCELLABLE and await self._authorizer.has(session.identity, environment, MANAGE),
+        }
+        return self._answers.json(told)
+
+    async def output(self, environment: Environment) -> web.Response:
+        """The last lines of its container."""
+        try:
+            return self._answers.json({"log": await self._read_log(environment)})
+        except KubeError:
+            return self._answers.problem(503, "The output cannot be read now; try again in a moment.", retry_after=2)
 
     async def press(
         self, request: web.BaseRequest, path: str, *, origin: str, base: str, session: Session, environment: Environment
     ) -> web.Response:
-        """The buttons of the page at `origin`. Returns to the page, which tells what became of it."""
+        """The buttons of the page at `origin`. Returns to the page, which tells what became of it.
+
+        A start is cancelled by the page's script, which stays: to come back here as a person would start it again.
+        """
         by, action = Actor(session.name, source_of(request)), _ACTIONS[path]
         if not is_same_origin(request.headers, origin):
             self._audit.record(action, "denied", by, environment=environment.key, reason="origin")
@@ -119,20 +144,29 @@ class Doorstep:
         if not await self._authorizer.has(session.identity, environment, MANAGE):
             self._audit.record(action, "denied", by, environment=environment.key, reason="right")
             return self._answers.problem(403, "You may open this environment, but not start it.")
+        if path == CANCEL_PATH and self._phase(environment) not in _CANCELLABLE:
+            return self._answers.problem(409, "It is not starting, so there is no start to cancel.")
         try:
-            if self._refuse_start(environment.instance) is not None:
-                self._audit.record(action, "denied", by, environment=environment.key, reason="share")
-            elif path == START_PATH:
-                await self._lifecycle.start(environment, by)
-            else:
-                await self._lifecycle.restart(environment, by)
+            await self._do(path, environment, by)
         except LimitedError as error:
             return self._answers.problem(429, str(error), retry_after=error.seconds)
         except KubeError as error:
-            log.warning("environment not started", environment=str(environment.key), error=str(error))
+            log.warning("a button had no effect", action=action, environment=str(environment.key), error=str(error))
             return self._answers.problem(503, "The cluster does not answer; try again in a moment.", retry_after=2)
+        if path == CANCEL_PATH:
+            return self._answers.empty()
         target = request.query.get("next", "/")
         return self._answers.redirect(base + (target if is_safe_path(target) else "/"), status=303)
+
+    async def _do(self, path: str, environment: Environment, by: Actor) -> None:
+        if path == CANCEL_PATH:
+            await self._lifecycle.stop(environment, by)
+        elif self._refuse_start(environment.instance) is not None:
+            self._audit.record(_ACTIONS[path], "denied", by, environment=environment.key, reason="share")
+        elif path == START_PATH:
+            await self._lifecycle.start(environment, by)
+        else:
+            await self._lifecycle.restart(environment, by)
 
     async def _start(self, request: web.BaseRequest, *, session: Session, environment: Environment) -> str | None:
         by = Actor(session.name, source_of(request))

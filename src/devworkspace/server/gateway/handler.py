@@ -25,7 +25,7 @@ from devworkspace.server.codes import NONCE_SECONDS, Code, Codes
 from devworkspace.server.config import PublicAddress
 from devworkspace.server.connections import BrowserConnection
 from devworkspace.server.environments import Environment, EnvironmentTable
-from devworkspace.server.gateway.doorstep import RESTART_PATH, START_PATH, STATE_PATH, Doorstep
+from devworkspace.server.gateway.doorstep import CANCEL_PATH, LOG_PATH, RESTART_PATH, START_PATH, STATE_PATH, Doorstep
 from devworkspace.server.gateway.head import Place, request_headers
 from devworkspace.server.gateway.proxy import Proxy, Way
 from devworkspace.server.gateway.sockets import Sockets
@@ -61,7 +61,15 @@ CALLBACK_PATH: Final = "/-/callback"
 TICKET_PATH: Final = "/-/ticket"
 SWEEP_SECONDS: Final = 2.0
 MAX_TOSSED: Final = 8
-_DOORSTEP: Final = frozenset({("GET", STATE_PATH), ("POST", START_PATH), ("POST", RESTART_PATH)})
+_DOORSTEP: Final = frozenset(
+    {
+        ("GET", STATE_PATH),
+        ("GET", LOG_PATH),
+        ("POST", START_PATH),
+        ("POST", RESTART_PATH),
+        ("POST", CANCEL_PATH),
+    }
+)
 _REFUSALS: Final = frozenset({Verdict.FORBIDDEN, Verdict.UNAUTHORIZED, Verdict.SIGN_IN, Verdict.NOT_FOUND})
 _NO_ENVIRONMENT: Final = "This environment does not exist or is not shared with you."
 _TOO_MANY_SOCKETS: Final = "You have as many sockets open as a person may have; close some pages and try again."
@@ -85,6 +93,7 @@ class Gateway:
         on_upstream_error: Callable[[str], None],
         note_opened: Callable[[Environment], None],
         startup: Callable[[Environment], Start | None],
+        read_log: Callable[[Environment], Awaitable[str]],
         audit: Audit,
         sockets_per_person: int,
     ) -> None:
@@ -104,6 +113,7 @@ class Gateway:
             authorizer=authorizer,
             refuse_start=refuse_start,
             startup=startup,
+            read_log=read_log,
             audit=audit,
         )
         self._cookies = CookieNames.for_scheme(secure=public.secure, mode=public.mode)
@@ -382,6 +392,8 @@ class Gateway:
             return self._not_found(request)
         if path == STATE_PATH:
             return await self._doorstep.state(request, base=site.base, session=session, environment=environment)
+        if path == LOG_PATH:
+            return await self._doorstep.output(environment)
         origin = self._public.environment_origin(site.label)
         return await self._doorstep.press(
             request, path, origin=origin, base=site.base, session=session, environment=environment

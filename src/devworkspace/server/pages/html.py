@@ -25,6 +25,20 @@ _SIGNS: Final = {
     "Deleting": "✕",
 }
 
+_CONTROL_WORDS: Final = (
+    "go",
+    "ready",
+    "open",
+    "cancel",
+    "cancel-failed",
+    "tell",
+    "tell-on",
+    "tell-off",
+    "failed",
+    "log",
+    "log-empty",
+)
+
 
 class Button(NamedTuple):
     """A form that posts to `path`."""
@@ -153,12 +167,22 @@ def phase_page(name: str, phase: str, main: str, *, language: Language, base: st
 
 
 def _controls(language: Language) -> str:
-    """What stays while the page changes, and works with the script only: whether to go in, and what is read out."""
+    """What stays while the page changes, and works with the script only.
+
+    Whether to go in, a start that is cancelled, a notice of the browser, the container's output, and what is read out.
+    """
+    words = {name: escape(text(f"wait.{name}", language)) for name in _CONTROL_WORDS}
     return (
         '<footer class="narrow">'
-        f'<p id="stay" hidden><label><input type="checkbox" id="go" checked> {text("wait.go", language)}</label></p>'
-        f'<p id="ready" role="status" data-title="{escape(text("wait.ready", language))}" hidden>'
-        f'<a class="button" href="">{text("wait.open", language)}</a></p>'
+        f'<p id="stay" hidden><label><input type="checkbox" id="go" checked> {words["go"]}</label></p>'
+        f'<p id="ready" role="status" data-title="{words["ready"]}" hidden>'
+        f'<a class="button" href="">{words["open"]}</a></p>'
+        f'<p class="controls"><button type="button" id="cancel" class="plain" hidden>{words["cancel"]}</button> '
+        f'<button type="button" id="tell" class="plain" data-on="{words["tell-on"]}" data-off="{words["tell-off"]}" '
+        f'data-failed="{words["failed"]}" hidden>{words["tell"]}</button></p>'
+        f'<p id="problem" class="alert" role="alert" data-cancel="{words["cancel-failed"]}" hidden></p>'
+        f'<details id="log" hidden><summary>{words["log"]}</summary>'
+        f'<pre tabindex="0" lang="en" data-empty="{words["log-empty"]}"></pre></details>'
         '<p id="news" class="unseen" role="status"></p></footer>'
     )
 
