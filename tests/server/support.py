@@ -365,7 +365,6 @@ async def running_server(directory: Path, *, limits: Any = None, **settings: Any
     config = ServerConfig(**options)
     keys = Keys(config.master_key_file)
     table, rbac, api, catalogue, tokens, volumes = EnvironmentTable(), Rbac(), Api(), Catalogue(), Tokens(), Volumes()
-    reports = Reports()
     api.on_create = lambda made: table.on_instance(None, made)
     revocations = Revocations(record, Key("system", OBJECT_NAME), clock=clock)
     record.follow(revocations)
