@@ -50,6 +50,25 @@ run() {
   return "$code"
 }
 
+# beside PART COMMAND...: the same while the parts behind it run; `join` waits for it and shows what it said.
+aside=()
+beside() {
+  # A process group of its own: an interruption ends all of it.
+  set -m
+  run "$@" </dev/null >"$results/$1.log" 2>&1 &
+  set +m
+  aside+=("$1:$!")
+}
+
+join() {
+  local job
+  for job in "${aside[@]}"; do
+    wait "${job#*:}"
+    cat "$results/${job%:*}.log"
+  done
+  aside=()
+}
+
 # Most of the time a test waits for pods or pages. What replaces something that all use, or counts, comes afterwards.
 pytest_beside() {
   local part=$1 chosen=$2 code=0
@@ -100,7 +119,8 @@ docs() { docs/build.sh; }
 
 unit() { ensure_ssh && pytest_part unit --numprocesses=2 -m "not cluster and not e2e and not helm"; }
 
-cluster_tests() { ensure_ssh && pytest_beside cluster "$1"; }
+# Only where such tests are: to collect all others costs each process 15 s. tests/contract/test_parts.py looks after it.
+cluster_tests() { ensure_ssh && pytest_beside cluster "$1" tests/attacks tests/cluster tests/crds tests/kube; }
 
 # Lint, types, components, and a build with the size of its scripts.
 dashboard() {
@@ -162,10 +182,12 @@ faults() {
 
 # Helm, which only tests need, takes minutes the first time. Last of all, because it takes the installation over.
 charts() {
-  GO=$(find_go) GOTOOLCHAIN=local cluster/build.sh "$PWD/.local/bin" helm && pytest_part charts -m helm
+  GO=$(find_go) GOTOOLCHAIN=local cluster/build.sh "$PWD/.local/bin" helm && pytest_part charts -m helm tests/charts tests/cluster
 }
 
 remove_cluster() {
+  local job
+  for job in "${aside[@]}"; do kill -- "-${job#*:}"; done
   [[ -z $forward ]] || kill "$forward"
   [[ $cluster == own && $keep == no && -d $state ]] || return 0
   printf '\n=== removing the test cluster\n'
@@ -175,11 +197,14 @@ trap remove_cluster EXIT
 
 wants lint && run lint lint
 wants types && run types "$bin/mypy"
-wants unit && run unit unit
-wants docs && run docs docs
-wants dashboard && run dashboard dashboard
 wants program && run program program
-wants images && run images images
+# Before the images, which take its build.
+wants dashboard && run dashboard dashboard
+# Waits for containers and the disk most of its time; `install` takes its result.
+wants images && beside images images
+wants docs && run docs docs
+wants unit && run unit unit
+join
 installed=yes
 if wants install; then run install install_product || installed=no; fi
 describe_cluster
