@@ -2,17 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 import pytest
 
 from devworkspace.api import names
-from devworkspace.api.instance import Phase
+from devworkspace.api.instance import Phase, Repository
 from devworkspace.api.meta import Key
 from devworkspace.core.render.common import child_name
+from devworkspace.core.repository import FailureReason, RepositoryState
 from devworkspace.kube.client import Client
 from devworkspace.server.logtail import BYTES, LINES, LogTail
+from devworkspace.server.pages.repository import Clone, clone_lines
+from devworkspace.server.pages.texts import LANGUAGES, Language, text
 from tests.server.cluster import Wired, put, wired
 from tests.server.support import ADMIN, TYPED, Answer, Browser, Harness, Pod, make_instance
 from tests.support.fake_store import Refusal
@@ -162,3 +167,41 @@ class TestOutput:
         all_wired.server.rbac.grants.clear()
         assert (await all_wired.browser.get(address)).status == 404
         assert len(container.asked) == 1
+
+
+class TestClone:
+    """The repository of an environment on the page at its address."""
+
+    GIT = Repository("https://git.example.com/team/<demo>.git", ref="v9", directory="demo")
+
+    def test_before_the_pod_has_said_anything_it_says_that_nothing_waits_for_it(self) -> None:
+        html = clone_lines(Clone(self.GIT, None), "en")
+        assert 'data-clone="waiting"' in html
+        assert "does not hold it back" in html
+        assert "&lt;demo&gt;" in html, "an address is text"
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize("reason", get_args(FailureReason))
+    def test_a_failure_says_why_and_what_to_do(self, reason: str, language: Language) -> None:
+        known = RepositoryState("failed", "2026-11-26T14:02:00Z", reason=reason)  # type: ignore[arg-type]
+        html = clone_lines(Clone(self.GIT, known), language)
+        assert 'data-clone="failed"' in html
+        assert escape(text(f"clone.reason.{reason}", language)) in html
+        assert html.count("<p ") == 2
+
+    @pytest.mark.parametrize(("state", "is_open"), [(None, True), ("cloning", True), ("cloned", False)])
+    async def test_the_page_goes_on_asking_until_it_is_known_how_it_ended(
+        self, server: Harness, browser: Browser, pod: Pod, state: str | None, is_open: bool
+    ) -> None:
+        instance = server.add(pod.port, git=self.GIT)
+        if state is not None:
+            body = msgspec.json.encode({"state": state, "asOf": 1_800_000_000})
+            server.reports.files[instance.metadata.uid] = body
+        await browser.enter()
+        environment = server.table.find("demo--team")
+        assert environment is not None
+        await server.rooms.repositories.ask(environment)
+        told = (await browser.get(f"{server.environment_origin()}/-/state")).json()
+        assert told["more"] is is_open
+        assert f'data-clone="{state or "waiting"}"' in told["main"]
+        assert told["open"] is True

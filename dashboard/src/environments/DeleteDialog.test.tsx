@@ -42,6 +42,12 @@ test("the disk goes only after its name was typed exactly", async () => {
   expect(asked).toEqual(["team/environments/demo?data=Delete"]);
 });
 
+test("who deletes what somebody else is working in is told so", async () => {
+  serveEnvironments(makeEnvironment({ owner: "li.wei", lastActivity: new Date().toISOString() }));
+  const { dialog } = await openDialog();
+  expect(await within(dialog).findByText("li.wei is working in it now")).toBeVisible();
+});
+
 test("the focus starts on Cancel, and Escape changes nothing", async () => {
   const asked = record("delete");
   const { user, dialog } = await openDialog();

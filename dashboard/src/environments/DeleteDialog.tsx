@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { type Data, remove, useChange } from "../api/queries";
+import { type Data, remove, useChange, useMe } from "../api/queries";
 import type { EnvironmentView } from "../api/schema";
 import { useTexts } from "../i18n";
 import { canDo } from "../model/phases";
@@ -9,9 +9,11 @@ import { Button, Radio, TextInput } from "../ui/kit";
 import { useNotices } from "../ui/Notices";
 import { Ago } from "./Ago";
 import styles from "./DeleteDialog.module.css";
+import { GitUnpushed, GitUnpushedLine } from "./GitUnpushed";
 import { InTurnProgress } from "./InTurnProgress";
 import type { Outcome } from "./inTurn";
 import { NotDone } from "./NotDone";
+import { disturbs } from "./StopQuestion";
 import { useInTurn } from "./useInTurn";
 
 interface DeleteDialogProps {
@@ -90,7 +92,7 @@ export function DeleteDialog({ environments, onClose }: DeleteDialogProps) {
         </Radio.Group>
         {data === "Delete" && (
           <Callout tone="failed">
-            <p className={styles.line}>{t("delete.git")}</p>
+            {doomed.some(({ git }) => git === null) && <p className={styles.line}>{t("delete.git")}</p>}
             <TextInput
               label={t("delete.type", { word })}
               value={typed}
@@ -122,6 +124,8 @@ export function DeleteDialog({ environments, onClose }: DeleteDialogProps) {
 
 function One({ environment }: { readonly environment: EnvironmentView }) {
   const { t } = useTexts();
+  const me = useMe().data?.name;
+  const inUse = disturbs(environment, { action: "stop", me, now: Date.now() });
   return (
     <>
       <dl className={styles.facts}>
@@ -135,6 +139,10 @@ function One({ environment }: { readonly environment: EnvironmentView }) {
         </dd>
       </dl>
       {environment.running && <p className={styles.line}>{t("delete.running")}</p>}
+      {environment.running && inUse && (
+        <Callout tone="warning">{t("stop.working", { owner: environment.owner })}</Callout>
+      )}
+      {environment.git !== null && <GitUnpushed environment={environment} git={environment.git} />}
     </>
   );
 }
@@ -149,6 +157,7 @@ function Many({ doomed, left }: { readonly doomed: readonly EnvironmentView[]; r
           <li key={environment.uid}>
             {environment.displayName}{" "}
             <span className={styles.dim}>{`${environment.namespace}/${environment.name}`}</span>
+            {environment.git !== null && <GitUnpushedLine git={environment.git} />}
           </li>
         ))}
       </ul>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { makeEnvironment } from "../testing/builders";
+import { makeEnvironment, makeGit } from "../testing/builders";
 import {
   DEFAULT_VIEW,
   matchBeforeState,
@@ -51,17 +51,19 @@ test.each(["state=bad", "sort=-none", "page=0", "page=x", "size=7", "form=list",
   },
 );
 
-test("text is looked for in names, owner and template, whatever the case", () => {
+test("text is looked for in names, owner, template and repository, whatever the case", () => {
   const all = [
     makeEnvironment({ name: "one", displayName: "Payments API" }),
     makeEnvironment({ name: "two", owner: "Li.Wei" }),
     makeEnvironment({ name: "three", template: "java-17" }),
+    makeEnvironment({ name: "four", git: makeGit({ repository: "https://git.example.com/Team/demo.git" }) }),
   ];
   const found = (text: string) => matchBeforeState(all, { ...DEFAULT_VIEW, text }, "admin").map(({ name }) => name);
   expect(found("payments")).toEqual(["one"]);
   expect(found("LI.WEI")).toEqual(["two"]);
   expect(found("java")).toEqual(["three"]);
-  expect(found(" ")).toHaveLength(3);
+  expect(found("example.com/team")).toEqual(["four"]);
+  expect(found(" ")).toHaveLength(4);
 });
 
 test("mine and project narrow the list", () => {

@@ -114,8 +114,8 @@ export function matchBeforeState(environments: Iterable<EnvironmentView>, view: 
 }
 
 function haystack(environment: EnvironmentView): string {
-  const { displayName, name, owner, template } = environment;
-  return `${displayName}\n${name}\n${owner}\n${template}`.toLowerCase();
+  const { displayName, name, owner, template, git } = environment;
+  return `${displayName}\n${name}\n${owner}\n${template}\n${git?.repository ?? ""}`.toLowerCase();
 }
 
 export function matchesState(environment: EnvironmentView, state: State): boolean {

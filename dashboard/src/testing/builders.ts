@@ -1,6 +1,7 @@
 import type {
   EnvironmentView,
   FigureView,
+  GitView,
   HistoryView,
   Holding,
   HoldingsView,
@@ -82,6 +83,23 @@ export function makeEnvironment(part: Partial<EnvironmentView> = {}): Environmen
     queue: null,
     shortages: [],
     trial: false,
+    ...part,
+  };
+}
+
+/** A repository that was cloned, with all work in it pushed. */
+export function makeGit(part: Partial<GitView> = {}): GitView {
+  return {
+    repository: "https://git.example.com/team/demo.git",
+    ref: null,
+    directory: "demo",
+    state: "cloned",
+    reason: null,
+    message: "",
+    branch: "main",
+    changedFiles: 0,
+    unpushedCommits: 0,
+    asOf: "2026-11-26T14:02:00Z",
     ...part,
   };
 }

@@ -339,6 +339,7 @@ def _make_gateway(ground: _Ground, *, people: _People, environments: _Environmen
         note_opened=environments.activity.note_opened,
         startup=environments.viewer.startup,
         read_log=LogTail(outside.cluster).read,
+        repository_state=environments.repositories.of,
         audit=ground.audit,
         sockets_per_person=replica_share(config.sockets_per_person, config.replicas),
     )

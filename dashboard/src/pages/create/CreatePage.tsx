@@ -17,6 +17,7 @@ import { Failure, Message } from "../../ui/states";
 import { Advanced } from "./Advanced";
 import styles from "./CreatePage.module.css";
 import { FIELDS } from "./form";
+import { GitField, LinkedRepository } from "./GitField";
 import { NameFields } from "./NameFields";
 import { SizeField } from "./SizeField";
 import { Summary } from "./Summary";
@@ -32,7 +33,8 @@ export function CreatePage() {
   const state = useForm();
   const quota = useQuota(state.form, state.template);
   const unknown = state.form.template !== "" && state.templates.isSuccess && state.template === undefined;
-  const check = useCheck(state.form, { taken: state.taken, quota, offered: !unknown });
+  const { taken, template, trust } = state;
+  const check = useCheck(state.form, { taken, quota, offered: !unknown, template, trust });
   const { problems, submit, pending, general } = useSubmit(state, check);
   const form = useRef<HTMLFormElement>(null);
 
@@ -76,6 +78,7 @@ export function CreatePage() {
             {state.fromLink && (
               <Callout title={t("create.prefilled")} tone="warning">
                 {t("create.prefilled-hint")}
+                {trust.host !== "" && <LinkedRepository state={state} />}
                 {state.ignored.length > 0 && <p>{t("create.ignored", { keys: state.ignored.join(", ") })}</p>}
               </Callout>
             )}
@@ -87,6 +90,7 @@ export function CreatePage() {
             <TemplateField state={state} problem={problems.template} />
             <NameFields state={state} problems={problems} />
             <SizeField state={state} quota={quota} problems={problems} />
+            <GitField state={state} problems={problems} />
             <Advanced state={state} problems={problems} />
           </div>
           <Summary

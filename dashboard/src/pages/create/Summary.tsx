@@ -1,5 +1,6 @@
 import { useTexts } from "../../i18n";
 import { formatLength, parseDuration } from "../../model/durations";
+import { shortRepository } from "../../model/git";
 import { SIZES } from "../../model/sizes";
 import { Button } from "../../ui/kit";
 import { PageLink } from "../../ui/PageLink";
@@ -55,6 +56,15 @@ export function Summary({ state, check, problems, general, pending, onCreateOnly
             <>
               <dt>{t("create.idle")}</dt>
               <dd>{t("create.idle-after", { time: formatLength(idle, tag) })}</dd>
+            </>
+          )}
+          {form.repository.trim() !== "" && (
+            <>
+              <dt>{t("git.repository")}</dt>
+              <dd>
+                {shortRepository(form.repository.trim())}
+                {form.branch.trim() !== "" && ` (${form.branch.trim()})`}
+              </dd>
             </>
           )}
           <dt>{t("create.git")}</dt>

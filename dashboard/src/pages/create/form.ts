@@ -1,5 +1,6 @@
-import type { EnvironmentRequest, FieldError, TemplateView, Variable } from "../../api/schema";
+import type { EnvironmentRequest, FieldError, GitRequest, TemplateView, Variable } from "../../api/schema";
 import { findAddressProblem } from "../../model/addresses";
+import { findRepositoryProblem, isBranch } from "../../model/git";
 import type { GitUser } from "../../model/gitUser";
 import { isOffered, SIZES, type Size } from "../../model/sizes";
 
@@ -17,6 +18,8 @@ export interface Form {
   readonly adopt: string;
   readonly variables: readonly Variable[];
   readonly gitUser: GitUser | null;
+  readonly repository: string;
+  readonly branch: string;
   readonly dataPolicy: "Retain" | "Delete";
 }
 
@@ -33,6 +36,8 @@ export const EMPTY_FORM: Form = {
   adopt: "",
   variables: [],
   gitUser: null,
+  repository: "",
+  branch: "",
   dataPolicy: "Retain",
 };
 
@@ -44,13 +49,16 @@ export const FIELDS = [
   "cpu",
   "memory",
   "quota",
+  "repository",
+  "branch",
+  "trust",
   "storage",
   "image",
   "adopt",
   "variables",
 ] as const;
 export type Field = (typeof FIELDS)[number];
-export type LocalProblem = "required" | "rule" | "long" | "template";
+export type LocalProblem = "required" | "rule" | "long" | "template" | "repository" | "credentials" | "branch";
 
 /** What is wrong without asking anybody. */
 export function findLocalProblems(form: Form): Partial<Record<Field, LocalProblem>> {
@@ -67,6 +75,14 @@ export function findLocalProblems(form: Form): Partial<Record<Field, LocalProble
   }
   if (form.variables.some(({ name }) => name === "")) {
     problems.variables = "required";
+  }
+  const repository = form.repository.trim();
+  const wrong = repository === "" ? null : findRepositoryProblem(repository);
+  if (wrong !== null) {
+    problems.repository = wrong === "credentials" ? wrong : "repository";
+  }
+  if (!isBranch(form.branch.trim())) {
+    problems.branch = "branch";
   }
   return problems;
 }
@@ -85,9 +101,15 @@ export function makeRequest(form: Form): EnvironmentRequest {
     adoptVolume: form.adopt.trim() || null,
     variables: [...form.variables],
     gitUser: form.gitUser,
+    git: gitOf(form),
     dataPolicy: form.dataPolicy,
     running: true,
   };
+}
+
+function gitOf({ repository, branch }: Form): GitRequest | null {
+  const address = repository.trim();
+  return address === "" ? null : { repository: address, ref: branch.trim() || null, directory: null };
 }
 
 const PLACES: readonly [path: string, field: Field][] = [
@@ -99,6 +121,10 @@ const PLACES: readonly [path: string, field: Field][] = [
   ["spec.overrides.env", "variables"],
   ["spec.templateRef", "template"],
   ["spec.displayName", "displayName"],
+  ["spec.git.ref", "branch"],
+  ["spec.git.", "repository"],
+  ["git.ref", "branch"],
+  ["git.", "repository"],
   ["metadata.annotations", "adopt"],
   ["metadata.name", "address"],
   ["displayName", "displayName"],
@@ -125,7 +151,10 @@ export interface Prefill {
 const OURS = new Set(["embed", "lang", "theme", "ws"]);
 const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
-/** What a link fills in. It names what to create from and how large; what runs inside is never taken from a link. */
+/**
+ * What a link fills in. It names what to create from and how large. What runs inside is never taken from a link, but for
+ * a repository, whose host a person has to trust.
+ */
 export function readPrefill(query: URLSearchParams): Prefill {
   const form: { -readonly [Key in keyof Form]?: Form[Key] } = {};
   const ignored: string[] = [];
@@ -139,6 +168,10 @@ export function readPrefill(query: URLSearchParams): Prefill {
       form.displayName = value.slice(0, 64);
     } else if (key === "size" && size !== undefined) {
       form.size = size.id;
+    } else if (key === "repo" && findRepositoryProblem(value) === null) {
+      form.repository = value;
+    } else if (key === "branch" && findRepositoryProblem(query.get("repo") ?? "") === null && isBranch(value)) {
+      form.branch = value;
     } else if (!OURS.has(key)) {
       ignored.push(key);
     }

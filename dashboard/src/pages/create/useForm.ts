@@ -4,10 +4,12 @@ import { useEnvironments } from "../../api/live";
 import { useNamespaces, useTemplates } from "../../api/queries";
 import type { TemplateView } from "../../api/schema";
 import { suggestAddress } from "../../model/addresses";
+import { repositoryName } from "../../model/git";
 import { SIZES } from "../../model/sizes";
 import { recall } from "../../ui/memory";
 import { chosenGitUser, chosenProject, chosenSize } from "../../ui/preferences";
 import { addressFrom, EMPTY_FORM, type Form, readPrefill, refusedOfLink, withTemplate } from "./form";
+import { useTrust } from "./useTrust";
 
 export const PROJECT_KEY = "dw-project";
 export const TEMPLATE_KEY = "dw-template";
@@ -63,6 +65,14 @@ export function useForm() {
     setForm(how);
   };
   const names = namespaces.data?.map(({ name }) => name);
+  // Our own links say so in the history's state, which no other site can write.
+  const fromLink = (Object.keys(prefill.form).length > 0 || prefill.ignored.length > 0) && location.state?.own !== true;
+
+  const trust = useTrust(fromLink ? (prefill.form.repository ?? "") : "", form.repository.trim(), template);
+  const suggestAnother = (known: Form) => ({
+    ...known,
+    address: suggestAddress(stemOf(known, known.template), taken, Math.random),
+  });
 
   return {
     form,
@@ -72,8 +82,14 @@ export function useForm() {
     taken,
     touched,
     ignored: [...prefill.ignored, ...refusedOfLink(prefill, { namespaces: names, template })],
-    // Our own links say so in the history's state, which no other site can write.
-    fromLink: (Object.keys(prefill.form).length > 0 || prefill.ignored.length > 0) && location.state?.own !== true,
+    fromLink,
+    trust: {
+      ...trust,
+      give: (given: boolean) => {
+        setTouched(true);
+        trust.give(given);
+      },
+    },
     change: (part: Partial<Form>) => edit((known) => ({ ...known, ...part })),
     choose: (chosen: TemplateView) =>
       edit((known) => withTemplate(known, chosen, ownAddress ? known.address : suggest(known, chosen, taken))),
@@ -88,13 +104,26 @@ export function useForm() {
     },
     reroll: () => {
       setOwnAddress(true);
-      edit((known) => ({ ...known, address: suggestAddress(known.template, taken, Math.random) }));
+      edit(suggestAnother);
+    },
+    /** Once a repository was typed, a suggested address is named after it. */
+    nameAfterRepository: () => {
+      const suggested = !ownAddress && form.address !== "" && addressFrom(form.displayName) === "";
+      const stem = addressFrom(repositoryName(form.repository.trim()));
+      if (suggested && stem !== "" && !form.address.startsWith(`${stem.slice(0, 20)}-`)) {
+        edit(suggestAnother);
+      }
     },
   };
 }
 
 function suggest(form: Form, template: TemplateView, taken: ReadonlySet<string>): string {
-  return addressFrom(form.displayName) || suggestAddress(template.name, taken, Math.random);
+  return addressFrom(form.displayName) || suggestAddress(stemOf(form, template.name), taken, Math.random);
+}
+
+/** What a suggested address begins with. */
+function stemOf(form: Form, template: string): string {
+  return addressFrom(repositoryName(form.repository.trim())) || template;
 }
 
 export type FormState = ReturnType<typeof useForm>;

@@ -2,6 +2,7 @@ import { IconExternalLink } from "@tabler/icons-react";
 import type { EnvironmentView } from "../../api/schema";
 import { Ago } from "../../environments/Ago";
 import { editorAddress } from "../../environments/editorAddress";
+import { GitState } from "../../environments/GitState";
 import { isKnown, useTexts } from "../../i18n";
 import { CopyButton } from "../../ui/CopyButton";
 import { Details } from "../../ui/states";
@@ -34,6 +35,7 @@ export function Overview({ environment, gone }: OverviewProps) {
           </dd>
         </div>
       </dl>
+      {!gone && environment.git !== null && <GitState environment={environment} git={environment.git} />}
       {environment.conditions.length > 0 && (
         <div className={styles.conditions}>
           <Details summary={t("detail.conditions")}>

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.core.access import Verdict
+from devworkspace.core.repository import RepositoryState
 from devworkspace.core.resolve import Refusal
 from devworkspace.kube.clock import now
 from devworkspace.kube.errors import KubeError
@@ -20,6 +21,7 @@ from devworkspace.server.heads import is_navigation, is_safe_path, is_same_origi
 from devworkspace.server.lifecycle import Lifecycle
 from devworkspace.server.limits import LimitedError
 from devworkspace.server.pages.html import Button, Link, phase_main, phase_page
+from devworkspace.server.pages.repository import Clone
 from devworkspace.server.pages.starting import Start
 from devworkspace.server.pages.texts import Language, status_sentence, text
 from devworkspace.server.sessions import Session
@@ -61,11 +63,13 @@ class Doorstep:
         refuse_start: Callable[[WorkspaceInstance], Refusal | None],
         startup: Callable[[Environment], Start | None],
         read_log: Callable[[Environment], Awaitable[str]],
+        repository_state: Callable[[str], RepositoryState | None],
         audit: Audit,
     ) -> None:
         self._refuse_start = refuse_start
         self._startup = startup
         self._read_log = read_log
+        self._repository_state = repository_state
         self._audit = audit
         self._public = public
         self._lifecycle = lifecycle
@@ -108,10 +112,11 @@ class Doorstep:
     ) -> web.Response:
         """What the page shows now; `open` once there is an editor to go to, `cancel` and `log` while there is any use.
 
-        `now` is this clock's milliseconds: the page counts a step's seconds with its own.
+        `more`: who stays will hear how the clone of the repository has ended. `now` is this clock's milliseconds: the
+        page counts a step's seconds with its own.
         """
         main = await self._main(session, environment, language_of(request), base=base)
-        phase = self._phase(environment)
+        phase, clone = self._phase(environment), self._clone(environment)
         opened = environment.phase == "Running" and environment.upstream is not None and not environment.deleting
         told = {
             "open": opened,
@@ -119,6 +124,7 @@ class Doorstep:
             "now": int(now().timestamp() * 1000),
             "failed": phase == "Failed",
             "log": environment.progress.made,
+            "more": clone is not None and clone.is_open,
             "cancel": phase in _CANCELLABLE and await self._authorizer.has(session.identity, environment, MANAGE),
         }
         return self._answers.json(told)
@@ -182,6 +188,10 @@ class Doorstep:
             return text("start.failed", language_of(request))
         return None
 
+    def _clone(self, environment: Environment) -> Clone | None:
+        git = environment.instance.spec.git
+        return Clone(git, self._repository_state(environment.uid)) if git is not None else None
+
     def _phase(self, environment: Environment) -> str:
         phase = shown_phase(environment)
         return "Provisioning" if phase == "Stopped" and self._lifecycle.is_starting(environment) else phase
@@ -210,6 +220,7 @@ class Doorstep:
             alert=alert,
             hint=hint,
             start=self._startup(environment) if phase in _STARTING else None,
+            clone=self._clone(environment) if phase in _STARTING else None,
             button=button,
             link=link,
             language=language,

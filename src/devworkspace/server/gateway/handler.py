@@ -16,6 +16,7 @@ from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.core.access import Verdict, asks_to_start, decide
 from devworkspace.core.address import port_label
 from devworkspace.core.credential import COOKIE_NAME
+from devworkspace.core.repository import RepositoryState
 from devworkspace.core.resolve import Refusal
 from devworkspace.kube.errors import KubeError
 from devworkspace.server.answers import AWAY, AWAY_RETRY_SECONDS, Answers, language_of
@@ -94,6 +95,7 @@ class Gateway:
         note_opened: Callable[[Environment], None],
         startup: Callable[[Environment], Start | None],
         read_log: Callable[[Environment], Awaitable[str]],
+        repository_state: Callable[[str], RepositoryState | None],
         audit: Audit,
         sockets_per_person: int,
     ) -> None:
@@ -114,6 +116,7 @@ class Gateway:
             refuse_start=refuse_start,
             startup=startup,
             read_log=read_log,
+            repository_state=repository_state,
             audit=audit,
         )
         self._cookies = CookieNames.for_scheme(secure=public.secure, mode=public.mode)

@@ -4,6 +4,7 @@ from html import escape
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
+from devworkspace.server.pages.repository import Clone, clone_lines
 from devworkspace.server.pages.starting import Start, start_steps
 from devworkspace.server.pages.texts import Language, reason_title, status_sentence, text
 
@@ -197,6 +198,7 @@ def phase_main(
     message: str = "",
     alert: str | None = None,
     start: Start | None = None,
+    clone: Clone | None = None,
     button: Button | None = None,
     link: Link | None = None,
 ) -> str:
@@ -211,6 +213,8 @@ def phase_main(
         lines.append(f'<p role="{role}">{escape(status_sentence(reason, message, language))}</p>')
     if start is not None:
         lines.append(start_steps(start, language, failed=phase == "Failed"))
+    if clone is not None:
+        lines.append(clone_lines(clone, language))
     if hint:
         lines.append(f'<p class="hint">{escape(hint)}</p>')
     if button is not None:

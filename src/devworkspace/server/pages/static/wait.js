@@ -6,6 +6,7 @@ const ASK_MS = 100;
 const ASK_HIDDEN_MS = 5000;
 const COUNT_MS = 100;
 const LOG_MS = 2000;
+const CLONE_MS = 2000;
 
 // What stands before the environment's paths, where it has no host of its own.
 const base = document.currentScript.dataset.base ?? "";
@@ -18,6 +19,8 @@ let spoken = "";
 let ahead = 0;
 let ready = false;
 let failed = false;
+// There is an editor to go to, and yet something to hear.
+let more = false;
 // Somebody wants a notice of the browser, and whether one stands.
 let wanted = false;
 let noticed = false;
@@ -63,6 +66,7 @@ function control(state) {
     notify(part("tell").dataset.failed);
   }
   failed = state.failed;
+  more = state.more;
 }
 
 function stay() {
@@ -106,10 +110,10 @@ function count() {
 }
 
 function askAgain() {
-  if (ready) {
+  if (ready && !more) {
     return;
   }
-  const wait = document.hidden ? ASK_HIDDEN_MS : ASK_MS;
+  const wait = document.hidden ? ASK_HIDDEN_MS : ready ? CLONE_MS : ASK_MS;
   setTimeout(() => ask().catch(() => undefined).finally(askAgain), wait);
 }
 
