@@ -45,7 +45,8 @@ report='/vscode-remote-resource?path=/tmp/devworkspace-activity/report'
 check 'the editor gives out the report of activity' sh -c "curl -fsS -H '$cookie' '$editor$report' | grep -qE '^1 [0-9]+ [0-9]+ seen\$'"
 check 'a stranger does not get it' prints 401 curl -s -o /dev/null -w '%{http_code}' "$editor$report"
 check 'the extension that sees the windows is built in' test -r /usr/local/lib/code-server/node_modules/code-server/lib/vscode/extensions/activity/extension.js
-devworkspace-activity /tmp/activity 1 & reporter=$!
+# What they leave behind must not hold the test's output open.
+devworkspace-activity /tmp/activity 1 > /dev/null 2>&1 & reporter=$!
 quiet() { read -r _ now last _ < /tmp/activity/report && echo $((now - last)); }
 (sleep 15; echo typed; sleep 9) | script -qec cat /dev/null > /dev/null & typing=$!
 sleep 14
@@ -66,7 +67,7 @@ kill $computing $reporter
 
 # What is used, with a period of a second, while a program computes.
 sh -c 'while :; do :; done' & computing=$!
-devworkspace-usage /tmp/usage 1 & measuring=$!
+devworkspace-usage /tmp/usage 1 > /dev/null 2>&1 & measuring=$!
 for _ in $(seq 300); do [ "$(wc -l < /tmp/usage/usage.minutes)" -ge 5 ] && break; sleep 0.1; done 2> /dev/null
 kill $measuring $computing
 busy() { while read -r _ cpu memory _; do [ -z "$memory" ] || [ "$cpu" -lt 20 ] || return 0; done < /tmp/usage/usage.minutes; return 1; }
