@@ -19,7 +19,7 @@ def test_it_clones_reports_and_refuses(tmp_path: Path) -> None:
         ["sh", IMAGE / "repository-test.sh", PROGRAM, tmp_path],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
         env=environment,
     )
