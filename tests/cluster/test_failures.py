@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from devworkspace.api import reasons
+from devworkspace.api import names, reasons
 from devworkspace.api.children import Pod
 from devworkspace.api.meta import Key
 from devworkspace.core.render.common import child_name
+from devworkspace.core.safemode import RUNS_SAFELY, safe_start_annotations
 from devworkspace.core.timestamps import parse_timestamp
 from devworkspace.kube.resource import NAMESPACES, SERVICES
 from tests.cluster.failing import apply, run_registry, serving, start
 from tests.support.admission import changed_pods, refused_pods
-from tests.support.live import Anything, Live
+from tests.support.live import INSTANCES, Anything, Live
 from tests.support.witness import (
     Witness,
     ended_with,
@@ -327,14 +328,28 @@ async def test_a_container_that_uses_all_its_memory(live: Live, witness: Witness
     )
 
 
-async def test_a_crash_loop_with_its_last_words(live: Live, witness: Witness) -> None:
-    await start(live, environment=serving(live, command="echo out of luck >&2; exit 3"))
+async def test_a_crash_loop_with_its_last_words_and_a_safe_start(live: Live, witness: Witness) -> None:
+    await start(live, environment=serving(live, command="echo kept > $HOME/work; echo out of luck >&2; exit 3"))
     await witness.expect(
         reasons.CRASH_LOOP,
         phase="Failed",
         words=("exit code 3", "its last lines: out of luck"),
         knew=ended_with(3),
     )
+    await _annotate(live, safe_start_annotations("now"))
+    safe = await live.wait_phase("Running")
+    assert (safe.status.safe_mode, safe.status.message) == (True, RUNS_SAFELY)
+    assert safe.status.pod_name is not None
+    answers = "curl --fail --silent --output /dev/null localhost:8080/login"
+    assert await live.execute(safe.status.pod_name, "sh", "-c", f"cat $HOME/work && {answers}") == "kept\n"
+    await _annotate(live, {names.ANNOTATION_RESTARTED_AT: "later"})
+    again = await live.wait_phase("Failed")
+    assert "out of luck" in (again.status.message or "")
+    assert again.status.safe_mode is None
+
+
+async def _annotate(live: Live, annotations: dict[str, str]) -> None:
+    await live.client.merge_patch(INSTANCES, live.key("demo"), {"metadata": {"annotations": annotations}}, Anything)
 
 
 async def test_a_start_that_takes_too_long(live: Live, witness: Witness) -> None:

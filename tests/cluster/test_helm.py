@@ -26,7 +26,7 @@ BUILD: Final = f"{names.GROUP}/image-build"
 # What the chart itself says, or says by another value.
 FIXED: Final = (
     *("--public-url", "--gateway-url", "--address-mode", "--master-key-file", "--admin-dir", "--log-format"),
-    *("--server-namespace", "--blocked-network", "--image-prefix", "--replicas"),
+    *("--server-namespace", "--blocked-network", "--image-prefix", "--replicas", "--safe-image"),
 )
 
 

@@ -36,6 +36,7 @@ class TestReading:
             "open",
             "stop",
             "restart",
+            "safe-start",
             "extend",
             "delete",
             "edit",

@@ -109,6 +109,18 @@ class TestStartup:
         one = make_environment(msgspec.structs.replace(made, status=status), None)
         assert measure_starts([one] * 5) == {}
 
+    def test_a_start_in_safe_mode_tells_nothing_of_the_template(self) -> None:
+        made = make_instance()
+        status = msgspec.structs.replace(made.status, started_at=STARTED["startedAt"], ready_at=STARTED["readyAt"])
+        usual, safe = (
+            make_environment(
+                msgspec.structs.replace(made, status=msgspec.structs.replace(status, safe_mode=safe)), None
+            )
+            for safe in (None, True)
+        )
+        assert "python" in measure_starts([usual] * 3)
+        assert measure_starts([safe] * 3) == {}
+
 
 class TestFacts:
     async def test_size_disk_and_conditions(self, all_wired: Wired) -> None:

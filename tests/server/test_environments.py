@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from devworkspace.api import names
+from devworkspace.api import names, reasons
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.server.environments import (
@@ -155,9 +155,14 @@ def test_shown_phase() -> None:
     table.on_instance(None, make_instance("b", deleting=True))
     table.on_instance(None, make_instance("c", phase=None))
     table.on_instance(None, make_instance("d", phase="Failed"))
+    for instance in (make_instance("e", reason=reasons.EDITOR_NOT_ANSWERING), make_instance("f")):
+        table.on_instance(None, instance)
+        table.on_pod(None, make_pod(instance, 8080))
     assert [shown_phase(environment) for environment in sorted(table.values(), key=lambda e: e.key)] == [
         "Unreachable",
         "Deleting",
         "Pending",
         "Failed",
+        "Unreachable",
+        "Running",
     ]

@@ -6,7 +6,7 @@ import { ENVIRONMENTS } from "./feed";
 import { useLive } from "./live";
 import type { EnvironmentRequest, EnvironmentView } from "./schema";
 
-export type Act = "start" | "stop" | "restart" | "extend";
+export type Act = "start" | "stop" | "restart" | "safe-start" | "extend";
 export type Data = "Retain" | "Delete";
 
 export function useMe() {
@@ -52,11 +52,12 @@ export function act(environment: EnvironmentView, action: Act): Promise<unknown>
   if (action === "extend") {
     return extend(environment, oneMoreHour(environment, Date.now()));
   }
-  return take(
-    client.POST(`/api/v1/namespaces/{namespace}/environments/{name}/${action}`, {
-      params: { path: place(environment) },
-    }),
-  );
+  const path = place(environment);
+  if (action === "safe-start") {
+    const params = { path, query: { safe: true } };
+    return take(client.POST("/api/v1/namespaces/{namespace}/environments/{name}/start", { params }));
+  }
+  return take(client.POST(`/api/v1/namespaces/{namespace}/environments/{name}/${action}`, { params: { path } }));
 }
 
 /** Puts its stop off until a moment; null takes that back. */

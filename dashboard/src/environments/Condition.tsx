@@ -16,6 +16,7 @@ export function Condition({ environment }: { readonly environment: EnvironmentVi
     <div className={styles.condition}>
       <Status phase={environment.phase} />
       {environment.trial && <span className={styles.outdated}>{texts.t("trial.badge")}</span>}
+      {environment.safeMode && <span className={styles.outdated}>{texts.t("safe.badge")}</span>}
       {environment.templateOutdated && environment.phase === "Running" && (
         <span className={styles.outdated}>{texts.t("phase.NeedsRestart")}</span>
       )}

@@ -13,7 +13,8 @@ export function disturbs(
   { action, me, now }: { readonly action: string; readonly me: string | undefined; readonly now: number },
 ): boolean {
   const recent = lastActivity !== null && now - Date.parse(lastActivity) < RECENT_MS;
-  return (action === "stop" || action === "restart") && me !== undefined && owner !== "" && owner !== me && recent;
+  const ends = action === "stop" || action === "restart" || action === "safe-start";
+  return ends && me !== undefined && owner !== "" && owner !== me && recent;
 }
 
 interface StopQuestionProps {

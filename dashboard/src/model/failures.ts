@@ -4,6 +4,7 @@ import { canDo, isTroubled } from "./phases";
 /** A way on from a failure; the page makes a link or a button of it. */
 export type Step =
   | "retry"
+  | "safe-start"
   | "logs"
   | "previous-logs"
   | "larger"
@@ -40,10 +41,10 @@ export const STEPS: Readonly<Record<string, readonly Step[]>> = {
   ImagePullFailed: ["edit-template", "retry", "copy"],
   ImageNameInvalid: ["new", "edit-template", "copy"],
   MissingConfiguration: ["retry", "copy"],
-  StartTimeout: ["retry", "logs"],
+  StartTimeout: ["retry", "logs", "safe-start"],
   OutOfMemory: ["larger", "previous-logs"],
-  CrashLoop: ["previous-logs", "retry"],
-  EditorNotAnswering: ["retry", "logs"],
+  CrashLoop: ["safe-start", "previous-logs", "retry"],
+  EditorNotAnswering: ["retry", "logs", "safe-start"],
   Evicted: ["retry"],
   NodeLost: ["copy"],
   PodFailed: ["retry", "logs"],
@@ -100,6 +101,7 @@ export function stepsFor(
 ): readonly Step[] {
   const can: Partial<Record<Step, boolean>> = {
     retry: canDo(environment, "restart"),
+    "safe-start": canDo(environment, "safe-start"),
     logs: environment.allowed.logs?.allowed === true,
     "previous-logs": environment.allowed.logs?.allowed === true,
     larger: environment.allowed.edit?.allowed === true,
@@ -109,7 +111,7 @@ export function stepsFor(
   };
   if (environment.trial) {
     // Its template and its settings are the draft's.
-    for (const step of ["new", "settings", "smaller", "larger", "edit-template"] as const) {
+    for (const step of ["new", "settings", "smaller", "larger", "edit-template", "safe-start"] as const) {
       can[step] = false;
     }
   }

@@ -1,7 +1,7 @@
 import type { EnvironmentView } from "../api/schema";
 
 export type Phase = EnvironmentView["phase"];
-export type Action = "open" | "start" | "stop" | "restart" | "extend" | "delete";
+export type Action = "open" | "start" | "stop" | "restart" | "safe-start" | "extend" | "delete";
 
 /** How an action is offered in a phase. The first one of a phase is its primary. */
 export interface Offer {
@@ -18,6 +18,7 @@ export interface Offer {
     | "action.restart"
     | "action.restart-apply"
     | "action.retry"
+    | "action.safe-start"
     | "action.extend"
     | "action.delete";
 }
@@ -44,6 +45,7 @@ const OFFERS: Record<Phase, readonly Offer[]> = {
   Unreachable: [
     { action: "restart", label: "action.restart" },
     { action: "open", label: "action.open-anyway" },
+    { action: "safe-start", label: "action.safe-start" },
     { action: "extend", label: "action.extend" },
     { action: "stop", label: "action.stop" },
     { action: "delete", label: "action.delete" },
@@ -59,6 +61,7 @@ const OFFERS: Record<Phase, readonly Offer[]> = {
   ],
   Failed: [
     { action: "restart", label: "action.retry" },
+    { action: "safe-start", label: "action.safe-start" },
     { action: "stop", label: "action.stop" },
     { action: "delete", label: "action.delete" },
   ],
@@ -67,12 +70,19 @@ const OFFERS: Record<Phase, readonly Offer[]> = {
 
 export function offersOf(environment: EnvironmentView): readonly Offer[] {
   return OFFERS[environment.phase]
-    .filter(({ action }) => action !== "extend" || canBePutOff(environment))
+    .filter(({ action }) => isThere(environment, action))
     .map((offer) =>
       offer.label === "action.restart" && environment.templateOutdated
         ? { action: "restart", label: "action.restart-apply" }
         : offer,
     );
+}
+
+/** Whether there is anything to do: a stop to put off, an installation with an image for a safe start. */
+function isThere(environment: EnvironmentView, action: Action): boolean {
+  return action === "extend"
+    ? canBePutOff(environment)
+    : action !== "safe-start" || environment.allowed[action] !== undefined;
 }
 
 /** Whether the phase offers the action and the server would let this person do it now. */

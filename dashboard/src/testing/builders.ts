@@ -49,7 +49,17 @@ export function makeEnvironment(part: Partial<EnvironmentView> = {}): Environmen
     restarts: 0,
     templateOutdated: false,
     progress: { made: true, placed: true, started: true },
-    allowed: { open: YES, start: YES, stop: YES, restart: YES, extend: YES, delete: YES, edit: YES, logs: YES },
+    allowed: {
+      open: YES,
+      start: YES,
+      stop: YES,
+      restart: YES,
+      "safe-start": YES,
+      extend: YES,
+      delete: YES,
+      edit: YES,
+      logs: YES,
+    },
     resourceVersion: "10",
     cpu: "2",
     memory: "2Gi",
@@ -83,6 +93,7 @@ export function makeEnvironment(part: Partial<EnvironmentView> = {}): Environmen
     queue: null,
     shortages: [],
     trial: false,
+    safeMode: false,
     ...part,
   };
 }
@@ -111,7 +122,17 @@ export function makeForeign(phase: Phase): EnvironmentView {
     name: "foreign",
     owner: "li.wei",
     phase,
-    allowed: { open: YES, start: no, stop: no, restart: no, extend: no, delete: no, edit: no, logs: YES },
+    allowed: {
+      open: YES,
+      start: no,
+      stop: no,
+      restart: no,
+      "safe-start": no,
+      extend: no,
+      delete: no,
+      edit: no,
+      logs: YES,
+    },
   });
 }
 

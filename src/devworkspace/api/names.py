@@ -49,6 +49,8 @@ ANNOTATION_RETAINED_AT: Final = f"{GROUP}/retained-at"
 # delete no volume that was ever somebody's (deploy/policies.yaml, devworkspace-volumes).
 ANNOTATION_DELETE_APPROVED: Final = f"{GROUP}/delete-approved"
 ANNOTATION_RESTARTED_AT: Final = f"{GROUP}/restartedAt"
+# On an instance, with the value of `restartedAt`, and on its pod: this start is a safe one (core/safemode.py).
+ANNOTATION_SAFE_START: Final = f"{GROUP}/safe-start"
 ANNOTATION_PAUSED: Final = f"{GROUP}/paused"
 ANNOTATION_ADOPT_VOLUME: Final = f"{GROUP}/adopt-volume"
 # Up to when the servers have written all that they know of activity: the renewTime of this Lease.

@@ -38,6 +38,10 @@ logger = logging.getLogger(__name__)
     default=LINK_LOCAL_NETWORKS,
     help_text="Environments do not reach this network (CIDR); may be repeated. Default: link-local.",
 )
+@click.option(
+    "--safe-image",
+    help="Image with an editor that is known to work, for a safe start. Default, or empty: none is offered.",
+)
 @click.option("--kubeconfig", type=click.Path(path_type=Path, exists=True), help="Default: KUBECONFIG, then the pod.")
 @click.option("--probe-host", default="0.0.0.0", show_default=True, help="Address of /metrics, /healthz and /readyz.")  # noqa: S104
 @click.option("--probe-port", default=8081, show_default=True, help="Port of /metrics, /healthz and /readyz.")
@@ -83,6 +87,7 @@ def command(
     address_mode: AddressMode,
     server_namespace: str,
     blocked_networks: tuple[str, ...],
+    safe_image: str | None,
     kubeconfig: Path | None,
     probe_host: str,
     probe_port: int,
@@ -109,6 +114,7 @@ def command(
         gateway=None if gateway_url is None else Gateway(gateway_url, address_mode),
         server_namespace=server_namespace,
         blocked_networks=blocked_networks,
+        safe_image=safe_image or None,
         kubeconfig=kubeconfig,
         probe_host=probe_host,
         probe_port=probe_port,

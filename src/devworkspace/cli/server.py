@@ -76,6 +76,12 @@ from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
     show_default=True,
     help="What stands before /<name>:<version> of the images of the starter templates.",
 )
+@click.option(
+    "--safe-start/--no-safe-start",
+    default=True,
+    show_default=True,
+    help="Whether a safe start is offered; the operator's --safe-image says of which image.",
+)
 @logging_options
 def command(
     public_url: str,
@@ -98,6 +104,7 @@ def command(
     sockets_per_person: int,
     prices: Prices | None,
     image_prefix: str,
+    safe_start: bool,
     log_format: LogFormat,
     verbose: bool,
 ) -> None:
@@ -123,6 +130,7 @@ def command(
         sockets_per_person=sockets_per_person,
         prices=prices,
         image_prefix=image_prefix,
+        safe_start=safe_start,
     )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

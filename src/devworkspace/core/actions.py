@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, NamedTuple
 
-Action = Literal["open", "start", "stop", "restart", "extend", "delete", "edit", "logs"]
+Action = Literal["open", "start", "stop", "restart", "safe-start", "extend", "delete", "edit", "logs"]
 
 # Words of the phase as people see it (`Deleting` and `Unreachable` included) in which an action makes sense.
 _FITTING: Final[dict[Action, frozenset[str]]] = {
@@ -11,6 +11,7 @@ _FITTING: Final[dict[Action, frozenset[str]]] = {
     "start": frozenset({"Stopped", "Stopping"}),
     "stop": frozenset({"Running", "Provisioning", "Pending", "Failed", "Unreachable"}),
     "restart": frozenset({"Running", "Failed", "Unreachable", "Provisioning"}),
+    "safe-start": frozenset({"Running", "Stopped", "Failed", "Unreachable", "Provisioning"}),
     # Whether there is a stop that can be put off is another question, see `core.due`.
     "extend": frozenset({"Running", "Provisioning", "Failed", "Unreachable"}),
     "delete": frozenset({"Running", "Stopped", "Provisioning", "Pending", "Failed", "Unreachable", "Stopping"}),

@@ -6,6 +6,7 @@ from devworkspace.core.adoption import wanted_volume
 from devworkspace.core.member import Member, is_takeable
 from devworkspace.core.pool import pool_revision
 from devworkspace.core.resolve import Refusal, Settings
+from devworkspace.core.safemode import find_safe_start
 from devworkspace.core.world import World, own_volume
 
 SKIP = "skip"
@@ -63,4 +64,5 @@ def _wants_any(world: World, instance: WorkspaceInstance) -> bool:
         and own_volume(world, instance) is None
         and wanted_volume(instance) is None
         and annotations.get(names.ANNOTATION_WARM_POOL) != SKIP
+        and find_safe_start(instance) is None
     )

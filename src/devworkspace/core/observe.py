@@ -38,6 +38,7 @@ from devworkspace.core.podstate import Finding, began_at, container_status, is_r
 from devworkspace.core.render.common import child_name
 from devworkspace.core.render.pod import template_revision
 from devworkspace.core.resolve import Refusal, Settings, start_limit
+from devworkspace.core.safemode import RUNS_SAFELY, find_ended, find_safe_start, is_safe
 from devworkspace.core.timestamps import format_timestamp, parse_timestamp
 from devworkspace.core.usage import account
 from devworkspace.core.volumestate import volume_state
@@ -87,6 +88,8 @@ def observe(
         stopped_at=(old.stopped_at or timestamp) if verdict.phase == "Stopped" else None,
         stop_reason=_stop_reason(instance) if verdict.phase in ("Stopping", "Stopped") else None,
         restarts=_restarts(pod),
+        safe_mode=_is_safe(world, instance, verdict) or None,
+        ended_safe_start=find_ended(instance),
         template=_template_use(world, instance, settings, verdict),
         usage=account(old.usage, pod=pod, volume=own_volume(world, instance), now=world.now),
         # What was agreed on before the deletion holds; nothing said later may cost the volume.
@@ -114,7 +117,8 @@ def judge(world: World, instance: WorkspaceInstance, settings: Settings | Refusa
     if finding is not None:
         return _judge_problem(world, settings, pod, finding)
     if is_ready(pod):
-        return Verdict("Running", reasons.ANSWERING, "The editor answers; it is ready to be opened.")
+        message = RUNS_SAFELY if is_safe(pod) else "The editor answers; it is ready to be opened."
+        return Verdict("Running", reasons.ANSWERING, message)
     if _has_answered(instance, pod):
         message = "The editor does not answer at the moment; the container runs. If this stays, restart it."
         return Verdict("Running", reasons.EDITOR_NOT_ANSWERING, message)
@@ -345,6 +349,14 @@ def _ready_at(world: World, verdict: Verdict, old: InstanceStatus) -> str | None
         # What was made in advance answered before it was anybody's.
         return max(answered, (world.pod and began_at(world.pod)) or answered)
     return old.ready_at
+
+
+def _is_safe(world: World, instance: WorkspaceInstance, verdict: Verdict) -> bool:
+    """By the pod; where there is none yet, by what the next one is made from."""
+    if world.pod is not None:
+        return is_safe(world.pod)
+    asked = world.installation.safe_image is not None and find_safe_start(instance) is not None
+    return asked and verdict.phase == "Provisioning"
 
 
 def _restarts(pod: Pod | None) -> int | None:

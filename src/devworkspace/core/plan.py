@@ -294,6 +294,7 @@ def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Ref
                     volume=claim,
                     gateway=world.installation.gateway,
                     key_id=key_id(world.installation.keys.master),
+                    safe_image=world.installation.safe_image,
                 ),
                 expect_new=True,
             ),

@@ -24,13 +24,15 @@ class Installation(Struct, frozen=True):
     """What the admin configured; the same for every decision.
 
     `gateway` is None where none is installed, `keys` are what credentials are derived from.
-    `blocked_networks` are the networks, as CIDR, that environments do not reach.
+    `blocked_networks` are the networks, as CIDR, that environments do not reach. `safe_image` is the editor of a safe
+    start; None: there is none.
     """
 
     keys: Keyring
     server_namespace: str
     gateway: Gateway | None = None
     blocked_networks: tuple[str, ...] = ()
+    safe_image: str | None = None
 
 
 class World(Struct, frozen=True):

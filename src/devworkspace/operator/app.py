@@ -88,6 +88,7 @@ class Operator:
             server_namespace=self.config.server_namespace,
             gateway=self.config.gateway,
             blocked_networks=self.config.blocked_networks,
+            safe_image=self.config.safe_image,
         )
         self.master_key_id = key_id(installation.keys.master)
         self.metrics.keys(lambda: {self.master_key_id: "master"})

@@ -15,7 +15,8 @@ class OperatorConfig:
 
     `identity` is this process's name in the Lease `lease_namespace`/`lease_name`; no two processes that run at the same
     time may share one. `kube_api_qps` 0 means no limit. Every instance is looked at again once in `resync_seconds`.
-    Environments do not reach `blocked_networks` (CIDR). The keys are read again every `key_seconds`.
+    Environments do not reach `blocked_networks` (CIDR). A safe start takes `safe_image`; None: there is none. The keys
+    are read again every `key_seconds`.
     """
 
     master_key_file: Path
@@ -29,6 +30,7 @@ class OperatorConfig:
     gateway: Gateway | None = None
     server_namespace: str = names.SYSTEM_NAMESPACE
     blocked_networks: tuple[str, ...] = names.LINK_LOCAL_NETWORKS
+    safe_image: str | None = None
     kubeconfig: Path | None = None
     probe_host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus ask from other addresses
     probe_port: int = 8081

@@ -70,7 +70,8 @@ class ServerConfig:
     `api_allowance` requests to the API, change (create, start, stop, restart, delete) as `change_allowance` says, and
     have `sockets_per_person` open, 0 for no limit; these and the limits of sign-in are for all of `replicas` together,
     each of which grants its share. With `prices`, what was requested is also told in money.
-    `image_prefix` is what stands before `/<name>:<version>` of the images of the starter templates.
+    `image_prefix` is what stands before `/<name>:<version>` of the images of the starter templates. `safe_start`: the
+    operator has an image for safe starts.
     """
 
     public_url: str
@@ -101,6 +102,7 @@ class ServerConfig:
     replicas: int = 1
     prices: Prices | None = None
     image_prefix: str = DEFAULT_IMAGE_PREFIX
+    safe_start: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from devworkspace.api import names
+from devworkspace.api import names, reasons
 from devworkspace.api.children import ContainerResources
 from devworkspace.api.instance import Phase, WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
@@ -280,10 +280,11 @@ def open_path(environment_id: str) -> str:
 
 
 def shown_phase(environment: Environment) -> ShownPhase:
-    """The phase as people see it: a deletion under way and a pod that is not to be found have words of their own."""
+    """The phase as people see it: a deletion under way and an editor that does not answer have words of their own."""
     if environment.deleting:
         return "Deleting"
-    if environment.phase == "Running" and environment.upstream is None:
+    silent = environment.upstream is None or environment.reason == reasons.EDITOR_NOT_ANSWERING
+    if environment.phase == "Running" and silent:
         return "Unreachable"
     return environment.phase or "Pending"
 

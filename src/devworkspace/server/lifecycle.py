@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from devworkspace.api import names
 from devworkspace.api.instance import DataPolicy, WorkspaceInstance
 from devworkspace.api.meta import Key
+from devworkspace.core.safemode import safe_start_annotations
 from devworkspace.core.stopnote import StopNote, write_note
 from devworkspace.core.timestamps import format_timestamp
 from devworkspace.kinds import INSTANCES
@@ -124,6 +125,15 @@ class Lifecycle:
         annotations = {names.ANNOTATION_RESTARTED_AT: at}
         async with self._changes.recorded("restart", by, environment.key):
             await self._patch(environment, {"metadata": {"annotations": annotations}, "spec": {"running": True}})
+
+    async def start_safely(self, environment: Environment, by: Actor) -> None:
+        """A new pod with the installation's own editor: see `core.safemode`."""
+        patch = {
+            "metadata": {"annotations": safe_start_annotations(format_timestamp(self._now()))},
+            "spec": {"running": True},
+        }
+        async with self._changes.recorded("start", by, environment.key, safe=True):
+            await self._patch(environment, patch)
 
     async def extend(self, environment: Environment, until: datetime | None, by: Actor) -> WorkspaceInstance:
         """Puts an idle or scheduled stop off; None takes that back."""

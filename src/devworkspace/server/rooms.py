@@ -277,6 +277,7 @@ def _make_environments(ground: _Ground, people: _People) -> _Environments:
         volumes=outside.volumes,
         usual=usual,
         repository_state=repositories.of,
+        offers_safe_start=config.safe_start,
         now=now,
     )
     return _Environments(

@@ -148,6 +148,21 @@ class TestStartAndStop:
         restarted = shell.instance("one")
         assert restarted is not None and names.ANNOTATION_RESTARTED_AT in restarted["metadata"]["annotations"]
 
+    @pytest.mark.parametrize(("safe_mode", "code"), [(True, 0), (False, 1)])
+    async def test_a_safe_start_marks_a_restart_as_safe(self, shell: Shell, safe_mode: bool, code: int) -> None:
+        shell.put_instance("one", status={**RUNNING, "phase": "Failed", "startedAt": "2026-11-26T08:00:00Z"})
+        waiting = asyncio.create_task(shell.run("start", "--safe", "one"))
+        while names.ANNOTATION_SAFE_START not in (shell.instance("one") or {})["metadata"].get("annotations", {}):
+            await asyncio.sleep(0.01)
+        asked = (shell.instance("one") or {})["metadata"]["annotations"]
+        assert asked[names.ANNOTATION_SAFE_START] == asked[names.ANNOTATION_RESTARTED_AT]
+        started = {**RUNNING, "startedAt": "2026-11-26T09:00:00Z", **({"safeMode": True} if safe_mode else {})}
+        shell.server.set_status(INSTANCES, Key("team", "one"), started)
+        result = await waiting
+        assert result.exit_code == code
+        assert ("runs in safe mode" in result.output) is safe_mode
+        assert ("offers no safe start" in result.output) is not safe_mode
+
     async def test_a_restart_waits_for_another_start_than_the_one_before(self, shell: Shell) -> None:
         before, after = "2026-11-26T08:00:00Z", "2026-11-26T09:00:00Z"
         shell.put_instance("one", status={**RUNNING, "startedAt": before})

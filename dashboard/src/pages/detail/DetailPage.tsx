@@ -5,6 +5,7 @@ import { useEnvironments } from "../../api/live";
 import type { EnvironmentView } from "../../api/schema";
 import { Actions } from "../../environments/Actions";
 import { DeleteDialog } from "../../environments/DeleteDialog";
+import { SafeModeNote } from "../../environments/SafeModeNote";
 import { TrialNote } from "../../environments/TrialNote";
 import { useTexts } from "../../i18n";
 import { Banner } from "../../ui/Banner";
@@ -106,6 +107,7 @@ function Detail({ environment, gone }: PartProps) {
           <TrialNote environment={environment} />
         </Callout>
       )}
+      {!gone && <SafeModeNote environment={environment} />}
       {!gone && <Troubles environment={environment} />}
       {!gone && <Waiting environment={environment} />}
       <div className={styles.columns}>

@@ -111,22 +111,23 @@ function Next({ step, environment, message }: NextProps) {
   if (step === "copy") {
     return <CopyButton text={message} label={t("detail.next.copy")} />;
   }
-  if (step === "retry") {
+  if (step === "retry" || step === "safe-start") {
+    const again = environment.phase === "Failed" ? "action.retry" : "action.restart";
     return (
       <Button
         variant="default"
         size="compact-sm"
         loading={pending !== undefined}
-        onClick={() => run({ environment, action: "restart" })}
+        onClick={() => run({ environment, action: step === "retry" ? "restart" : step })}
       >
-        {t(environment.phase === "Failed" ? "action.retry" : "action.restart")}
+        {t(step === "retry" ? again : "action.safe-start")}
       </Button>
     );
   }
   return <PageLink to={placeOf(step, environment)}>{t(`detail.next.${step}`)}</PageLink>;
 }
 
-function placeOf(step: Exclude<Step, "copy" | "retry">, environment: EnvironmentView): string {
+function placeOf(step: Exclude<Step, "copy" | "retry" | "safe-start">, environment: EnvironmentView): string {
   const here = `/envs/${environment.namespace}/${environment.name}`;
   const places = {
     logs: `${here}/logs`,

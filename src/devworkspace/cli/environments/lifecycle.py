@@ -13,6 +13,7 @@ from devworkspace.cli.environments.connection import Connection, namespace_optio
 from devworkspace.cli.environments.output import printable
 from devworkspace.cli.environments.waiting import tell_running, wait_running, waiting_options
 from devworkspace.cli.environments.words import say
+from devworkspace.core.safemode import safe_start_annotations
 from devworkspace.core.timestamps import format_timestamp
 
 
@@ -24,10 +25,17 @@ def _names_argument(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.command("start")
 @_names_argument
 @namespace_option
+@click.option(
+    "--safe", is_flag=True, help="In safe mode: the installation's own editor, without the template's settings."
+)
 @waiting_options
-def start_command(names: tuple[str, ...], namespace: str | None, wait: bool, timeout: float) -> None:
-    """Start environments and wait until they can be opened."""
-    _change(names, {"spec": {"running": True}}, told="started", namespace=namespace, seconds=timeout if wait else None)
+def start_command(names: tuple[str, ...], namespace: str | None, safe: bool, wait: bool, timeout: float) -> None:
+    """Start environments and wait until they can be opened.
+
+    With --safe also those that run or have failed, once, on the same disk; `restart` leaves safe mode.
+    """
+    patch, told = (safe_patch(), "started.safe") if safe else ({"spec": {"running": True}}, "started")
+    _change(names, patch, told=told, namespace=namespace, seconds=timeout if wait else None)
 
 
 @click.command("stop")
@@ -52,6 +60,11 @@ def restart_patch() -> dict[str, Any]:
     return {"metadata": {"annotations": {names.ANNOTATION_RESTARTED_AT: now}}, "spec": {"running": True}}
 
 
+def safe_patch() -> dict[str, Any]:
+    now = format_timestamp(datetime.now(UTC))
+    return {"metadata": {"annotations": safe_start_annotations(now)}, "spec": {"running": True}}
+
+
 def _change(
     wanted: Sequence[str], patch: dict[str, Any], *, told: str, namespace: str | None, seconds: float | None
 ) -> None:
@@ -63,7 +76,10 @@ def _change(
             changed.append(await connection.patch(await connection.find(name), patch))
             click.echo(say(told, name=connection.key(name)))
         for instance in changed if seconds is not None else ():
-            await tell_running(connection, instance, seconds=seconds or 0, anew=told == "restarted")
+            anew = told in ("restarted", "started.safe")
+            running = await tell_running(connection, instance, seconds=seconds or 0, anew=anew)
+            if told == "started.safe" and not running.status.safe_mode:
+                raise click.ClickException(say("no-safe-start", name=instance.metadata.key))
 
     run(work, namespace=namespace)
 

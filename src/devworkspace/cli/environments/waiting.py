@@ -53,10 +53,12 @@ def _progress(status: InstanceStatus, *, seen: bool) -> tuple[str, str]:
 
 async def tell_running(
     connection: Connection, instance: WorkspaceInstance, *, seconds: float, anew: bool = False
-) -> None:
+) -> WorkspaceInstance:
     """Waits and says where the environment is."""
     running = await wait_running(connection, instance, seconds=seconds, anew=anew)
-    click.echo(say("running", name=running.metadata.key, url=running.status.url or "-"))
+    sentence = "running.safe" if running.status.safe_mode else "running"
+    click.echo(say(sentence, name=running.metadata.key, url=running.status.url or "-"))
+    return running
 
 
 def waiting_options(function: Callable[..., Any]) -> Callable[..., Any]:

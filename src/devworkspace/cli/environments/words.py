@@ -13,12 +13,22 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "--git-ref 是代码仓库的分支或标签：请同时用 --git 指定代码仓库。",
     ),
     "started": ("Environment {name} is starting.", "环境 {name} 正在启动。"),
+    "started.safe": ("Environment {name} is starting in safe mode.", "环境 {name} 正在以安全模式启动。"),
     "stopped": (
         "Environment {name} is stopping; its disk is kept.",
         "环境 {name} 正在停止，磁盘会保留。",
     ),
     "restarted": ("Environment {name} is restarting.", "环境 {name} 正在重启。"),
     "running": ("Environment {name} runs: {url}", "环境 {name} 正在运行：{url}"),
+    "running.safe": (
+        "Environment {name} runs in safe mode, without its template's image and settings: {url}",
+        "环境 {name} 正在安全模式下运行，未使用环境模板的镜像和设置：{url}",
+    ),
+    "no-safe-start": (
+        "Environment {name} was started as usual: this installation offers no safe start (--safe-image of the "
+        "operator). Ask an admin.",
+        "环境 {name} 已按常规方式启动：此安装未提供安全模式（控制器的 --safe-image）。请联系管理员。",
+    ),
     "opening": ("Opening {url}", "正在打开 {url}"),
     "deleted": ("Environment {name} is being deleted.", "环境 {name} 正在删除。"),
     "delete.keep": (

@@ -1,5 +1,7 @@
 """The Pod of an environment. It meets Pod Security `restricted` and holds no Kubernetes token."""
 
+from msgspec.structs import replace
+
 from devworkspace.api import names
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.template import Environment, Scheduling
@@ -8,6 +10,7 @@ from devworkspace.core.gituser import git_settings, parse_git_user
 from devworkspace.core.render.common import Body, child_metadata, child_name, digest
 from devworkspace.core.repository import repository_file
 from devworkspace.core.resolve import Settings
+from devworkspace.core.safemode import find_safe_start, safe_environment
 
 # Images made for this product prepare the home directory in `devworkspace-start`; any other image with code-server on
 # its PATH works too.
@@ -39,14 +42,23 @@ def template_revision(settings: Settings) -> str:
 
 
 def render_pod(
-    instance: WorkspaceInstance, settings: Settings, *, volume: str, key_id: str, gateway: Gateway | None = None
+    instance: WorkspaceInstance,
+    settings: Settings,
+    *,
+    volume: str,
+    key_id: str,
+    gateway: Gateway | None = None,
+    safe_image: str | None = None,
 ) -> Body:
     """The pod; `volume` is the claim that holds the home directory, `gateway` where the editor is opened.
 
-    `key_id` names the key that its credential is derived from.
+    `key_id` names the key that its credential is derived from, `safe_image` is what a safe start takes; None: there is
+    no safe start here.
     """
     restarted_at = instance.metadata.annotations.get(names.ANNOTATION_RESTARTED_AT, "")
+    # In safe mode as well that of the template, so that a template that was repaired meanwhile shows as changed.
     revision = template_revision(settings)
+    safe_start = find_safe_start(instance) if safe_image is not None else None
     annotations = {
         names.ANNOTATION_TEMPLATE: settings.template,
         names.ANNOTATION_TEMPLATE_REVISION: revision,
@@ -54,6 +66,11 @@ def render_pod(
         names.ANNOTATION_CREDENTIAL_KEY: key_id,
         **git_annotations(instance),
     }
+    if safe_image is not None and safe_start is not None:
+        annotations[names.ANNOTATION_SAFE_START] = safe_start
+        # A repository may be what fills the disk, or hangs.
+        annotations.pop(names.ANNOTATION_REPOSITORY, None)
+        settings = replace(settings, environment=safe_environment(settings.environment, safe_image))
     command, args = _command(instance, settings.environment, gateway)
     return {
         "apiVersion": "v1",

@@ -37,6 +37,7 @@ from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.shares import Shares
 from devworkspace.server.api.viewing import Viewer
 from devworkspace.server.api.views import EnvironmentView, View
+from devworkspace.server.audit import Actor
 from devworkspace.server.authorizer import CREATE, DELETE, MANAGE, SET_OWNER, Authorizer
 from devworkspace.server.environments import (
     Environment,
@@ -84,6 +85,12 @@ class DryRunQuery(msgspec.Struct, frozen=True, rename="camel"):
     dry_run: bool = False
 
 
+class StartQuery(msgspec.Struct, frozen=True, rename="camel"):
+    """With `safe` it gets a new pod in safe mode, also one that runs or has failed."""
+
+    safe: bool = False
+
+
 class StopQuery(msgspec.Struct, frozen=True, rename="camel"):
     """`reason` is shown to whoever sees it stopped, with the name of who stopped it."""
 
@@ -120,10 +127,10 @@ class Environments:
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        acts: tuple[tuple[Action, str], ...] = (
-            ("start", "Start it; one that runs is left as it is"),
-            ("stop", "Stop it; its volume is kept"),
-            ("restart", "Give it a new pod, which takes up changes of the template"),
+        acts: tuple[tuple[Action, str, type[msgspec.Struct] | None], ...] = (
+            ("start", "Start it; one that runs is left as it is, unless it is to be in safe mode", StartQuery),
+            ("stop", "Stop it; its volume is kept", StopQuery),
+            ("restart", "Give it a new pod, which takes up changes of the template", None),
         )
         return (
             Route(
@@ -187,11 +194,11 @@ class Environments:
                     summary,
                     None,
                     status=204,
-                    query=StopQuery if action == "stop" else None,
+                    query=query,
                     problems=(404, 409, 412) if action == "stop" else (403, 404, 409, 412),
                     right="owner, or `update workspaceinstances`",
                 )
-                for action, summary in acts
+                for action, summary, query in acts
             ),
         )
 
@@ -255,11 +262,14 @@ class Environments:
     def _acting(self, action: Action) -> Callable[[Call], Any]:
         async def act(call: Call) -> None:
             environment = await self._lookup.find(call)
-            await self._lookup.check(call, environment, action=action, right=MANAGE)
+            safe = action == "start" and call.query.safe
+            await self._lookup.check(call, environment, action="safe-start" if safe else action, right=MANAGE)
             by = actor_of(call)
             if action != "stop":
                 self._shares.check_start(environment.instance)
-            if action == "start":
+            if safe:
+                await self._start_safely(environment, by)
+            elif action == "start":
                 await self._lifecycle.start(environment, by)
             elif action == "stop":
                 await self._lifecycle.stop(environment, by, reason=call.query.reason)
@@ -267,6 +277,11 @@ class Environments:
                 await self._lifecycle.restart(environment, by)
 
         return act
+
+    async def _start_safely(self, environment: Environment, by: Actor) -> None:
+        if not self._viewer.offers_safe_start:
+            raise Problem(409, "This installation offers no safe start; ask an administrator, or restart it as usual.")
+        await self._lifecycle.start_safely(environment, by)
 
     async def _agree_on_data(self, environment: Environment, policy: DataPolicy) -> Environment:
         """Waits for the operator to note the policy: it holds only if it stood there before the deletion."""

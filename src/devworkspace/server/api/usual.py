@@ -39,6 +39,8 @@ def measure_starts(environments: Iterable[Environment]) -> dict[str, UsualStart]
     starts: dict[str, list[tuple[str, str]]] = {}
     for environment in environments:
         status = environment.instance.status
+        if status.safe_mode:
+            continue
         if status.ready_at is not None and status.started_at is not None and status.ready_at >= status.started_at:
             starts.setdefault(environment.template, []).append((status.ready_at, status.started_at))
     return {template: _summarise(found) for template, found in starts.items() if len(found) >= MIN_SAMPLES}

@@ -52,7 +52,10 @@ _STARTED: Final = frozenset({"Pending", "Provisioning", "Running", "Unreachable"
 
 
 class Viewer:
-    """Makes the views. `repository_state` is what the environment with a UID says of its repository."""
+    """Makes the views. `repository_state` is what the environment with a UID says of its repository.
+
+    Without `offers_safe_start` no environment says whether one may be done.
+    """
 
     def __init__(
         self,
@@ -63,8 +66,11 @@ class Viewer:
         volumes: Volumes,
         usual: UsualStarts,
         repository_state: Callable[[str], RepositoryState | None],
+        offers_safe_start: bool,
         now: Callable[[], datetime],
     ) -> None:
+        self.offers_safe_start = offers_safe_start
+        self._actions = tuple(action for action in ACTIONS if offers_safe_start or action != "safe-start")
         self._now = now
         self._public = public
         self._authorizer = authorizer
@@ -133,7 +139,7 @@ class Viewer:
             progress=ProgressView(
                 made=environment.progress.made, placed=environment.progress.placed, started=environment.progress.started
             ),
-            allowed={action: _allowed(action, phase=phase, rights=rights) for action in ACTIONS},
+            allowed={action: _allowed(action, phase=phase, rights=rights) for action in self._actions},
             resource_version=meta.resource_version,
             cpu=_limit("cpu", environment, template),
             memory=_limit("memory", environment, template),
@@ -153,6 +159,7 @@ class Viewer:
             stop_note=_stop_note(instance),
             queue=_queue(instance),
             trial=is_trial(meta),
+            safe_mode=status.safe_mode is True,
             shortages=told_shortages(environment.reason, environment.message),
             workspace=(sources.namespace_labels or {}).get(names.LABEL_KUBESPHERE_WORKSPACE, ""),
             git=make_git_view(spec.git, sources.repository) if spec.git is not None else None,

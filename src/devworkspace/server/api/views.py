@@ -150,8 +150,9 @@ class EnvironmentView(View, frozen=True):
     or changes it. A stop can be put off until `extendableUntil`; null: it cannot. `portAddress` is the address of any
     port, with `{port}` in place of its number. `shortages` are the numbers of the limits that hold it back, of its
     owner (`OwnerLimitReached`) or its namespace (`QuotaExceeded`). `trial`: it tries a template that is not published,
-    and is deleted with its disk an hour after it was created.
-    port, with `{port}` in place of its number. `workspace` is the one of KubeSphere that its project belongs to.
+    and is deleted with its disk an hour after it was created. `safeMode`: it has the installation's own editor, and
+    nothing of its template's image and settings, until it is next started or restarted. `workspace` is the one of
+    KubeSphere that its project belongs to.
     """
 
     uid: str
@@ -206,6 +207,7 @@ class EnvironmentView(View, frozen=True):
     queue: QueueView | None
     shortages: tuple[Shortage, ...]
     trial: bool
+    safe_mode: bool
     workspace: str
     git: GitView | None
 

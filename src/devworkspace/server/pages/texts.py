@@ -7,6 +7,7 @@ from devworkspace.api import reasons
 from devworkspace.core.limits import STARTS_BY_ITSELF, Shortage, is_freed_by_stop
 from devworkspace.core.pacing import read_place
 from devworkspace.core.refusals import told_shortages
+from devworkspace.core.safemode import RUNS_SAFELY
 
 Language = Literal["en", "zh"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "zh")
@@ -209,6 +210,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "phase.Failed": ("Failed", "失败"),
     "phase.Deleting": ("Deleting", "删除中"),
     "sentence.Answering": ("The editor answers; it is ready to be opened.", "编辑器已就绪，可以打开。"),
+    "safe-mode": (RUNS_SAFELY, "编辑器已就绪，正以安全模式运行：未使用环境模板的镜像和设置。重启即可退出安全模式。"),
     "sentence.Starting": ("The disk and the editor are being prepared.", "正在准备磁盘和编辑器。"),
     "sentence.Stopping": ("The editor is being stopped; the disk is kept.", "正在停止编辑器，磁盘会保留。"),
     "sentence.LimitsUnreadable": (
@@ -306,6 +308,8 @@ def status_sentence(reason: str, message: str, language: Language) -> str:
     """
     if language == "en":
         return message
+    if message == RUNS_SAFELY:
+        return text("safe-mode", language)
     if shortages := told_shortages(reason, message):
         return _shortage_sentence(reason, message, shortages, language)
     if reason == reasons.START_QUEUED and (place := read_place(message)) is not None:
