@@ -36,11 +36,44 @@ describe("idle", () => {
 test("the sums are of what there is, and resources of what has a pod", () => {
   const sums = sumUp(ALL, NOW);
   expect(sums.groups).toEqual({ running: 3, starting: 0, stopped: 1, failed: 1 });
-  expect(sums.presets).toEqual({ all: 5, idle: 1, failed: 1, "long-stopped": 1, outdated: 0 });
+  expect(sums.presets).toEqual({
+    all: 5,
+    idle: 1,
+    failed: 1,
+    unopened: 0,
+    "long-stopped": 1,
+    largest: 5,
+    outdated: 0,
+  });
   expect(sums.causes).toEqual([["OutOfMemory", 1]]);
   expect(sums.limits).toEqual({ cpu: 10, memory: 8 * 2 ** 30 });
   expect(sums.requested).toEqual({ cpu: 2, memory: 4 * 2 ** 30 });
   expect([sums.owners, sums.projects]).toEqual([2, 2]);
+});
+
+describe("one that nobody has opened", () => {
+  const started = { ...idle, readyAt: "2026-11-25T08:00:10Z", lastActivity: "2026-11-25T08:00:04Z" };
+
+  test("is known by nothing but its container's start", () => {
+    expect(fitsPreset(started, "unopened", NOW)).toBe(true);
+    expect(fitsPreset({ ...started, phase: "Stopped" }, "unopened", NOW)).toBe(true);
+    expect(fitsPreset(idle, "unopened", NOW)).toBe(false);
+  });
+
+  test("is not said of what is unknown, nor of what has just started", () => {
+    expect(fitsPreset(unknown, "unopened", NOW)).toBe(false);
+    expect(fitsPreset(started, "unopened", Date.parse("2026-11-25T08:30:00Z"))).toBe(false);
+  });
+});
+
+test("the largest are ten, by processor and memory, in whatever order they are shown", () => {
+  const many = Array.from({ length: 12 }, (_, number) => makeEnvironment({ name: `env-${number}`, cpu: `${number}` }));
+  const names = (query: string) =>
+    selectRows(many, readAdminView(new URLSearchParams(query)), NOW).map(({ name }) => name);
+  expect(names("show=largest&sort=-size")[0]).toBe("env-11");
+  expect(names("show=largest")).toHaveLength(10);
+  expect(names("show=largest")).not.toContain("env-1");
+  expect(sumUp(many, NOW).presets.largest).toBe(10);
 });
 
 test("of nothing the sums are zeros", () => {

@@ -9,8 +9,9 @@ const DAY_MS = 24 * HOUR_MS;
 const IDLE_MS = HOUR_MS;
 const LONG_MS = 30 * DAY_MS;
 const USED_JUST_NOW_MS = 5 * MINUTE_MS;
+const LARGEST = 10;
 
-export const PRESETS = ["all", "idle", "failed", "long-stopped", "outdated"] as const;
+export const PRESETS = ["all", "idle", "failed", "unopened", "long-stopped", "largest", "outdated"] as const;
 export type Preset = (typeof PRESETS)[number];
 export const COLUMNS = ["name", "owner", "project", "status", "idle", "size", "started"] as const;
 export type Column = (typeof COLUMNS)[number];
@@ -34,10 +35,26 @@ export function mayBeInUse(environment: EnvironmentView, now: number): boolean {
   return idleSince(environment) === null || isInUse(environment, now);
 }
 
+/**
+ * Whether nobody has come since its last start, an hour ago or longer: the start of its container is the last that is
+ * known of it. Of starts before that nothing is known.
+ */
+function isUnopened({ readyAt, lastActivity }: EnvironmentView, now: number): boolean {
+  return (
+    readyAt !== null &&
+    lastActivity !== null &&
+    Date.parse(lastActivity) <= Date.parse(readyAt) &&
+    now - Date.parse(readyAt) > IDLE_MS
+  );
+}
+
 export function fitsPreset(environment: EnvironmentView, preset: Preset, now: number): boolean {
   switch (preset) {
     case "all":
+    case "largest":
       return true;
+    case "unopened":
+      return isUnopened(environment, now);
     case "idle": {
       const since = idleSince(environment);
       return since !== null && now - Date.parse(since) > IDLE_MS;
@@ -69,7 +86,7 @@ export interface Sums {
 
 export function sumUp(environments: readonly EnvironmentView[], now: number): Sums {
   const groups: Record<Group, number> = { running: 0, starting: 0, stopped: 0, failed: 0 };
-  const presets: Record<Preset, number> = { all: 0, idle: 0, failed: 0, "long-stopped": 0, outdated: 0 };
+  const presets = Object.fromEntries(PRESETS.map((preset) => [preset, 0])) as Record<Preset, number>;
   const causes = new Map<string, number>();
   const [requested, limits] = [
     { cpu: 0, memory: 0 },
@@ -90,6 +107,7 @@ export function sumUp(environments: readonly EnvironmentView[], now: number): Su
       limits.memory += parseQuantity(environment.memory) ?? 0;
     }
   }
+  presets.largest = Math.min(presets.largest, LARGEST);
   return {
     groups,
     presets,
@@ -145,14 +163,18 @@ export function selectRows(environments: readonly EnvironmentView[], view: Admin
   const text = view.text.trim().toLowerCase();
   const compare = COMPARE[view.sort];
   const sign = view.descending ? -1 : 1;
-  return environments
-    .filter(
-      (environment) =>
-        fitsPreset(environment, view.preset, now) &&
-        (view.preset !== "failed" || view.cause === "" || environment.reason === view.cause) &&
-        (text === "" || haystack(environment).includes(text)),
-    )
-    .sort((one, other) => sign * compare(one, other) || byKey(one, other));
+  const fitting = environments.filter(
+    (environment) =>
+      fitsPreset(environment, view.preset, now) &&
+      (view.preset !== "failed" || view.cause === "" || environment.reason === view.cause) &&
+      (text === "" || haystack(environment).includes(text)),
+  );
+  const rows = view.preset === "largest" ? largestOf(fitting) : fitting;
+  return rows.sort((one, other) => sign * compare(one, other) || byKey(one, other));
+}
+
+function largestOf(environments: readonly EnvironmentView[]): EnvironmentView[] {
+  return [...environments].sort((one, other) => size(other) - size(one) || byKey(one, other)).slice(0, LARGEST);
 }
 
 function haystack({ displayName, name, owner, namespace, template }: EnvironmentView): string {

@@ -9,6 +9,7 @@ export {
   Menu,
   NativeSelect,
   Paper,
+  Popover,
   Radio,
   Skeleton,
   Textarea,

@@ -10,6 +10,7 @@ import styles from "./AdminPage.module.css";
 
 // Spreadsheets know by it that a file is UTF-8.
 const BOM = "\ufeff";
+const BY_SIZE = { sort: "size", descending: true } as const;
 
 interface AdminToolbarProps {
   readonly view: AdminView;
@@ -35,7 +36,7 @@ export function AdminToolbar({ view, sums, rows, chosen, onChange, onStop }: Adm
           count: sums.presets[preset],
         }))}
         chosen={view.preset}
-        onChange={(preset) => onChange({ preset, cause: "" })}
+        onChange={(preset) => onChange({ preset, cause: "", ...(preset === "largest" ? BY_SIZE : {}) })}
       />
       <div className={styles.right}>
         <Button

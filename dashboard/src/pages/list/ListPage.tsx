@@ -15,10 +15,12 @@ import { useWide } from "../../ui/useWide";
 import { BulkBar } from "./BulkBar";
 import { BulkResult, type Result } from "./BulkResult";
 import { Cards } from "./Cards";
+import { useColumns } from "./columns";
 import { FirstSteps } from "./FirstSteps";
 import styles from "./ListPage.module.css";
 import { Pager } from "./Pager";
 import { Table } from "./Table";
+import { TemplateStrip } from "./TemplateStrip";
 import { Toolbar } from "./Toolbar";
 import { useCalmOrder } from "./useCalmOrder";
 import { useInUse } from "./useInUse";
@@ -50,7 +52,10 @@ export function ListPage() {
       ) : known.size === 0 ? (
         <FirstSteps />
       ) : (
-        <Listing known={known} />
+        <>
+          <TemplateStrip known={known} />
+          <Listing known={known} />
+        </>
       )}
     </>
   );
@@ -66,6 +71,7 @@ function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentVie
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [result, setResult] = useState<Result | null>(null);
   const work = useInTurn();
+  const columns = useColumns();
   const [doomed, setDoomed] = useState<readonly EnvironmentView[]>([]);
 
   const before = useMemo(() => matchBeforeState(known.values(), view, me), [known, view, me]);
@@ -93,7 +99,7 @@ function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentVie
     <section className={styles.panel} aria-label={t("nav.environments")}>
       <div className={styles.bars}>
         <div style={{ visibility: many ? "hidden" : undefined }}>
-          <Toolbar known={known} before={before} view={view} onChange={change} wide={wide} />
+          <Toolbar known={known} before={before} view={view} columns={columns} onChange={change} wide={wide} />
         </div>
         {many && (
           <BulkBar
@@ -124,7 +130,7 @@ function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentVie
             </Button>
           </Message>
         ) : wide && view.form === "table" ? (
-          <Table {...shared} total={calm.rows.length} view={view} onChange={change} />
+          <Table {...shared} total={calm.rows.length} view={view} hidden={columns.hidden} onChange={change} />
         ) : (
           <Cards {...shared} />
         )}

@@ -4,29 +4,32 @@ import { Actions } from "../../environments/Actions";
 import { Ago } from "../../environments/Ago";
 import { Condition } from "../../environments/Condition";
 import { useTexts } from "../../i18n";
-import type { Sort, View } from "../../model/listing";
+import type { View } from "../../model/listing";
 import { Checkbox, VisuallyHidden } from "../../ui/kit";
 import { PageLink } from "../../ui/PageLink";
 import { RowCheck } from "../../ui/RowControls";
 import { SortHead } from "../../ui/SortHead";
+import { COLUMNS, type Hideable, isHideable } from "./columns";
 import { FiguresCell, FiguresHead, FiguresProvider } from "./Figures";
 import { detailPath, type RowsProps, toggle } from "./rows";
 import styles from "./Table.module.css";
 
+const NONE: readonly EnvironmentView[] = [];
+
 interface TableProps extends RowsProps {
   readonly total: number;
   readonly view: View;
+  /** Columns that the person does without. */
+  readonly hidden: ReadonlySet<Hideable>;
   readonly onChange: (part: Partial<View>) => void;
 }
 
-const COLUMNS = ["name", "status", "template", "project", "owner", "activity"] as const satisfies readonly Sort[];
-
 /** The rows as a table; where room is short, columns go by their priority and name, status and actions stay. */
-export function Table({ rows, known, selected, onSelect, onDelete, total, view, onChange }: TableProps) {
+export function Table({ rows, known, selected, onSelect, onDelete, total, view, hidden, onChange }: TableProps) {
   const { t } = useTexts();
   const all = rows.every(({ uid }) => selected.has(uid));
   return (
-    <FiguresProvider rows={rows} className={styles.frame}>
+    <FiguresProvider rows={hidden.has("figures") ? NONE : rows} className={styles.frame}>
       <table className={styles.table}>
         <caption className={styles.caption}>{t("list.caption", { total })}</caption>
         <thead>
@@ -40,7 +43,7 @@ export function Table({ rows, known, selected, onSelect, onDelete, total, view, 
                 onChange={() => onSelect(new Set(all ? [] : rows.map(({ uid }) => uid)))}
               />
             </th>
-            {COLUMNS.map((column) => (
+            {COLUMNS.filter((column) => !isHideable(column) || !hidden.has(column)).map((column) => (
               <SortHead
                 key={column}
                 column={column}
@@ -50,7 +53,7 @@ export function Table({ rows, known, selected, onSelect, onDelete, total, view, 
                 onChange={onChange}
               />
             ))}
-            <FiguresHead />
+            {!hidden.has("figures") && <FiguresHead />}
             <th scope="col" className={styles.actions}>
               {t("list.column.actions")}
             </th>
@@ -63,6 +66,7 @@ export function Table({ rows, known, selected, onSelect, onDelete, total, view, 
               environment={environment}
               gone={!known.has(environment.uid)}
               selected={selected.has(environment.uid)}
+              hidden={hidden}
               onToggle={(on) => onSelect((before) => toggle(before, environment.uid, on))}
               onDelete={onDelete}
             />
@@ -77,12 +81,13 @@ interface RowProps {
   readonly environment: EnvironmentView;
   readonly gone: boolean;
   readonly selected: boolean;
+  readonly hidden: ReadonlySet<Hideable>;
   readonly onToggle: (on: boolean) => void;
   readonly onDelete: (environment: EnvironmentView) => void;
 }
 
 const Row = memo(
-  function Row({ environment, gone, selected, onToggle, onDelete }: RowProps) {
+  function Row({ environment, gone, selected, hidden, onToggle, onDelete }: RowProps) {
     const { t } = useTexts();
     return (
       <tr
@@ -107,13 +112,15 @@ const Row = memo(
           {environment.displayName !== environment.name && <div className={styles.address}>{environment.name}</div>}
         </th>
         <td className={styles.status}>{gone ? t("list.deleted") : <Condition environment={environment} />}</td>
-        <td className={styles.template}>{environment.template}</td>
-        <td className={styles.project}>{environment.namespace}</td>
-        <td className={styles.owner}>{environment.owner}</td>
-        <td className={styles.activity}>
-          <Ago time={environment.lastActivity} />
-        </td>
-        <FiguresCell environment={environment} />
+        {!hidden.has("template") && <td className={styles.template}>{environment.template}</td>}
+        {!hidden.has("project") && <td className={styles.project}>{environment.namespace}</td>}
+        {!hidden.has("owner") && <td className={styles.owner}>{environment.owner}</td>}
+        {!hidden.has("activity") && (
+          <td className={styles.activity}>
+            <Ago time={environment.lastActivity} />
+          </td>
+        )}
+        {!hidden.has("figures") && <FiguresCell environment={environment} />}
         <td className={styles.actions}>
           {gone ? (
             <VisuallyHidden>{t("none")}</VisuallyHidden>
@@ -125,5 +132,8 @@ const Row = memo(
     );
   },
   (before, after) =>
-    before.environment === after.environment && before.gone === after.gone && before.selected === after.selected,
+    before.environment === after.environment &&
+    before.gone === after.gone &&
+    before.selected === after.selected &&
+    before.hidden === after.hidden,
 );

@@ -1,12 +1,14 @@
-import { IconLayoutGrid, IconPlus, IconTable, IconX } from "@tabler/icons-react";
+import { IconLayoutGrid, IconPlus, IconTable } from "@tabler/icons-react";
 import { useMemo } from "react";
 import { Link } from "react-router";
 import type { EnvironmentView } from "../../api/schema";
 import { useTexts } from "../../i18n";
 import { matchesState, SORTS, type Sort, STATES, type View } from "../../model/listing";
 import { Choices, FilterBar, SearchField } from "../../ui/FilterBar";
-import { ActionIcon, Button, NativeSelect, VisuallyHidden } from "../../ui/kit";
+import { ActionIcon, Button, NativeSelect } from "../../ui/kit";
 import { pageTo } from "../../ui/pageTo";
+import { ColumnChoice } from "./ColumnChoice";
+import type { Columns } from "./columns";
 import styles from "./Toolbar.module.css";
 
 interface ToolbarProps {
@@ -14,6 +16,7 @@ interface ToolbarProps {
   /** What every filter but the one by state lets through. */
   readonly before: readonly EnvironmentView[];
   readonly view: View;
+  readonly columns: Columns;
   readonly wide: boolean;
   readonly onChange: (part: Partial<View>) => void;
 }
@@ -28,13 +31,10 @@ const SORT_LABELS = {
   activity: "list.column.activity",
 } as const satisfies Record<Sort, string>;
 
-export function Toolbar({ known, before, view, wide, onChange }: ToolbarProps) {
+export function Toolbar({ known, before, view, columns, wide, onChange }: ToolbarProps) {
   const { t } = useTexts();
-  // One that was asked for is shown as such even where it has nothing any more.
-  const projects = useMemo(() => {
-    const found = new Set([...known.values()].map(({ namespace }) => namespace));
-    return [...(view.project === "" ? found : found.add(view.project))].sort();
-  }, [known, view.project]);
+  const projects = useMemo(() => valuesOf(known, "namespace", view.project), [known, view.project]);
+  const templates = useMemo(() => valuesOf(known, "template", view.template), [known, view.template]);
   const owners = useMemo(() => new Set([...known.values()].map(({ owner }) => owner)).size, [known]);
   return (
     <FilterBar>
@@ -49,15 +49,13 @@ export function Toolbar({ known, before, view, wide, onChange }: ToolbarProps) {
             data={[{ value: "", label: t("list.all-projects") }, ...projects]}
           />
         )}
-        {view.template !== "" && (
-          <Button
-            variant="default"
-            radius="xl"
-            rightSection={<IconX size={14} aria-hidden />}
-            onClick={() => onChange({ template: "" })}
-          >
-            {t("list.of-template", { name: view.template })} <VisuallyHidden>{t("list.any-template")}</VisuallyHidden>
-          </Button>
+        {templates.length > 1 && (
+          <NativeSelect
+            aria-label={t("list.column.template")}
+            value={view.template}
+            onChange={(event) => onChange({ template: event.currentTarget.value })}
+            data={[{ value: "", label: t("list.all-templates") }, ...templates]}
+          />
         )}
         {owners > 1 && (
           <NativeSelect
@@ -82,6 +80,7 @@ export function Toolbar({ known, before, view, wide, onChange }: ToolbarProps) {
         )}
       </div>
       <div className={styles.right}>
+        {wide && view.form === "table" && <ColumnChoice {...columns} />}
         {wide && <Form view={view} onChange={onChange} />}
         <Button
           component={Link}
@@ -95,6 +94,16 @@ export function Toolbar({ known, before, view, wide, onChange }: ToolbarProps) {
       </div>
     </FilterBar>
   );
+}
+
+/** What there is to choose; what was asked for is shown as such even where it has nothing any more. */
+function valuesOf(
+  known: ReadonlyMap<string, EnvironmentView>,
+  field: "namespace" | "template",
+  chosen: string,
+): readonly string[] {
+  const found = new Set([...known.values()].map((environment) => environment[field]));
+  return [...(chosen === "" ? found : found.add(chosen))].sort();
 }
 
 function States({ before, view, onChange }: Pick<ToolbarProps, "before" | "view" | "onChange">) {

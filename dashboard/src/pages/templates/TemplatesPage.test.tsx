@@ -87,7 +87,7 @@ test("a publisher sees how each is used, hidden ones too", async () => {
   await user.click(screen.getByRole("link", { name: "12 environments" }));
   expect(await screen.findByRole("link", { name: "demo" })).toBeVisible();
   expect(screen.queryByRole("link", { name: "other" }), "made from another template").toBeNull();
-  await user.click(screen.getByRole("button", { name: "Template: python show all templates" }));
+  await user.selectOptions(screen.getByRole("combobox", { name: "Template" }), "All templates");
   expect(await screen.findByRole("link", { name: "other" })).toBeVisible();
 });
 
