@@ -26,8 +26,10 @@ export function GitState({ environment, git }: { readonly environment: Environme
         <dt>{t("git.folder")}</dt>
         <dd>{`~/${directory}`}</dd>
         <dt>{t("git.clone")}</dt>
-        <dd role="status" data-clone={state ?? "unknown"}>
-          {t(state === null ? unknownState(environment) : `git.state.${state}`)}
+        <dd>
+          <span role="status" data-clone={state ?? "unknown"}>
+            {t(state === null ? unknownState(environment) : `git.state.${state}`)}
+          </span>
         </dd>
         {state === "cloned" && (
           <>
