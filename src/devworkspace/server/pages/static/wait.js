@@ -100,7 +100,9 @@ function count() {
     const spent = now - Number(place.dataset.since);
     place.textContent = read(spent);
     if (place.dataset.total !== undefined) {
-      document.title = `${Math.max(0, Math.floor(spent / 1000))} s · ${plainTitle}`;
+      if (!ready) {
+        document.title = `${Math.max(0, Math.floor(spent / 1000))} s · ${plainTitle}`;
+      }
       const late = document.querySelector("[data-late]");
       if (late !== null) {
         late.hidden = spent <= Number(late.dataset.late);
