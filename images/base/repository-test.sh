@@ -43,8 +43,9 @@ begin() { # JSON, name of the report's folder
 }
 stop() { [ -z "$running" ] || { kill "$running"; wait "$running"; } 2> /dev/null; running=''; }
 said() { cat "$reports/repository" "$reports/errors"; }
+# A look that lasts a second, or only crosses one, is followed by a rest of 50.
 wait_for() { # expression
-    for _ in $(seq 300); do grep -q "$1" "$reports/repository" 2> /dev/null && return; sleep 0.1; done
+    for _ in $(seq 1600); do grep -q "$1" "$reports/repository" 2> /dev/null && return; sleep 0.1; done
     echo "expected $1, got $(said)"
     return 1
 }
