@@ -154,11 +154,13 @@ async def main(arguments: argparse.Namespace) -> int:
     print(f"seed {seed}", flush=True)
     folder = ROOT / ".local" / "faults" / f"{seed}-{os.getpid()}"
     started = time.monotonic()
-    outcomes = await carry_out_simulated(arguments, folder, seed=seed)
+    stages = [carry_out_simulated(arguments, folder, seed=seed)]
+    if arguments.real and not arguments.list:
+        # Waits for real pods most of its time, on a cluster of its own.
+        stages.append(carry_out_real(arguments, folder, seed=seed))
+    outcomes = [outcome for stage in await asyncio.gather(*stages) for outcome in stage]
     if arguments.list:
         return 0
-    if arguments.real:
-        outcomes += await carry_out_real(arguments, folder, seed=seed)
     print_report(outcomes, seed=seed, seconds=time.monotonic() - started)
     if arguments.junit:
         write_junit(outcomes, arguments.junit)
