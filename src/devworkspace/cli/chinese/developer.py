@@ -54,7 +54,14 @@ DEVELOPER: Final = {
         "在浏览器中打开云开发环境；已停止的会先启动。"
     ),
     "Only print the address.": "只输出访问地址。",
-    "Start environments and wait until they can be opened.": "启动云开发环境，并等待至可以打开。",
+    "Start environments and wait until they can be opened.\n\n"
+    "With --safe also those that run or have failed, once, on the same disk; `restart` leaves safe mode.": (
+        "启动云开发环境，并等待至可以打开。\n\n"
+        "指定 --safe 时也包括正在运行或已失败的云开发环境，仅此一次，使用同一磁盘；`restart` 退出安全模式。"
+    ),
+    "In safe mode: the installation's own editor, without the template's settings.": (
+        "以安全模式启动：使用安装自带的编辑器，不使用环境模板的设置。"
+    ),
     "Stop environments; their disks are kept.": "停止云开发环境，磁盘会保留。",
     "Start environments anew, with their template as it is now.": "按环境模板的当前内容重启云开发环境。",
     # delete, volumes, purge

@@ -45,7 +45,13 @@ SERVER: Final = {
     "Name of this process in the Lease. Default: POD_NAME and POD_UID, outside a pod one for each start.": (
         "此进程在 Lease 中的名称。默认：POD_NAME 和 POD_UID；不在容器组中时，每次启动生成一个。"
     ),
+    "Image with an editor that is known to work, for a safe start. Default, or empty: none is offered.": (
+        "用于安全模式启动的镜像，其编辑器确认可用。默认或为空：不提供安全模式启动。"
+    ),
     # server
+    "Whether a safe start is offered; the operator's --safe-image says of which image.": (
+        "是否提供安全模式启动；所用镜像由控制器的 --safe-image 指定。"
+    ),
     "Serve the sign-in page, the list of environments, and the way to every editor.": (
         "提供登录页面、云开发环境列表，以及通往所有编辑器的网关。"
     ),
