@@ -227,6 +227,21 @@ async def test_a_failure_says_what_is_wrong_and_how_to_go_on(dashboard: Dashboar
     await expect(page.get_by_text("Technical details")).to_be_visible()
 
 
+async def test_a_safe_start_leads_from_a_crash_to_an_editor(dashboard: Dashboard, live: Live) -> None:
+    environment = {"image": live.surroundings.base_image, "ide": "custom", "command": ["sh", "-c", "exit 1"]}
+    await live.create_template("broken", environment=environment)
+    instance = await live.create(template=f"{live.namespace}-broken", owner="admin")
+    row = dashboard.row(instance.metadata.uid)
+    await expect(row.get_by_text("The container keeps exiting")).to_be_visible()
+    await dashboard.choose(instance.metadata.uid, "Safe start")
+    await expect(row.get_by_text("Safe mode")).to_be_visible()
+    opened = row.get_by_role("link", name="Open")
+    await expect(opened).to_be_visible(timeout=60_000)
+    address = await opened.get_attribute("href")
+    await dashboard.page.goto(f"{dashboard.url}{address}")
+    await expect(dashboard.page.locator(".monaco-workbench")).to_be_visible()
+
+
 async def test_no_page_has_a_barrier_and_none_scrolls_sideways(dashboard: Dashboard, live: Live) -> None:
     """One environment for all looks and widths: the pages are what takes long."""
     long = await live.create(template="base", running=False, displayName="一" * 40 + "x" * 24, owner="admin")
