@@ -47,13 +47,15 @@ def _full(ledger: Ledger) -> bool:
 
 
 def _taken_by(*names: str) -> Callable[[Ledger], bool]:
-    """Whether they run in what was made in advance, and the pool is full again."""
+    """Whether they run in what was made in advance, their Services have followed, and the pool is full again."""
 
     def reached(ledger: Ledger) -> bool:
         running = all(in_phase(name, "Running")(ledger) for name in names)
         instances = [ledger.objects.get(("workspaceinstances", name), {}) for name in names]
         pods = [instance.get("status", {}).get("podName", "") for instance in instances]
-        return running and all(MEMBER_SIGN in pod for pod in pods) and _full(ledger)
+        services = {service["metadata"]["name"] for service in ledger.of("services")}
+        served = all(instance.get("status", {}).get("serviceName") in services for instance in instances)
+        return running and served and all(MEMBER_SIGN in pod for pod in pods) and _full(ledger)
 
     return reached
 
