@@ -1,13 +1,11 @@
 import type { EnvironmentView, GitView } from "../api/schema";
 import { useTexts } from "../i18n";
 import { readRepository, shortRepository } from "../model/git";
-import { canDo } from "../model/phases";
 import { Callout } from "../ui/Callout";
-import { Button } from "../ui/kit";
 import { Details } from "../ui/states";
 import styles from "./GitState.module.css";
 import { GitWork } from "./GitWork";
-import { useActions } from "./useActions";
+import { RestartButton } from "./RestartButton";
 
 /** The repository of an environment: whether it was cloned, and what of the work in it is not pushed. */
 export function GitState({ environment, git }: { readonly environment: EnvironmentView; readonly git: GitView }) {
@@ -65,21 +63,11 @@ function Address({ repository }: { readonly repository: string }) {
 /** Why there is no clone, what to do about it, and Git's own words. The editor works nevertheless. */
 function FailedClone({ environment, git }: { readonly environment: EnvironmentView; readonly git: GitView }) {
   const { t } = useTexts();
-  const { run, pending } = useActions();
   const reason = git.reason ?? "other";
   return (
     <Callout tone="warning" title={t(`git.reason.${reason}`)}>
       <p className={styles.sentence}>{t(`git.next.${reason}`, { folder: `~/${git.directory}`, ref: git.ref ?? "" })}</p>
-      {canDo(environment, "restart") && (
-        <Button
-          variant="default"
-          size="compact-sm"
-          loading={pending !== undefined}
-          onClick={() => run({ environment, action: "restart" })}
-        >
-          {t("git.restart")}
-        </Button>
-      )}
+      <RestartButton environment={environment} label={t("git.restart")} />
       {git.message !== "" && (
         <Details summary={t("git.words")}>
           <code className={styles.words} lang="en">

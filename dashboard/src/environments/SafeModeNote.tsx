@@ -1,14 +1,11 @@
 import type { EnvironmentView } from "../api/schema";
 import { useTexts } from "../i18n";
-import { canDo } from "../model/phases";
 import { Callout } from "../ui/Callout";
-import { Button } from "../ui/kit";
-import { useActions } from "./useActions";
+import { RestartButton } from "./RestartButton";
 
 /** Says of one that runs in safe mode what that means, and leads out of it. */
 export function SafeModeNote({ environment }: { readonly environment: EnvironmentView }) {
   const { t } = useTexts();
-  const { run, pending } = useActions();
   const runs = environment.phase === "Running" || environment.phase === "Unreachable";
   if (!environment.safeMode || !runs) {
     return null;
@@ -16,16 +13,7 @@ export function SafeModeNote({ environment }: { readonly environment: Environmen
   return (
     <Callout tone="warning" title={t("safe.title")}>
       <p>{t("safe.hint", { template: environment.template })}</p>
-      {canDo(environment, "restart") && (
-        <Button
-          variant="default"
-          size="compact-sm"
-          loading={pending !== undefined}
-          onClick={() => run({ environment, action: "restart" })}
-        >
-          {t("safe.leave")}
-        </Button>
-      )}
+      <RestartButton environment={environment} label={t("safe.leave")} />
     </Callout>
   );
 }

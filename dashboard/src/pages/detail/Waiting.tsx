@@ -1,15 +1,12 @@
 import type { EnvironmentView } from "../../api/schema";
-import { useActions } from "../../environments/useActions";
+import { RestartButton } from "../../environments/RestartButton";
 import { useTexts } from "../../i18n";
-import { canDo } from "../../model/phases";
 import { Callout } from "../../ui/Callout";
-import { Button } from "../../ui/kit";
 import styles from "./DetailPage.module.css";
 
 /** What was changed and holds only after a restart, which the person starts when it suits. */
 export function Waiting({ environment }: { readonly environment: EnvironmentView }) {
   const { t, tag } = useTexts();
-  const { run, pending } = useActions();
   if (!environment.templateOutdated || environment.phase === "Stopped") {
     return null;
   }
@@ -19,16 +16,7 @@ export function Waiting({ environment }: { readonly environment: EnvironmentView
   return (
     <Callout tone="warning" title={t("phase.NeedsRestart")}>
       <p className={styles.sentence}>{text}</p>
-      {canDo(environment, "restart") && (
-        <Button
-          variant="default"
-          size="compact-sm"
-          loading={pending !== undefined}
-          onClick={() => run({ environment, action: "restart" })}
-        >
-          {t("action.restart-apply")}
-        </Button>
-      )}
+      <RestartButton environment={environment} label={t("action.restart-apply")} />
     </Callout>
   );
 }
