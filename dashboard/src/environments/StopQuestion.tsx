@@ -1,9 +1,8 @@
 import type { EnvironmentView } from "../api/schema";
 import { useTexts } from "../i18n";
-import { Dialog } from "../ui/Dialog";
+import { Dialog, DialogButtons, DialogText } from "../ui/Dialog";
 import { Button } from "../ui/kit";
 import { Ago } from "./Ago";
-import styles from "./StopQuestion.module.css";
 
 const RECENT_MS = 5 * 60_000;
 
@@ -30,16 +29,16 @@ export function StopQuestion({ environment, label, onAnswer }: StopQuestionProps
   const { owner, displayName, lastActivity } = environment;
   return (
     <Dialog opened onClose={() => onAnswer(false)} title={t("stop.working", { owner })}>
-      <p className={styles.line}>{t("stop.working-hint", { name: displayName })}</p>
-      <p className={styles.line}>
+      <DialogText>{t("stop.working-hint", { name: displayName })}</DialogText>
+      <DialogText>
         {t("detail.activity")} <Ago time={lastActivity} />
-      </p>
-      <div className={styles.buttons}>
+      </DialogText>
+      <DialogButtons>
         <Button variant="default" data-autofocus onClick={() => onAnswer(false)}>
           {t("cancel")}
         </Button>
         <Button onClick={() => onAnswer(true)}>{label}</Button>
-      </div>
+      </DialogButtons>
     </Dialog>
   );
 }

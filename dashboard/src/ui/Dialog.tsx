@@ -27,3 +27,13 @@ export function Dialog({ opened, title, onClose, children }: DialogProps) {
     </Modal.Root>
   );
 }
+
+/** A sentence of a dialog that asks. */
+export function DialogText({ children }: { readonly children: ReactNode }) {
+  return <p className={styles.text}>{children}</p>;
+}
+
+/** The answers of a dialog that asks, the harmless one first. */
+export function DialogButtons({ children }: { readonly children: ReactNode }) {
+  return <div className={styles.buttons}>{children}</div>;
+}

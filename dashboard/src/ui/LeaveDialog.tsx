@@ -1,9 +1,8 @@
 import { type RefObject, useEffect } from "react";
 import { useBlocker } from "react-router";
 import { useTexts } from "../i18n";
-import { Dialog } from "./Dialog";
+import { Dialog, DialogButtons, DialogText } from "./Dialog";
 import { Button } from "./kit";
-import styles from "./LeaveDialog.module.css";
 
 interface LeaveDialogProps {
   readonly unsaved: boolean;
@@ -30,13 +29,13 @@ export function LeaveDialog({ unsaved, text, saved }: LeaveDialogProps) {
   }, [unsaved]);
   return (
     <Dialog opened={blocker.state === "blocked"} onClose={() => blocker.reset?.()} title={t("leave.title")}>
-      <p className={styles.line}>{text}</p>
-      <div className={styles.buttons}>
+      <DialogText>{text}</DialogText>
+      <DialogButtons>
         <Button variant="default" data-autofocus onClick={() => blocker.reset?.()}>
           {t("leave.stay")}
         </Button>
         <Button onClick={() => blocker.proceed?.()}>{t("leave.now")}</Button>
-      </div>
+      </DialogButtons>
     </Dialog>
   );
 }

@@ -1,9 +1,8 @@
 import type { EnvironmentView } from "../../api/schema";
 import { Picks, usePicks } from "../../environments/Picks";
 import { useTexts } from "../../i18n";
-import { Dialog } from "../../ui/Dialog";
+import { Dialog, DialogButtons, DialogText } from "../../ui/Dialog";
 import { Button } from "../../ui/kit";
-import styles from "./BulkBar.module.css";
 
 interface BulkQuestionProps {
   /** What is to be stopped or restarted; asked about while there is any. */
@@ -26,16 +25,16 @@ export function BulkQuestion({ environments, action, isUsed, onAnswer }: BulkQue
       onClose={() => onAnswer(null)}
       title={t("bulk.working", { count: used.length })}
     >
-      <p className={styles.hint}>{t("bulk.working-hint")}</p>
+      <DialogText>{t("bulk.working-hint")}</DialogText>
       <Picks picks={picks} labels={{ free: t("bulk.free"), used: t("bulk.used") }} />
-      <div className={styles.buttons}>
+      <DialogButtons>
         <Button variant="default" data-autofocus onClick={() => onAnswer(null)}>
           {t("cancel")}
         </Button>
         <Button disabled={chosen.length === 0} onClick={() => onAnswer(chosen)}>
           {t(`bulk.${action}`, { count: chosen.length })}
         </Button>
-      </div>
+      </DialogButtons>
     </Dialog>
   );
 }
