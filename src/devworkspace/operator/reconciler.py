@@ -34,15 +34,15 @@ from devworkspace.operator.volumes import Volumes
 
 logger = logging.getLogger(__name__)
 
+# Claims side by side would all be done when the last one is; few at a time let those who came first work meanwhile.
+CLAIMS_AT_ONCE: Final = 3
+
 
 class SecretMetadata(Struct, frozen=True):
     """The answer to a Secret's apply without its content."""
 
     metadata: ObjectMeta
 
-
-# Claims side by side would all be done when the last one is; few at a time let those who came first work meanwhile.
-CLAIMS_AT_ONCE: Final = 3
 
 _KINDS: Final[Mapping[Kind, tuple[Resource, type[Any]]]] = {
     "PersistentVolumeClaim": (PVCS, PersistentVolumeClaim),
