@@ -127,7 +127,7 @@ dashboard() {
   ensure_node && install_packages dashboard && (cd dashboard && npm run --silent check) && dashboard/build.sh
 }
 
-images() { images/build.sh && images/test.sh && "$bin/python" scripts/sbom.py --out "$results/sbom" devworkspace; }
+images() { images/build.sh && images/test.sh --junit "$results/images.xml" && "$bin/python" scripts/sbom.py --out "$results/sbom" devworkspace; }
 
 install_product() {
   if [[ $cluster == current ]]; then

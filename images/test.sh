@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Smoke tests of the built images, run as the operator runs them: user 1000, no capability, no way to more rights,
 # read-only root, an empty home volume that belongs to root:1000, no network but loopback.
-# Usage: images/test.sh [--engine buildah|docker] [image ...]     (default: every image)
+# Usage: images/test.sh [--engine buildah|docker] [--junit FILE] [image ...]     (default: every image)
 # <image>/test.sh runs inside of the container; base/test.sh runs in every environment, as all stand on it.
 set -euo pipefail
 
@@ -13,9 +13,22 @@ readonly here cache COOKIE=smoke-test-credential PORT=8080
 readonly START='if [ -x /usr/local/bin/devworkspace-start ]; then exec /usr/local/bin/devworkspace-start "$@"; fi; exec code-server "$@"'
 readonly EDITOR_ARGS=(--bind-addr "0.0.0.0:$PORT" --auth password --disable-telemetry --disable-update-check /home/dev)
 
-passed=0 failed=0
-ok() { passed=$((passed + 1)); echo "  ok      $*"; }
-not_ok() { failed=$((failed + 1)); echo "  NOT OK  $*"; }
+passed=0 failed=0 room=''
+ok() { passed=$((passed + 1)); echo "  ok      $*"; report "$*"; }
+not_ok() { failed=$((failed + 1)); echo "  NOT OK  $*"; report "$*" failed; }
+
+# A case of the JUnit report. What a failed check printed may hold anything, also what XML has no way to write.
+as_xml() { printf '%s' "$1" | LC_ALL=C tr -cd '\11\12\40-\176' | sed 's/&/\&amp;/g; s/</\&lt;/g; s/"/\&quot;/g'; }
+report() { # sentence, anything if it failed
+    printf '<testcase classname="images.%s" name="%s">%s</testcase>\n' "$room" "$(as_xml "${1:0:200}" | tr '\n' ' ')" \
+        "${2:+<failure>$(as_xml "$1")</failure>}" >> "$work/cases"
+}
+write_report() { # file
+    mkdir -p "$(dirname "$1")"
+    { printf '<testsuites><testsuite name="images" tests="%d" failures="%d">\n' $((passed + failed)) "$failed"
+      cat "$work/cases"
+      echo '</testsuite></testsuites>'; } > "$1"
+}
 check() { # sentence, command ...
     local sentence=$1 output
     shift
@@ -201,6 +214,7 @@ values_of_this_machine() {
 
 # Each layer by itself, so that what a later one deletes is found, too.
 test_layers() { # archive ...
+    room=layers
     echo "layers"
     local found status=0
     python3 "$here/layers.py" --plant "$work/planted.tar"
@@ -213,8 +227,15 @@ test_layers() { # archive ...
 
 # --- main --------------------------------------------------------------------------------------------------------
 
-engine=buildah
-if [ "${1:-}" = --engine ]; then engine=${2:?--engine needs a name}; shift 2; fi
+engine=buildah junit=''
+while [[ ${1:-} == --* ]]; do
+    case $1 in
+        --engine) engine=${2:?--engine needs a name} ;;
+        --junit) junit=${2:?--junit needs a file} ;;
+        *) echo "unknown option '$1'" >&2; exit 2 ;;
+    esac
+    shift 2
+done
 [[ $engine == docker || $engine == buildah ]] || { echo "unknown engine '$engine'" >&2; exit 2; }
 names=("$@")
 [ ${#names[@]} -gt 0 ] || names=(base python nodejs go java devworkspace)
@@ -232,6 +253,7 @@ trap 'exit 130' INT TERM
 archives=()
 for name in "${names[@]}"; do
     archive=$("$here/build.sh" --engine "$engine" --print "$name")
+    room=$name
     echo "$name ($archive)"
     [ -f "$archive" ] || { not_ok "the image is built (images/build.sh $name)"; continue; }
     archives+=("$archive")
@@ -242,4 +264,5 @@ for name in "${names[@]}"; do
 done
 [ ${#archives[@]} = 0 ] || test_layers "${archives[@]}"
 echo "$passed passed, $failed failed"
+[ -z "$junit" ] || write_report "$junit"
 [ "$failed" = 0 ]
