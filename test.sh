@@ -98,20 +98,32 @@ lint() {
   return "$code"
 }
 
-find_go() {
-  "$bin/python" -c 'from devworkspace.cli.toolchain import find_go; from devworkspace.cli.progress import Progress
+# prepare MODULE FUNCTION: what the installer does to a bare machine; prints the result.
+prepare() {
+  "$bin/python" - "$@" <<'PYTHON'
+import importlib
+import sys
+
+from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import find_project
+
 project = find_project()
-print(find_go(project, Progress(total=1, log_folder=project.logs, name="toolchain")))' | tail -1
+function = getattr(importlib.import_module(f"devworkspace.cli.{sys.argv[1]}"), sys.argv[2])
+result = function(project, Progress(total=1, log_folder=project.logs, name=sys.argv[1]))
+if result is not None:
+    print(result)
+PYTHON
 }
+
+find_go() { prepare toolchain find_go | tail -1; }
 
 program() {
   local go
   go=$(find_go)
   (cd cluster && GOTOOLCHAIN=local "$go" vet ./... && GOTOOLCHAIN=local "$go" test ./...) || return 1
-  # An image build of another checkout may mount layers meanwhile; those are not the cluster's traces.
+  # Images are built meanwhile, here or for another checkout; their layers' mounts are not the cluster's traces.
   "$bin/devworkspace" cluster build &&
-    DEVCLUSTER_TEST_IGNORE=/images/storage/ cluster/test/integration.sh "$PWD/.local/bin"
+    DEVCLUSTER_TEST_IGNORE='/images/(storage|tmp)/' cluster/test/integration.sh "$PWD/.local/bin"
 }
 
 # The manual in both languages: every warning and every link that leads nowhere fails it.
@@ -195,6 +207,11 @@ remove_cluster() {
 }
 trap remove_cluster EXIT
 
+if ((EUID == 0)) && { wants program || wants images; }; then
+  prepare prepare install_needed_packages || fail "the embedded cluster and the images need these packages"
+fi
+# They need nothing of this run but time; the product's own takes the dashboard's build.
+wants images && beside image-builds images/build.sh base python nodejs go java
 wants lint && run lint lint
 wants types && run types "$bin/mypy"
 wants program && run program program

@@ -31,8 +31,7 @@ def prepare_embedded(project: Project, cluster: EmbeddedCluster, progress: Progr
         )
     with progress.step("Checking this machine and installing packages"):
         check_port(cluster, port)
-        packages = read_packages(project.root / "cluster" / "packages.txt", project.root / "images" / "packages.txt")
-        install_packages(packages, progress)
+        install_needed_packages(project, progress)
     # One core's worth of each: compilers wait for the linker, package managers for the disk and the network.
     with progress.step("Building Kubernetes and the images, side by side (several minutes the first time)"):
         images_log = progress.log_path.with_suffix(".images.log")
@@ -46,6 +45,12 @@ def prepare_embedded(project: Project, cluster: EmbeddedCluster, progress: Progr
         archives = {name: Path(shell.output([_builder(project), "--print", name]).strip()) for name in IMAGES}
         load_images(project, cluster, archives, progress)
     return archives["devworkspace"].name
+
+
+def install_needed_packages(project: Project, progress: Progress) -> None:
+    """Installs what the embedded cluster and the image builds need; raises ClickException where it cannot."""
+    packages = read_packages(project.root / "cluster" / "packages.txt", project.root / "images" / "packages.txt")
+    install_packages(packages, progress)
 
 
 def _builder(project: Project) -> Path:
