@@ -191,9 +191,14 @@ prepare_buildah() {
     remove_leftovers
 }
 
-# Containers of a build that was killed; the storage is ours alone, and the lock says that no other build runs.
+# Containers of a build or a test that was killed; the storage is ours alone, and the lock says that no other build runs.
 remove_leftovers() {
-    buildah rm --all > /dev/null 2>&1 || true
+    local container
+    while read -r container; do
+        # The test of another checkout, which has its process in its name.
+        [[ $container == devworkspace-smoke-* ]] && kill -0 "${container##*-}" 2> /dev/null && continue
+        buildah rm "$container" > /dev/null 2>&1 || true
+    done < <(buildah containers --noheading --format '{{.ContainerName}}' 2> /dev/null)
     rm -rf "$cache"/tmp/buildah[0-9]* "$cache"/tmp/container_images_*
     find "$cache" -maxdepth 1 -name 'work.*' ! -path "$work" -exec rm -rf {} +
     rm -f "$out"/.*.part

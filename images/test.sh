@@ -69,7 +69,7 @@ open_buildah() { # image name: makes $root and $image
     [ -f "$CONTAINERS_STORAGE_CONF" ] || { echo "no built image in $cache; run images/build.sh first" >&2; exit 2; }
     image=$(tar -xOf "$archive" manifest.json | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["Config"][:64])')
     buildah inspect --type image "$image" > /dev/null 2>&1 || image=$(buildah pull -q "docker-archive:$archive")
-    working=$(buildah from --pull-never "$image")
+    working=$(buildah from --name "$id" --pull-never "$image")
     root=$(buildah mount "$working")
 }
 close_buildah() { buildah rm "$working" > /dev/null; working=''; }

@@ -50,7 +50,8 @@ devworkspace-activity /tmp/activity 1 > /dev/null 2>&1 & reporter=$!
 quiet() { read -r _ now last _ < /tmp/activity/report && echo $((now - last)); }
 (sleep 15; echo typed; sleep 9) | script -qec cat /dev/null > /dev/null & typing=$!
 sleep 14
-check 'a program that waits in a terminal is no work' test "$(quiet)" -ge 12
+# Of 14 s at most: the report's own rounds take a while on a busy machine. Work would make it 2.
+check 'a program that waits in a terminal is no work' test "$(quiet)" -ge 8
 sleep 4
 # The kernel keeps this time to 8 s.
 check 'input in a terminal is work' test "$(quiet)" -le 9
@@ -85,6 +86,7 @@ sh /test/base/repository-test.sh /usr/local/bin/devworkspace-repository /tmp/rep
 # Last, as the disk that it fills is shared memory.
 mkdir /dev/shm/home && head -c 4000000 /dev/urandom > /tmp/repository/large && git -C /tmp/repository add . && git -C /tmp/repository -c user.name=a -c user.email=a@example.com commit -qm large
 git clone -q --bare /tmp/repository /tmp/large.git && { node /test/base/git-server.js 8098 /tmp & large=$!; }
+for _ in $(seq 100); do curl -fsS -o /dev/null "http://127.0.0.1:8098/open/large.git/info/refs?service=git-upload-pack" 2> /dev/null && break; sleep 0.1; done
 cat /dev/zero > /dev/shm/fill 2> /dev/null; truncate -s -2M /dev/shm/fill
 echo '{"repository":"http://127.0.0.1:8098/open/large.git","directory":"large"}' > /tmp/large.told
 HOME=/dev/shm/home devworkspace-repository /tmp/large.told /tmp/large 1 & cloning=$!
@@ -169,9 +171,14 @@ kill $starter
 # The hook alone, with the editor replaced: its own share of the start.
 mkdir -p /tmp/stub && printf '#!/bin/sh\n' > /tmp/stub/tini && chmod +x /tmp/stub/tini
 cp /tmp/stub/tini /tmp/stub/devworkspace-activity && cp /tmp/stub/tini /tmp/stub/devworkspace-repository
-best=999999
-for _ in 1 2 3 4 5; do
-    from=$(date +%s%N); PATH=/tmp/stub:$PATH /usr/local/bin/devworkspace-start; took=$((($(date +%s%N) - from) / 1000))
-    [ $took -ge $best ] || best=$took
-done
-check "the start hook takes less than 50 ms ($best us, best of five)" test $best -lt 50000
+best_of_five() { # command ...: microseconds
+    best=999999999
+    for _ in 1 2 3 4 5; do
+        from=$(date +%s%N); "$@" > /dev/null; took=$((($(date +%s%N) - from) / 1000))
+        [ $took -ge $best ] || best=$took
+    done
+    echo $best
+}
+floor=$(best_of_five sh -c 'find /etc/skel -type f | cat; /tmp/stub/tini & /tmp/stub/tini & exec /tmp/stub/tini')
+hook=$(PATH=/tmp/stub:$PATH best_of_five /usr/local/bin/devworkspace-start)
+check "the start hook takes at most five times what its programs alone do ($hook and $floor us)" test $hook -le $((5 * floor))
