@@ -141,17 +141,15 @@ dashboard() {
 
 images() { images/build.sh && images/test.sh --junit "$results/images.xml" && "$bin/python" scripts/sbom.py --out "$results/sbom" devworkspace; }
 
-install_product() {
-  if [[ $cluster == current ]]; then
-    "$bin/devworkspace" install --yes --image-prefix "$image_prefix"
-  else
-    "$bin/devworkspace" install --embedded --cluster-name test --state-dir "$state" --port "$port" --audit
-  fi
-}
+# How the cluster of the tests is installed; the charts' test takes the installation over with the same options.
+install_options=(--embedded --cluster-name test --state-dir "$state" --port "$port" --audit)
+[[ $cluster == own ]] || install_options=(--yes --image-prefix "$image_prefix")
+
+install_product() { "$bin/devworkspace" install "${install_options[@]}"; }
 
 # What the cluster tests need to know about where they run; tests/cluster/conftest.py reads it.
 describe_cluster() {
-  export DEVWORKSPACE_IMAGE_PREFIX=$image_prefix
+  export DEVWORKSPACE_IMAGE_PREFIX=$image_prefix DEVWORKSPACE_INSTALL_OPTIONS=${install_options[*]}
   if [[ $cluster == own ]]; then
     export KUBECONFIG=$PWD/$state/kubeconfig
     export DEVWORKSPACE_KUBECTL="$PWD/.local/bin/kubernetes kubectl"
@@ -192,7 +190,7 @@ faults() {
     "$bin/python" -m tests.faults --real "$KUBECONFIG" --junit "$results/faults.xml"
 }
 
-# Helm, which only tests need, takes minutes the first time. Last of all, because it takes the installation over.
+# Helm takes minutes the first time. Last of all, because it takes the installation over.
 charts() {
   GO=$(find_go) GOTOOLCHAIN=local cluster/build.sh "$PWD/.local/bin" helm && pytest_part charts -m helm tests/charts tests/cluster
 }

@@ -1,4 +1,4 @@
-// Command helm is Helm itself, for the tests of the charts and for whoever has none. The product needs it nowhere.
+// Command helm is Helm itself: for the tests of the charts, and for `devworkspace install --helm` where there is none.
 // It has a module of its own for the reason that metrics-server has one.
 package main
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import argon2
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -153,3 +154,15 @@ def test_an_empty_password_is_refused(line: str) -> None:
     result = CliRunner().invoke(main, ["hash-password"], input=line)
     assert result.exit_code == 1
     assert "the password is empty" in result.output
+
+
+def test_a_password_of_a_helm_release_is_not_changed_behind_its_back(
+    tmp_path: Path, program: FakeKubectl, kubectl: Kubectl
+) -> None:
+    program.has("secret", "devworkspace-admin")
+    mark = r"--output=jsonpath={.metadata.annotations.meta\.helm\.sh/release-name}"
+    program.answer("get", "secret", mark, stdout="devworkspace")
+    assert ensure_account(kubectl, tmp_path / "password", reset=False) is None
+    with pytest.raises(click.ClickException, match=r"admin\.passwordHash of the Helm release devworkspace"):
+        ensure_account(kubectl, tmp_path / "password", reset=True)
+    assert program.writes == []

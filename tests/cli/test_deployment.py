@@ -199,3 +199,40 @@ def test_the_secrets_are_those_of_the_system_namespace() -> None:
         "username": "李",
         "password-hash": "$argon2id$x",
     }
+
+
+def test_the_chart_is_told_every_setting(project: Project) -> None:
+    deployment = Deployment(
+        project=project,
+        public_url="https://Dev.example.com/",
+        address_mode="path",
+        image_prefix="registry.example.com/ide",
+        operator_replicas=3,
+        server_replicas=4,
+        blocked_networks=("10.0.0.0/8",),
+        server_options=("--no-local-account", "--oidc-issuer=https://id.example.com"),
+        node_port=30080,
+        build="devworkspace-1234.tar",
+    )
+    marks = {"devworkspace.kubesphere.io/image-build": "devworkspace-1234.tar"}
+    assert deployment.helm_values() == {
+        "publicUrl": "https://dev.example.com",
+        "addressMode": "path",
+        "image": {"prefix": "registry.example.com/ide"},
+        "blockedNetworks": ["10.0.0.0/8"],
+        "admin": {"enabled": False},
+        "operator": {"replicas": 3, "podAnnotations": marks},
+        "server": {
+            "replicas": 4,
+            "options": ["--oidc-issuer=https://id.example.com"],
+            "podAnnotations": marks,
+            "service": {"type": "NodePort", "nodePort": 30080},
+        },
+    }
+
+
+def test_what_no_setting_says_is_left_to_the_release(project: Project) -> None:
+    values = Deployment(project=project, public_url=URL).helm_values()
+    assert values["operator"] == {"replicas": 2}
+    assert values["server"] == {"replicas": 2, "options": []}
+    assert values["admin"] == {"enabled": True}

@@ -187,6 +187,77 @@ class TestForeign:
         assert result.exit_code == 0, result.output
         assert "default/my-workspace was stopped by its owner and stays so" in result.output
 
+    @pytest.fixture
+    def helm(self, programs: Path) -> FakeProgram:
+        helm = FakeProgram(programs / "helm")
+        helm.answer("version", "--short", stdout="v4.3.1")
+        return helm
+
+    def test_helm_installs_the_charts_and_kubectl_what_no_chart_has(
+        self, project: Project, kubectl: FakeKubectl, helm: FakeProgram
+    ) -> None:
+        result = install("--helm", "--public-url", "https://dev.example.com", answer="y\n")
+        assert result.exit_code == 0, result.output
+        assert "It does so as two Helm releases" in result.output
+        assert are_counted(result.output)
+        upgrades = [call[1:3] for call in helm.arguments if call[0] == "upgrade"]
+        charts = project.root / "charts"
+        assert upgrades == [
+            ("devworkspace-crds", str(charts / "devworkspace-crds")),
+            ("devworkspace", str(charts / "devworkspace")),
+        ]
+        assert written(kubectl.writes) == [
+            ("apply", {"Namespace"}),
+            *(write for write in EXPECTED_WRITES if write[1] == {"Secret"}),
+            *[("create", {"WorkspaceTemplate"})] * 5,
+            ("create", {"WorkspaceInstance"}),
+        ]
+        (values,) = project.state.glob("helm-values.yaml-*")
+        assert yaml.safe_load(values.read_text())["publicUrl"] == "https://dev.example.com"
+        go_on = f"helm upgrade devworkspace {charts / 'devworkspace'} --reuse-values --namespace devworkspace-system"
+        assert f"Go on with Helm (docs/HELM.md): {go_on}\n" in result.output
+
+    def test_the_next_installation_goes_on_with_helm(self, kubectl: FakeKubectl, helm: FakeProgram) -> None:
+        install("--yes", "--helm")
+        helm.forget()
+        mine = {"meta.helm.sh/release-name": "devworkspace", "meta.helm.sh/release-namespace": "devworkspace-system"}
+        role = {"kind": "ClusterRole", "metadata": {"annotations": mine}}
+        kubectl.answer("get", "clusterrole/devworkspace-operator", stdout=role)
+        assert install("--yes").exit_code == 0
+        assert [call[1] for call in helm.arguments if call[0] == "upgrade"] == ["devworkspace-crds", "devworkspace"]
+        kubectl.forget()
+        refused = install("--yes", "--no-helm")
+        assert refused.exit_code == 1
+        assert "is in this cluster as the Helm release devworkspace" in refused.output
+        assert kubectl.writes == []
+        helm.forget()
+        assert install("--yes").exit_code == 0, "what was refused is not remembered"
+        assert [call[0] for call in helm.arguments].count("upgrade") == 2
+
+    def test_somebody_s_release_is_not_changed_by_kubectl(self, kubectl: FakeKubectl, helm: FakeProgram) -> None:
+        theirs = {"meta.helm.sh/release-name": "ide", "meta.helm.sh/release-namespace": "tools"}
+        role = {"kind": "ClusterRole", "metadata": {"annotations": theirs}}
+        kubectl.answer("get", "clusterrole/devworkspace-operator", stdout=role)
+        for given in ((), ("--helm",)):
+            result = install("--yes", *given)
+            assert result.exit_code == 1
+            assert "the Helm release ide in namespace tools, which is not this installer's" in result.output
+        assert kubectl.writes == helm.calls == []
+
+    def test_a_release_that_is_busy_is_told_before_anything_changes(
+        self, kubectl: FakeKubectl, helm: FakeProgram
+    ) -> None:
+        helm.answer("list", stdout=[{"name": "devworkspace", "status": "pending-upgrade"}])
+        result = install("--yes", "--helm")
+        assert result.exit_code == 1
+        assert "the Helm release devworkspace is pending-upgrade" in result.output
+        assert kubectl.writes == []
+        assert [call[0] for call in helm.arguments] == ["version", "list"]
+
+    def test_without_helm_none_is_looked_for(self, kubectl: FakeKubectl, helm: FakeProgram) -> None:
+        assert install("--yes").exit_code == 0
+        assert helm.calls == []
+
     def test_a_failure_names_the_step_the_reason_and_the_log(self, project: Project, kubectl: FakeKubectl) -> None:
         kubectl.answer("rollout", "status", stderr="error: timed out waiting for the condition", code=1)
         result = install("--yes")
@@ -280,6 +351,18 @@ class TestEmbedded:
             if document["kind"] == "Deployment"
         ]
         assert marks == [{"devworkspace.kubesphere.io/image-build": "devworkspace-1111.tar"}] * 2
+
+    def test_helm_is_built_and_gets_them_as_values(self, project: Project, machine: Machine) -> None:
+        helm = FakeProgram(project.state / "bin" / "helm")
+        result = machine.install("--helm")
+        assert result.exit_code == 0, result.output
+        assert are_counted(result.output)
+        assert machine.build.arguments[-1] == (str(project.state / "bin"), "helm")
+        values = yaml.safe_load((project.state / "cluster-helm-values.yaml").read_text())
+        assert values["server"]["service"] == {"type": "NodePort", "nodePort": 30080}
+        mark = {"devworkspace.kubesphere.io/image-build": "devworkspace-1111.tar"}
+        assert values["server"]["podAnnotations"] == values["operator"]["podAnnotations"] == mark
+        assert {call.environment["KUBECONFIG"] for call in helm.calls[1:]} == {str(project.kubeconfig)}
 
     def test_the_next_time_only_what_changed_is_loaded(
         self, project: Project, programs: Path, machine: Machine

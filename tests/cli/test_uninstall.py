@@ -1,6 +1,7 @@
 """`devworkspace uninstall`: what it removes, and what it must not remove unless told to."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -9,6 +10,7 @@ from devworkspace.cli.main import main
 from devworkspace.cli.project import Project
 from tests.cli.programs import FakeKubectl, FakeProgram
 
+SYSTEM = "devworkspace-system"
 CRDS = (
     "ideworkspacetemplates.devworkspace.kubesphere.io",
     "workspaceinstances.devworkspace.kubesphere.io",
@@ -76,6 +78,42 @@ class TestForeign:
             ("networkpolicies", "ours"),
         }
 
+    @pytest.fixture
+    def helm(self, programs: Path) -> FakeProgram:
+        helm = FakeProgram(programs / "helm")
+        helm.answer("version", "--short", stdout="v4.3.1")
+        return helm
+
+    @pytest.mark.parametrize("data", [(), ("--delete-data",)], ids=["data stays", "data goes"])
+    def test_releases_go_by_helm_and_first(
+        self, kubectl: FakeKubectl, helm: FakeProgram, data: tuple[str, ...]
+    ) -> None:
+        assert uninstall("--yes", *data).exit_code == 0
+        without = deleted(kubectl)
+        assert helm.calls == []
+        kubectl.answer("get", "clusterrole/devworkspace-operator", stdout=role_of("devworkspace", SYSTEM))
+        kubectl.forget()
+        result = uninstall("--yes", *data)
+        assert result.exit_code == 0, result.output
+        assert "[1/3] Removing the Helm releases" in result.output
+        assert [call[1] for call in helm.arguments if call[0] == "uninstall"] == ["devworkspace", "devworkspace-crds"]
+        assert deleted(kubectl) == without
+
+    def test_somebody_s_release_is_left_to_them(self, kubectl: FakeKubectl, helm: FakeProgram) -> None:
+        kubectl.answer("get", "clusterrole/devworkspace-operator", stdout=role_of("ide", "tools"))
+        result = uninstall("--yes", "--delete-data")
+        assert result.exit_code == 1
+        assert "helm uninstall ide --namespace tools" in result.output
+        assert kubectl.writes == helm.calls == []
+
+    def test_a_release_that_stays_ends_it(self, kubectl: FakeKubectl, helm: FakeProgram) -> None:
+        kubectl.answer("get", "clusterrole/devworkspace-operator", stdout=role_of("devworkspace", SYSTEM))
+        helm.answer("uninstall", stdout="Error: timed out", code=1)
+        result = uninstall("--yes", "--delete-data")
+        assert result.exit_code == 1
+        assert "Error: timed out" in result.output
+        assert kubectl.writes == []
+
     def test_a_kubernetes_without_policies_is_not_asked_to_delete_one(self, kubectl: FakeKubectl) -> None:
         kubectl.serves()
         assert uninstall("--yes").exit_code == 0
@@ -142,6 +180,7 @@ class TestEmbedded:
         (project.state / "cluster").mkdir(parents=True)
         project.kubeconfig.write_text("{}")
         (project.state / "cluster-admin-password").write_text("known\n")
+        (project.state / "cluster-helm-values.yaml").write_text("{}")
         (project.state / "admin-password-abcdef12").write_text("another cluster's\n")
         return FakeProgram(project.state / "bin" / "devcluster")
 
@@ -162,6 +201,7 @@ class TestEmbedded:
         assert uninstall("--yes", "--delete-data").exit_code == 0
         assert devcluster.arguments == [("down", "--state-dir", str(project.state / "cluster"), "--delete-data")]
         assert not (project.state / "cluster-admin-password").exists()
+        assert not (project.state / "cluster-helm-values.yaml").exists()
         assert (project.state / "admin-password-abcdef12").exists(), "the one of another cluster"
 
     def test_where_there_is_none_it_is_no_error(self, project: Project, programs: Path) -> None:
@@ -197,6 +237,12 @@ class TestEmbedded:
         assert cache.exists()
         assert uninstall("--yes", "--delete-cache").exit_code == 0
         assert not cache.exists()
+
+
+def role_of(release: str, namespace: str) -> dict[str, Any]:
+    """A ClusterRole that Helm looks after."""
+    marks = {"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": namespace}
+    return {"kind": "ClusterRole", "metadata": {"annotations": marks}}
 
 
 def deleted(kubectl: FakeKubectl) -> set[tuple[str, str]]:

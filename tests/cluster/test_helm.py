@@ -3,31 +3,31 @@
 import asyncio
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import pytest
-import yaml
 
-from devworkspace.api import names
 from devworkspace.api.meta import ObjectMeta, Struct
+from devworkspace.cli.kubectl import Kubectl
+from devworkspace.cli.releases import Release, find_release
 from devworkspace.kube.resource import PODS, PVCS
-from tests.support.helm import CHART, CRD_CHART, SYSTEM, Helm
+from tests.support.helm import CHART, SYSTEM, Helm
 from tests.support.live import Live
 
 # Nobody's installation is replaced but the tests' own.
 pytestmark = [pytest.mark.helm, pytest.mark.destructive, pytest.mark.alone]
 
 ENVIRONMENTS: Final = int(os.environ.get("DEVWORKSPACE_HELM_ENVIRONMENTS", "3"))
+# As the installation was made, which is taken over.
+INSTALL: Final = os.environ.get("DEVWORKSPACE_INSTALL_OPTIONS", "--yes").split()
+INSTALL_SECONDS: Final = 300
 SMALL: Final = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
-BUILD: Final = f"{names.GROUP}/image-build"
-# What the chart itself says, or says by another value.
-FIXED: Final = (
-    *("--public-url", "--gateway-url", "--address-mode", "--master-key-file", "--admin-dir", "--log-format"),
-    *("--server-namespace", "--blocked-network", "--image-prefix", "--replicas", "--safe-image"),
-)
+WAIT: Final = ("--wait", "--timeout=120s")
 
 
 class ContainerStatus(Struct, frozen=True):
@@ -55,42 +55,19 @@ def deployment(live: Live, part: str) -> dict[str, Any]:
     return found
 
 
-def options(deployed: dict[str, Any]) -> list[str]:
-    (container,) = deployed["spec"]["template"]["spec"]["containers"]
-    given: list[str] = container["args"][1:]
-    return given
+def container(live: Live, part: str) -> dict[str, Any]:
+    (only,) = deployment(live, part)["spec"]["template"]["spec"]["containers"]
+    found: dict[str, Any] = only
+    return found
 
 
-def value_of(given: list[str], name: str) -> list[str]:
-    return [option.partition("=")[2] for option in given if option.partition("=")[0] == name]
+def arguments(live: Live) -> list[list[str]]:
+    return [container(live, part)["args"] for part in ("operator", "server")]
 
 
-def values_of(live: Live) -> dict[str, Any]:
-    """The installation as it is, in the words of the chart."""
-    operator, server = deployment(live, "operator"), deployment(live, "server")
-    service = json.loads(
-        live.surroundings.run_kubectl("get", "service", "devworkspace-server", f"-n={SYSTEM}", "-o=json")
-    )
-    return {
-        "publicUrl": value_of(options(server), "--public-url")[0],
-        "addressMode": value_of(options(server), "--address-mode")[0],
-        "image": {"prefix": live.surroundings.image_prefix},
-        "blockedNetworks": value_of(options(operator), "--blocked-network"),
-        "operator": part_of(operator),
-        "server": {
-            **part_of(server),
-            "service": {"type": service["spec"]["type"], "nodePort": service["spec"]["ports"][0].get("nodePort")},
-        },
-    }
-
-
-def part_of(deployed: dict[str, Any]) -> dict[str, Any]:
-    annotations = deployed["spec"]["template"]["metadata"].get("annotations", {})
-    return {
-        "replicas": deployed["spec"]["replicas"],
-        "options": [option for option in options(deployed) if option.partition("=")[0] not in FIXED],
-        "podAnnotations": {BUILD: annotations[BUILD]} if BUILD in annotations else {},
-    }
+def memory(live: Live) -> str:
+    found: str = container(live, "operator")["resources"]["limits"]["memory"]
+    return found
 
 
 async def installed(live: Live) -> dict[str, Any]:
@@ -115,29 +92,14 @@ async def installed(live: Live) -> dict[str, Any]:
     }
 
 
-class Release:
-    """Both charts on the cluster of a test, with the values of a file."""
-
-    def __init__(self, live: Live, folder: Path) -> None:
-        self._helm = Helm(folder, live.surroundings.kubeconfig)
-        self._values = folder / "values.yaml"
-        self._values.write_text(yaml.safe_dump(values_of(live)), encoding="utf-8")
-
-    async def run(self, *arguments: str | Path) -> None:
-        await asyncio.to_thread(self._helm.run, *arguments, f"--namespace={SYSTEM}")
-
-    async def install(self, *arguments: str) -> None:
-        """Also takes over what another installer made."""
-        take = ("--install", "--take-ownership", "--force-conflicts", "--wait", "--timeout=120s")
-        await self.run("upgrade", "devworkspace-crds", CRD_CHART, *take)
-        await self.run("upgrade", "devworkspace", CHART, f"--values={self._values}", *take, *arguments)
-
-    async def roll_back(self) -> None:
-        await self.run("rollback", "devworkspace", "--force-conflicts", "--wait", "--timeout=120s")
-
-    async def uninstall(self) -> None:
-        for name in ("devworkspace", "devworkspace-crds"):
-            await self.run("uninstall", name, "--wait", "--timeout=120s")
+async def install() -> None:
+    """The installer, which takes over what it made without Helm and goes on with what it made with it."""
+    program = Path(sys.executable).with_name("devworkspace")
+    argv = [str(program), "install", "--helm", *INSTALL]
+    result = await asyncio.to_thread(
+        subprocess.run, argv, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+    )
+    assert result.returncode == 0, f"{result.stdout}{result.stderr}"
 
 
 async def start_environments(live: Live) -> None:
@@ -152,34 +114,46 @@ async def start_environments(live: Live) -> None:
 
 
 async def test_environments_live_through_install_upgrade_rollback_and_uninstall(live: Live, tmp_path: Path) -> None:
-    release = Release(live, tmp_path)
-    before_by_installer = [options(deployment(live, part)) for part in ("operator", "server")]
+    helm = Helm(tmp_path, live.surroundings.kubeconfig)
+    kubectl = Kubectl(live.surroundings.kubectl, kubeconfig=live.surroundings.kubeconfig)
     await start_environments(live)
-    before = await installed(live)
+    before, arguments_before, memory_before = await installed(live), arguments(live), memory(live)
 
     async def unchanged_after(step: Callable[[], Awaitable[None]]) -> None:
         await step()
         assert await installed(live) == before, step
 
+    # As a person goes on: no conflict is forced.
+    async def run(*words: str | Path) -> None:
+        await asyncio.to_thread(helm.run, *words, f"--namespace={SYSTEM}", *WAIT)
+
     async def upgrade() -> None:
-        await release.install("--set=operator.options={--workers=8}", "--set=server.podAnnotations.step=upgraded")
+        await run("upgrade", "devworkspace", CHART, "--reuse-values", "--set=operator.resources.limits.memory=600Mi")
+
+    async def roll_back() -> None:
+        await run("rollback", "devworkspace")
+
+    async def uninstall() -> None:
+        for name in ("devworkspace", "devworkspace-crds"):
+            await run("uninstall", name)
 
     try:
-        await unchanged_after(release.install)
-        assert [sorted(options(deployment(live, part))) for part in ("operator", "server")] == [
-            sorted(given) for given in before_by_installer
-        ]
+        await unchanged_after(install)
+        assert arguments(live) == arguments_before
+        assert find_release(kubectl) == Release("devworkspace", SYSTEM)
         await unchanged_after(upgrade)
-        assert "--workers=8" in options(deployment(live, "operator"))
-        await unchanged_after(release.roll_back)
-        assert "--workers=8" not in options(deployment(live, "operator"))
-        await unchanged_after(release.uninstall)
+        assert memory(live) == "600Mi"
+        await unchanged_after(roll_back)
+        assert (memory(live), arguments(live)) == (memory_before, arguments_before)
+        await unchanged_after(uninstall)
+        assert find_release(kubectl) is None
         left = live.surroundings.run_kubectl("get", "deployment,clusterrole,serviceaccount", f"-n={SYSTEM}", "-o=name")
         assert "devworkspace" not in left
         assert live.surroundings.run_kubectl("get", "configmap", "devworkspace-revocations", f"-n={SYSTEM}", "-o=name")
     finally:
-        await release.install()
+        await install()
     assert await installed(live) == before
+    assert arguments(live) == arguments_before
     # What is there again is whole: it makes an environment.
     await live.patch("demo-0", running=False)
     await live.wait_phase("Stopped", "demo-0")

@@ -16,6 +16,7 @@ from devworkspace.cli.language import phrase
 
 USERNAME: Final = "admin"
 _PASSWORD_BYTES: Final = 15
+_NAME: Final = "devworkspace-admin"
 
 
 def ensure_account(kubectl: Kubectl, password_file: Path, *, reset: bool) -> str | None:
@@ -23,7 +24,9 @@ def ensure_account(kubectl: Kubectl, password_file: Path, *, reset: bool) -> str
 
     The cluster holds only the hash. The password itself stays in `password_file`, readable by its owner only.
     """
-    exists = kubectl.exists("secret", "devworkspace-admin", namespace=SYSTEM_NAMESPACE)
+    exists = kubectl.exists("secret", _NAME, namespace=SYSTEM_NAMESPACE)
+    if exists and reset:
+        _refuse_value(kubectl)
     if exists and not reset:
         return password_file.read_text(encoding="utf-8").strip() if password_file.exists() else None
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
@@ -36,6 +39,20 @@ def ensure_account(kubectl: Kubectl, password_file: Path, *, reset: bool) -> str
         # The server reads the hash at each sign-in, but the kubelet brings a changed Secret within a minute or two.
         kubectl.call("rollout", "restart", "deployment/devworkspace-server", f"--namespace={SYSTEM_NAMESPACE}")
     return password
+
+
+def _refuse_value(kubectl: Kubectl) -> None:
+    """A password that is a value of a Helm release would come back with the next upgrade."""
+    mark = r"--output=jsonpath={.metadata.annotations.meta\.helm\.sh/release-name}"
+    release = kubectl.call("get", "secret", _NAME, f"--namespace={SYSTEM_NAMESPACE}", mark).strip()
+    if release:
+        raise click.ClickException(
+            phrase(
+                "the administrator's password is the value admin.passwordHash of the Helm release {release}; change it "
+                "there (docs/HELM.md)",
+                release=release,
+            )
+        )
 
 
 def _write_private(path: Path, text: str) -> None:

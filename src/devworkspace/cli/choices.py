@@ -18,7 +18,7 @@ class Choices:
     `public_url` None means `http://localhost:<port>`. `operator_replicas` and `server_replicas` None mean one on the
     embedded cluster, which has one node, and two elsewhere; `blocked_networks` none the cluster's own networks, as
     found at each installation.
-    `server_options` are passed to `devworkspace server`.
+    `server_options` are passed to `devworkspace server`. `helm`: the charts as releases, instead of deploy/ by kubectl.
     """
 
     port: int = 8080
@@ -29,6 +29,7 @@ class Choices:
     server_replicas: int | None = None
     blocked_networks: tuple[str, ...] = ()
     server_options: tuple[str, ...] = ()
+    helm: bool = False
 
     @property
     def address(self) -> str:

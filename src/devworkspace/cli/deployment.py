@@ -18,6 +18,7 @@ from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
 DEFAULT_OPERATOR_REPLICAS: Final = 2
 DEFAULT_SERVER_REPLICAS: Final = 2
 _MASTER_KEY_BYTES: Final = 32
+_NO_ACCOUNT: Final = "--no-local-account"
 _ANNOTATION_BUILD: Final = f"{GROUP}/image-build"
 
 Document = dict[str, Any]
@@ -70,6 +71,25 @@ class Deployment:
         ]
         return [self._configure(document) for document in documents]
 
+    def helm_values(self) -> Document:
+        """The same in the words of charts/devworkspace. What no setting says stays as it is."""
+        service = {} if self.node_port is None else {"service": {"type": "NodePort", "nodePort": self.node_port}}
+        return {
+            # The chart knows addresses as browsers show them.
+            "publicUrl": self.public_url.removesuffix("/").lower(),
+            "addressMode": self.address_mode,
+            "image": {"prefix": self.image_prefix},
+            "blockedNetworks": [*self.blocked_networks],
+            "admin": {"enabled": _NO_ACCOUNT not in self.server_options},
+            "operator": {"replicas": self.operator_replicas, **self._marks()},
+            "server": {
+                "replicas": self.server_replicas,
+                "options": [option for option in self.server_options if option != _NO_ACCOUNT],
+                **self._marks(),
+                **service,
+            },
+        }
+
     def templates(self) -> list[Document]:
         """The example templates, by file name."""
         return [
@@ -81,6 +101,9 @@ class Deployment:
     def example_instance(self) -> Document:
         (instance,) = self._load(self.project.crds / "examples" / "workspace-instance.yaml")
         return instance
+
+    def _marks(self) -> Document:
+        return {} if self.build is None else {"podAnnotations": {_ANNOTATION_BUILD: self.build}}
 
     def _load(self, path: Path) -> Iterator[Document]:
         text = path.read_text(encoding="utf-8").replace(f"{DEFAULT_IMAGE_PREFIX}/", f"{self.image_prefix}/")

@@ -12,7 +12,7 @@ from devworkspace.cli import shell
 from devworkspace.cli.language import phrase
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project
-from devworkspace.cli.toolchain import find_go
+from devworkspace.cli.toolchain import build_programs
 
 NODE_PORT: Final = 30080
 
@@ -42,14 +42,7 @@ class EmbeddedCluster:
 
     def build(self, progress: Progress) -> None:
         """Builds what is missing or changed; minutes the first time, a second afterwards."""
-        go = find_go(self._project, progress)
-        # A download of another toolchain behind the user's back would fail without the internet and surprise with it.
-        shell.run(
-            [self._project.root / "cluster" / "build.sh", self._programs],
-            log=progress.log,
-            on_line=progress.detail,
-            environment={"GO": str(go), "GOTOOLCHAIN": "local"},
-        )
+        build_programs(self._project, progress)
 
     def command(self, *arguments: str | Path) -> list[str | Path]:
         """The argument list of a call of the program for this cluster."""

@@ -11,23 +11,20 @@ from devworkspace.cli import prepare
 from devworkspace.cli.account import USERNAME, ensure_account
 from devworkspace.cli.addressing import HELP, MODES
 from devworkspace.cli.choices import recall, remember
-from devworkspace.cli.deployment import (
-    Deployment,
-    Document,
-    master_key_secret,
-    serves_policies,
-)
+from devworkspace.cli.deployment import Deployment, master_key_secret
 from devworkspace.cli.embedded import NODE_PORT, EmbeddedCluster
+from devworkspace.cli.helm import find_helm
 from devworkspace.cli.language import phrase
+from devworkspace.cli.manifests import ByKubectl, Way
 from devworkspace.cli.networks import find_own_networks, network_option
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project, find_project
+from devworkspace.cli.releases import PARTS_RELEASE, ByHelm, check_release, find_release
 from devworkspace.cli.target import Target, embedded_target, find_foreign
 from devworkspace.core.address import AddressMode
 from devworkspace.server.starters import DEFAULT_IMAGE_PREFIX
 
 _STEPS: Final = 4
-_ROLLOUT_SECONDS: Final = 180
 _START_SECONDS: Final = 180
 
 
@@ -61,6 +58,11 @@ _START_SECONDS: Final = 180
     metavar="--NAME=VALUE",
     help="Option for `devworkspace server`, such as --oidc-issuer=…; may be repeated. Default: as before; '' for none.",
 )
+@click.option(
+    "--helm/--no-helm",
+    default=None,
+    help="Install the charts as Helm releases, or deploy/ with kubectl. Default: as before, or with kubectl.",
+)
 @click.option("--cluster-name", default="default", show_default=True, help="Name of the embedded cluster.")
 @click.option(
     "--state-dir", type=click.Path(path_type=Path), help="State of the embedded cluster. Default: .local/cluster."
@@ -78,6 +80,7 @@ def command(
     server_replicas: int | None,
     blocked_networks: tuple[str, ...],
     server_options: tuple[str, ...],
+    helm: bool | None,
     cluster_name: str,
     state_dir: Path | None,
     audit: bool,
@@ -99,6 +102,7 @@ def command(
         server_replicas=server_replicas,
         blocked_networks=blocked_networks or None,
         server_options=tuple(filter(None, server_options)) if server_options else None,
+        helm=helm,
     )
     deployment = Deployment(
         project=project,
@@ -110,7 +114,7 @@ def command(
         server_options=choices.server_options,
         node_port=NODE_PORT if target.embedded is not None else None,
     )
-    steps = _STEPS + (prepare.STEPS if target.embedded is not None else 0)
+    steps = _STEPS + (prepare.STEPS if target.embedded is not None else 0) + (1 if choices.helm else 0)
     progress = Progress(total=steps, log_folder=project.logs, name="install")
     progress.say(
         phrase(
@@ -122,16 +126,22 @@ def command(
     if target.embedded is not None:
         build = prepare.prepare_embedded(project, target.embedded, progress, port=choices.port, audit=audit)
         deployment = replace(deployment, build=build)
-    elif not yes:
-        _ask(target, choices.image_prefix)
+    check_release(find_release(target.kubectl), helm=choices.helm)
+    if target.embedded is None and not yes:
+        _ask(target, choices.image_prefix, helm=choices.helm)
     networks = choices.blocked_networks or find_own_networks(target.kubectl)
     deployment = replace(deployment, blocked_networks=networks)
     remember(choices_file, choices)
-    password = _deploy(project, target, deployment, progress, reset_password=reset_password)
+    by_helm = _by_helm(project, target, deployment, progress) if choices.helm else None
+    way = by_helm or ByKubectl(kubectl=target.kubectl, deployment=deployment, progress=progress)
+    password = _deploy(project, target, deployment, progress, way=way, reset_password=reset_password)
     _farewell(target, deployment, progress, password=password, port=choices.port)
+    if by_helm is not None:
+        upgrade = by_helm.helm.words("upgrade", PARTS_RELEASE, str(project.charts / PARTS_RELEASE), "--reuse-values")
+        progress.say(phrase("Go on with Helm (docs/HELM.md): {command}\n", command=upgrade))
 
 
-def _ask(target: Target, image_prefix: str) -> None:
+def _ask(target: Target, image_prefix: str, *, helm: bool) -> None:
     click.echo(
         phrase(
             "This will add to {target}:\n"
@@ -146,30 +156,38 @@ def _ask(target: Target, image_prefix: str) -> None:
             prefix=image_prefix,
         )
     )
+    if helm:
+        click.echo(phrase("It does so as two Helm releases, and takes over what kubectl put there before."))
     click.confirm(phrase("Go on?"), abort=True)
 
 
+def _by_helm(project: Project, target: Target, deployment: Deployment, progress: Progress) -> ByHelm:
+    with progress.step("Finding Helm, or building it (about 4 minutes the first time)"):
+        kubeconfig = target.embedded.kubeconfig if target.embedded is not None else None
+        way = ByHelm(
+            helm=find_helm(project, progress, kubeconfig=kubeconfig),
+            kubectl=target.kubectl,
+            deployment=deployment,
+            progress=progress,
+            values_file=target.local_file(project, "helm-values.yaml"),
+        )
+        way.check_states()
+    return way
+
+
 def _deploy(
-    project: Project, target: Target, deployment: Deployment, progress: Progress, *, reset_password: bool
+    project: Project, target: Target, deployment: Deployment, progress: Progress, *, way: Way, reset_password: bool
 ) -> str | None:
     kubectl = target.kubectl
     with progress.step("Installing the API (CustomResourceDefinitions) and rights"):
-        kubectl.apply(deployment.crds())
-        kubectl.call("wait", "--for=condition=Established", "--timeout=60s", *_names(deployment.crds()))
-        kubectl.apply(deployment.base())
-        if serves_policies(kubectl):
-            kubectl.apply(deployment.policies())
-        else:
-            progress.note("this Kubernetes is older than 1.30: admission policies are left out (docs/SECURITY.md)")
+        way.install_api()
         if not kubectl.exists("secret", "devworkspace-keys", namespace=SYSTEM_NAMESPACE):
             kubectl.create(master_key_secret())
         password = ensure_account(kubectl, target.local_file(project, "admin-password"), reset=reset_password)
     with progress.step("Starting operator and server"):
-        kubectl.apply(deployment.workloads())
-        for name in ("devworkspace-operator", "devworkspace-server"):
-            kubectl.wait_rollout(name, namespace=SYSTEM_NAMESPACE, seconds=_ROLLOUT_SECONDS)
+        way.start_parts()
     with progress.step("Publishing the example templates"):
-        kubectl.apply(deployment.templates())
+        way.publish_templates()
     with progress.step("Opening the example environment and waiting for its editor"):
         instance = deployment.example_instance()
         # In path mode nobody but its owner opens an environment.
@@ -184,10 +202,6 @@ def _deploy(
             return password
         kubectl.wait_phase(name, namespace=namespace, seconds=_START_SECONDS, progress=progress)
     return password
-
-
-def _names(crds: list[Document]) -> list[str]:
-    return [f"customresourcedefinition/{crd['metadata']['name']}" for crd in crds]
 
 
 def _farewell(target: Target, deployment: Deployment, progress: Progress, *, password: str | None, port: int) -> None:

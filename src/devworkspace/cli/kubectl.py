@@ -13,7 +13,7 @@ from devworkspace.cli import shell
 from devworkspace.cli.language import phrase
 from devworkspace.cli.progress import Progress
 
-_FIELD_MANAGER: Final = "devworkspace-install"
+FIELD_MANAGER: Final = "devworkspace-install"
 
 
 class Kubectl:
@@ -43,7 +43,7 @@ class Kubectl:
     def apply(self, documents: Iterable[Mapping[str, Any]]) -> None:
         """Server-side apply; what others set in other fields stays."""
         text = yaml.safe_dump_all([dict(document) for document in documents], allow_unicode=True)
-        arguments = ["apply", "--server-side", "--force-conflicts", f"--field-manager={_FIELD_MANAGER}", "--filename=-"]
+        arguments = ["apply", "--server-side", "--force-conflicts", f"--field-manager={FIELD_MANAGER}", "--filename=-"]
         self.call(*arguments, input_text=text)
 
     def create(self, document: Mapping[str, Any]) -> None:

@@ -35,6 +35,10 @@ class Project:
         return self.root / "deploy"
 
     @property
+    def charts(self) -> Path:
+        return self.root / "charts"
+
+    @property
     def logs(self) -> Path:
         return self.state / "log"
 

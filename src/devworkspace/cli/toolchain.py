@@ -83,6 +83,18 @@ def find_go(project: Project, progress: Progress) -> Path:
     return go
 
 
+def build_programs(project: Project, progress: Progress, *names: str) -> None:
+    """Builds what is missing or changed of cluster/build.sh, by default all that the embedded cluster is made of."""
+    go = find_go(project, progress)
+    # A download of another toolchain behind the user's back would fail without the internet and surprise with it.
+    shell.run(
+        [project.root / "cluster" / "build.sh", project.state / "bin", *names],
+        log=progress.log,
+        on_line=progress.detail,
+        environment={"GO": str(go), "GOTOOLCHAIN": "local"},
+    )
+
+
 def _go_version(go: Path) -> tuple[int, ...]:
     try:
         found = re.search(r"go(\d+)\.(\d+)", shell.output([go, "version"]))

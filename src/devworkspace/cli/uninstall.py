@@ -9,7 +9,6 @@ import click
 
 from devworkspace.api.names import (
     FINALIZER_DELETE_VOLUME,
-    GROUP,
     INSTANCE_PLURAL,
     LABEL_MANAGED_BY,
     MANAGED_BY,
@@ -17,15 +16,16 @@ from devworkspace.api.names import (
 )
 from devworkspace.cli.deployment import Deployment, serves_policies
 from devworkspace.cli.embedded import EmbeddedCluster
+from devworkspace.cli.helm import find_helm
 from devworkspace.cli.kubectl import Kubectl
 from devworkspace.cli.language import phrase
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project, cache_folder, find_project
+from devworkspace.cli.releases import INSTANCE_CRD, RELEASES, check_release, find_release
 from devworkspace.cli.target import Target, find_foreign
 
 _OURS: Final = f"--selector={LABEL_MANAGED_BY}={MANAGED_BY}"
 _WAIT: Final = "--timeout=120s"
-INSTANCE_CRD: Final = f"{INSTANCE_PLURAL}.{GROUP}"
 
 
 @click.command("uninstall")
@@ -45,14 +45,20 @@ def command(
     """Remove DevWorkspace; environments, templates and volumes stay unless --delete-data."""
     project = find_project()
     target = None if embedded else find_foreign(project)
+    release = None if target is None else find_release(target.kubectl)
+    check_release(release, helm=True)
     what = target.description if target is not None else phrase("the embedded Kubernetes on this machine")
     if not yes:
         click.confirm(_question(what, delete_data=delete_data), abort=True)
-    progress = Progress(total=1 if target is None else 2, log_folder=project.logs, name="uninstall")
+    progress = Progress(
+        total=1 if target is None else 2 + (release is not None), log_folder=project.logs, name="uninstall"
+    )
     if target is None:
         cluster = EmbeddedCluster(project, name=cluster_name, state=state_dir)
         _remove_embedded(cluster, progress, delete_data=delete_data)
     else:
+        if release is not None:
+            _remove_releases(project, progress)
         _remove_foreign(project, target, progress, delete_data=delete_data)
     if delete_cache:
         shutil.rmtree(cache_folder(), ignore_errors=True)
@@ -78,8 +84,14 @@ def _remove_embedded(cluster: EmbeddedCluster, progress: Progress, *, delete_dat
         cluster.down(progress, delete_data=delete_data)
     cluster.kubeconfig.unlink(missing_ok=True)
     if delete_data:
-        for name in ("admin-password", "install.json"):
+        for name in ("admin-password", "install.json", "helm-values.yaml"):
             cluster.local_file(name).unlink(missing_ok=True)
+
+
+def _remove_releases(project: Project, progress: Progress) -> None:
+    """The definitions stay, and with them environments: the chart says so, and `_remove_data` is for them."""
+    with progress.step("Removing the Helm releases (building Helm takes about 4 minutes, where it is not there)"):
+        find_helm(project, progress, kubeconfig=None).uninstall(RELEASES, progress=progress)
 
 
 def _remove_foreign(project: Project, target: Target, progress: Progress, *, delete_data: bool) -> None:

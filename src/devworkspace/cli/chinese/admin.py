@@ -30,6 +30,9 @@ ADMIN: Final = {
     "Option for `devworkspace server`, such as --oidc-issuer=…; may be repeated. Default: as before; '' for none.": (
         "传给 `devworkspace server` 的选项，例如 --oidc-issuer=…；可重复使用。默认：沿用之前的值；'' 表示没有。"
     ),
+    "Install the charts as Helm releases, or deploy/ with kubectl. Default: as before, or with kubectl.": (
+        "将 chart 作为 Helm release 安装，或用 kubectl 应用 deploy/。默认：沿用之前的方式，首次使用 kubectl。"
+    ),
     "Name of the embedded cluster.": "内置集群的名称。",
     "State of the embedded cluster. Default: .local/cluster.": "内置集群的状态目录。默认：.local/cluster。",
     "Let the embedded API server log every request (for tests).": "让内置集群的 API 服务器记录所有请求（用于测试）。",

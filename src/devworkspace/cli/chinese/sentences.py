@@ -39,7 +39,17 @@ SENTENCES: Final = {
         "  - 示例环境模板，以及命名空间 default 中的一个示例云开发环境\n"
         "集群的节点必须能够获取镜像 {prefix}/<name>:0.1.0（构建和推送方法见 README_zh.md）。"
     ),
+    "It does so as two Helm releases, and takes over what kubectl put there before.": (
+        "以两个 Helm release 的形式安装，并接管此前由 kubectl 安装的对象。"
+    ),
     "Go on?": "是否继续？",
+    "Finding Helm, or building it (about 4 minutes the first time)": "查找 Helm，没有则构建（首次约 4 分钟）",
+    "{program} is not used: its version is {version}, and 4, or 3.17 and newer, is needed": (
+        "不使用 {program}：其版本为 {version}，需要 4，或 3.17 及更新的版本"
+    ),
+    "unknown": "未知",
+    "the Helm release {name} failed the last time; going on with it": "Helm release {name} 上次失败；将继续处理",
+    "{name} of the release was {before}, and is now {now}": "release 中的 {name} 原为 {before}，现改为 {now}",
     "Installing the API (CustomResourceDefinitions) and rights": "安装 API（CustomResourceDefinition）和权限",
     "this Kubernetes is older than 1.30: admission policies are left out (docs/SECURITY.md)": (
         "此 Kubernetes 版本低于 1.30：不安装准入策略（docs/SECURITY.md）"
@@ -66,6 +76,7 @@ SENTENCES: Final = {
         "  2. 停止它：  {stop}\n"
         "  3. 列出环境模板：  {templates}   （创建方法见 docs/CRD_SPEC.md）\n"
     ),
+    "Go on with Helm (docs/HELM.md): {command}\n": "之后可使用 Helm（docs/HELM.md）：{command}\n",
     # A removal.
     "Remove DevWorkspace from {target}, INCLUDING all environments, templates and volumes?": (
         "移除 DevWorkspace（{target}），并删除所有云开发环境、环境模板和存储卷？"
@@ -75,6 +86,9 @@ SENTENCES: Final = {
     ),
     "Stopping the embedded cluster": "停止内置集群",
     "there is none": "没有内置集群",
+    "Removing the Helm releases (building Helm takes about 4 minutes, where it is not there)": (
+        "移除 Helm release（没有 Helm 时需要约 4 分钟构建）"
+    ),
     "Removing operator, server and rights": "移除控制器、服务器和权限",
     "Removing environments and data": "移除云开发环境和数据",
     "Stopping the pods of environments": "停止云开发环境的容器组",
@@ -85,7 +99,31 @@ SENTENCES: Final = {
     "the password is empty; type one, or send it as a line to standard input": (
         "密码为空；请输入密码，或将其作为一行写入标准输入"
     ),
+    "the administrator's password is the value admin.passwordHash of the Helm release {release}; change it "
+    "there (docs/HELM.md)": (
+        "管理员密码是 Helm release {release} 的值 admin.passwordHash；请在那里修改（docs/HELM.md）"
+    ),
     # Refusals.
+    "DevWorkspace is in this cluster as the Helm release {name}, and kubectl would change it behind Helm's "
+    "back; nothing was changed. Go on with Helm by --helm, or remove the releases first, which leaves "
+    "environments and volumes: {command}": (
+        "此集群中的 DevWorkspace 是 Helm release {name}，kubectl 会绕过 Helm 更改它；未做任何更改。"
+        "请添加 --helm 继续使用 Helm，或先移除这些 release（云开发环境和存储卷会保留）：{command}"
+    ),
+    "DevWorkspace is in this cluster as the Helm release {name} in namespace {namespace}, which is not this "
+    "installer's; nothing was changed. Upgrade it the way that it was installed, or remove it first, which "
+    "leaves environments and volumes: {command}": (
+        "此集群中的 DevWorkspace 是命名空间 {namespace} 中的 Helm release {name}，不由此安装程序管理；未做任何更改。"
+        "请用原来的安装方式升级，或先移除它（云开发环境和存储卷会保留）：{command}"
+    ),
+    "the Helm release {name} is {status}: another helm is at work, or one was interrupted; wait for it, or end "
+    "that state, which leaves environments and volumes, and repeat ./install.sh: {command}": (
+        "Helm release {name} 的状态为 {status}：另一个 helm 正在运行，或曾被中断；请等待其完成，或结束该状态"
+        "（云开发环境和存储卷会保留）后重新运行 ./install.sh：{command}"
+    ),
+    "{error}\nEnvironments run on. Mend the cause and repeat ./install.sh; what became of the release: {command}": (
+        "{error}\n云开发环境继续运行。请排除原因后重新运行 ./install.sh；release 的历史：{command}"
+    ),
     "the embedded cluster needs root (network namespaces, mounts, containerd): run it with sudo, "
     "or point KUBECONFIG to a cluster of your own": (
         "内置集群需要 root 权限（网络命名空间、挂载、containerd）：请使用 sudo 运行，或将 KUBECONFIG 指向您自己的集群"
