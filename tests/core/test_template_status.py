@@ -1,5 +1,6 @@
 """What a template's status says about its environments."""
 
+import pytest
 from msgspec.structs import replace
 
 from devworkspace.api import reasons
@@ -7,6 +8,7 @@ from devworkspace.api.instance import InstanceStatus, Phase
 from devworkspace.api.meta import Condition, Key, ObjectMeta
 from devworkspace.api.template import TemplateStatus
 from devworkspace.core.conditions import find_condition
+from devworkspace.core.succession import Successor
 from devworkspace.core.template_status import Tally, Use, tally_uses, template_status, use_of
 from tests.support.builders import NOW, make_instance
 
@@ -69,6 +71,29 @@ def test_a_template_that_cannot_be_read_says_so_and_is_counted_all_the_same() ->
     verdict, reason, message = condition_of(status, "Accepted")
     assert (verdict, reason, status.instances) == ("False", reasons.TEMPLATE_UNREADABLE, 3)
     assert "kubectl edit wst python" in message
+
+
+@pytest.mark.parametrize(
+    ("successor", "verdict", "reason", "message"),
+    [
+        (Successor("go"), "True", reasons.SUCCESSOR_FOUND, ""),
+        (Successor("go", "Missing"), "False", reasons.SUCCESSOR_MISSING, "does not exist or cannot be read"),
+        (Successor("go", "Hidden"), "False", reasons.SUCCESSOR_HIDDEN, "Template 'go'"),
+        (Successor("go", "Circular"), "False", reasons.SUCCESSOR_CIRCULAR, "in a circle"),
+    ],
+)
+def test_the_status_tells_whether_the_successor_can_be_used(
+    successor: Successor, verdict: str, reason: str, message: str
+) -> None:
+    status = template_status(METADATA, TemplateStatus(), tally=Tally(), readable=True, now=NOW, successor=successor)
+    found = condition_of(status, "SuccessorUsable")
+    assert found[:2] == (verdict, reason)
+    assert message in found[2]
+    assert {condition.observed_generation for condition in status.conditions} == {3}
+
+
+def test_without_a_successor_nothing_is_said_of_one() -> None:
+    assert find_condition(seen(Tally()).conditions, "SuccessorUsable") is None
 
 
 def test_a_second_look_changes_nothing() -> None:

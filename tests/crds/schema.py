@@ -137,13 +137,17 @@ def unique_lists() -> list[tuple[str, str]]:
 def schema_path(schema: Json, field: str) -> str:
     """The schema path of a field that the API server has reported.
 
-    `spec.ports[0].name` becomes `spec.ports[].name`, and `spec.resources.limits.nvidia.com/gpu`, like
-    `spec.resources.limits[cpu]`, becomes `spec.resources.limits{}`.
+    `spec.ports[0].name` becomes `spec.ports[].name`, `spec.translations.zh.description` becomes
+    `spec.translations{}.description`, and `spec.resources.limits.nvidia.com/gpu`, like `spec.resources.limits[cpu]`,
+    becomes `spec.resources.limits{}`: a key may have dots, where no field can follow.
     """
     path, node, rest = "", schema, field
     while rest:
-        if isinstance(node.get("additionalProperties"), dict):
-            return path + "{}"
+        if isinstance(entry := node.get("additionalProperties"), dict):
+            if "properties" not in entry:
+                return path + "{}"
+            rest, path, node = re.sub(r"^(\[[^]]*\]|[^.\[]+)\.?", "", rest), path + "{}", entry
+            continue
         if rest.startswith("["):
             rest, path, node = re.sub(r"^\[[^]]*\]\.?", "", rest), path + "[]", node["items"]
             continue

@@ -145,7 +145,7 @@ def test_second_instance_of_the_same_name_is_refused(api: ApiServer, namespace: 
         (
             "template",
             ["Name", "Display Name", "Image", "State", "Instances", "Running", "Warm", "Age"],
-            ["Outdated", "Description"],
+            ["Outdated", "Replaced By", "Description"],
         ),
     ],
 )

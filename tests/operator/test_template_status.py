@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devworkspace.api import reasons
+from devworkspace.api import names, reasons
 from devworkspace.api.meta import Key
 from devworkspace.kube.resource import PODS
 from devworkspace.operator import template_status
@@ -127,6 +127,58 @@ async def test_own_status_writes_wake_no_environment(tmp_path: Path) -> None:
         # The control: a change of what a template says does wake them.
         server.patch(TEMPLATES, PYTHON, {"spec": {"displayName": "Python 3"}})
         await eventually(lambda: rounds(operator.metrics.registry) > before)
+
+
+async def test_texts_and_a_successor_cost_no_environment_a_write_or_a_restart(tmp_path: Path) -> None:
+    async with FakeApiServer() as server, running_operator(server, tmp_path) as operator:
+        put_template(server)
+        put_template(server, "python-4")
+        for name in ("one", "two", "three"):
+            put_instance(server, name)
+            await let_pod_answer(server, Key("team", name))
+        await eventually(lambda: counts(server) == (3, 3, 0))
+        await quiet()
+        before, looks = len(server.writes), rounds(operator.metrics.registry)
+        texts = {"displayName": "Snake", "description": "X", "translations": {"zh": {"displayName": "蟒蛇"}}}
+        server.patch(TEMPLATES, PYTHON, {"spec": {**texts, "state": "Deprecated", "replacedBy": "python-4"}})
+        # All three were looked at, and the template's own status is all that was written.
+        await eventually(lambda: rounds(operator.metrics.registry) >= looks + 3)
+        await eventually(lambda: status_of_template(server)["observedGeneration"] == 2)
+        await quiet()
+        assert [write.resource for write in server.writes[before:]] == [LABEL]
+        assert counts(server) == (3, 3, 0)
+        # The control: what the pod is made from does concern them.
+        server.patch(TEMPLATES, PYTHON, {"spec": {"environment": {"image": "localhost/devworkspace/python:0.2.0"}}})
+        await eventually(lambda: counts(server) == (3, 3, 3))
+
+
+async def test_the_successor_is_told_as_it_comes_and_goes(tmp_path: Path) -> None:
+    async with FakeApiServer() as server, running_operator(server, tmp_path):
+
+        def told(key: Key = PYTHON) -> str | None:
+            return conditions(server, key).get("SuccessorUsable")
+
+        put_template(server, state="Deprecated", replacedBy="python-4")
+        await eventually(lambda: told() == reasons.SUCCESSOR_MISSING)
+        put_template(server, "python-4")
+        await eventually(lambda: told() == reasons.SUCCESSOR_FOUND)
+        later = Key("", "python-4")
+        server.patch(TEMPLATES, later, {"spec": {"state": "Hidden"}})
+        await eventually(lambda: told() == reasons.SUCCESSOR_HIDDEN)
+        server.patch(TEMPLATES, later, {"spec": {"replacedBy": "python"}})
+        await eventually(lambda: told() == reasons.SUCCESSOR_CIRCULAR)
+        await eventually(lambda: told(later) == reasons.SUCCESSOR_CIRCULAR)
+        trial = {"metadata": {"labels": {names.LABEL_TRIAL: "true"}}, "spec": {"state": "Active", "replacedBy": None}}
+        server.patch(TEMPLATES, later, trial)
+        await eventually(lambda: told() == reasons.SUCCESSOR_MISSING)
+        server.remove(TEMPLATES, later)
+        await quiet()
+        assert told() == reasons.SUCCESSOR_MISSING
+        server.patch(TEMPLATES, PYTHON, {"spec": {"replacedBy": None}})
+        await eventually(lambda: told() is None)
+        before = status_writes(server)
+        await quiet()
+        assert status_writes(server) == before
 
 
 def rounds(registry: Any) -> float:

@@ -27,6 +27,7 @@ MAY_CREATE = (ADMIN, "create", "", "team", "")
 SPEC: dict[str, Any] = {
     "displayName": "Draft",
     "state": "Hidden",
+    "replacedBy": "other",
     "environment": {"image": "draft:1"},
     "access": {"namespaceSelector": {"matchLabels": {"team": "other"}}},
     "lifecycle": {"idleTimeout": "30m", "deleteAfterStopped": "1m"},

@@ -121,6 +121,7 @@ def test_every_phase_and_every_reason_of_a_failure_has_words() -> None:
         reasons.VOLUME_RESIZED,
         reasons.ACCEPTED,
         reasons.COUNTED,
+        reasons.SUCCESSOR_FOUND,
         reasons.STOPPED_IDLE,
         reasons.STOPPED_MAX_RUN_DURATION,
         reasons.STOPPED_SCHEDULE,

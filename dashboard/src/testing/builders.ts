@@ -8,6 +8,7 @@ import type {
   Me,
   MonthView,
   PresentView,
+  SuccessorView,
   TemplateView,
   UsageRow,
   UsageTable,
@@ -141,10 +142,13 @@ export function makeTemplate(part: Partial<TemplateView> = {}): TemplateView {
     name: "python",
     displayName: "Python 3",
     description: "Python with pip.",
+    translations: {},
     icon: "python",
     tags: [],
     state: "Active",
     stateMessage: "",
+    replacedBy: null,
+    successor: null,
     image: "python:1",
     cpu: "2",
     memory: "2Gi",
@@ -172,6 +176,11 @@ export function makeTemplate(part: Partial<TemplateView> = {}): TemplateView {
     pools: [],
     ...part,
   };
+}
+
+/** The template that is offered instead of a deprecated one. */
+export function makeSuccessor(part: Partial<SuccessorView> = {}): SuccessorView {
+  return { name: "python-4", displayName: "Python 4", translations: {}, usable: true, problem: null, ...part };
 }
 
 export function makeMe(part: Partial<Me> = {}): Me {

@@ -84,6 +84,10 @@ ACCEPTED: Final = "Accepted"
 TEMPLATE_UNREADABLE: Final = "TemplateUnreadable"
 COUNTED: Final = "Counted"
 INSTANCES_UNREADABLE: Final = "InstancesUnreadable"
+SUCCESSOR_FOUND: Final = "SuccessorFound"
+SUCCESSOR_MISSING: Final = "SuccessorMissing"
+SUCCESSOR_HIDDEN: Final = "SuccessorHidden"
+SUCCESSOR_CIRCULAR: Final = "SuccessorCircular"
 
 # Events of a template.
 PRE_PULL_FAILED: Final = "PrePullFailed"

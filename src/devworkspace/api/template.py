@@ -153,14 +153,25 @@ class WarmPool(Struct, frozen=True):
     hours: tuple[PoolHours, ...] = ()
 
 
+class Translation(Struct, frozen=True):
+    """Texts in one language; what is absent is shown untranslated."""
+
+    display_name: str | None = None
+    description: str | None = None
+
+
 class TemplateSpec(Struct, frozen=True):
+    """`translations` are by the tag of their language."""
+
     display_name: str
     environment: Environment
     description: str = ""
+    translations: dict[str, Translation] = {}
     icon: str | None = None
     tags: tuple[str, ...] = ()
     state: Literal["Active", "Deprecated", "Hidden"] = "Active"
     state_message: str | None = None
+    replaced_by: str | None = None
     pre_pull: bool = False
     resources: Resources = DEFAULT_RESOURCES
     storage: Storage = Storage()

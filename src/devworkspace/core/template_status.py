@@ -2,16 +2,25 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from devworkspace.api import reasons
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Condition, Key, ObjectMeta
 from devworkspace.api.template import PoolStatus, PrePullStatus, TemplateStatus
 from devworkspace.core.conditions import find_condition, merge_conditions
+from devworkspace.core.succession import Successor
 from devworkspace.core.timestamps import format_timestamp
 
 _NAMED_AT_MOST = 5
+_WRONG_SUCCESSORS: Final = {
+    "Missing": (
+        reasons.SUCCESSOR_MISSING,
+        "Template {name!r}, to which replacedBy leads, does not exist or cannot be read",
+    ),
+    "Hidden": (reasons.SUCCESSOR_HIDDEN, "Template {name!r}, to which replacedBy leads, is hidden"),
+    "Circular": (reasons.SUCCESSOR_CIRCULAR, "replacedBy leads back to template {name!r}, in a circle"),
+}
 
 
 class Use(NamedTuple):
@@ -62,6 +71,7 @@ def template_status(
     tally: Tally,
     readable: bool,
     now: datetime,
+    successor: Successor | None = None,
     pre_pull: PrePullStatus | None = None,
     pools: tuple[PoolStatus, ...] | None = None,
 ) -> TemplateStatus:
@@ -70,7 +80,9 @@ def template_status(
     `pools` is None while nobody has looked at them since the operator started.
     """
     pools = pools if pools is not None else old.pools
-    conditions = (_accepted(metadata, readable=readable), _counted(metadata, tally))
+    conditions = [_accepted(metadata, readable=readable), _counted(metadata, tally)]
+    if successor is not None:
+        conditions.append(_succeeded(metadata, successor))
     return TemplateStatus(
         instances=tally.instances,
         running=tally.running,
@@ -91,6 +103,15 @@ def _accepted(metadata: ObjectMeta, *, readable: bool) -> Condition:
         f"Correct it with: kubectl edit wst {metadata.name}. The operator's log names the field."
     )
     return Condition("Accepted", "False", reasons.TEMPLATE_UNREADABLE, message, observed_generation=metadata.generation)
+
+
+def _succeeded(metadata: ObjectMeta, successor: Successor) -> Condition:
+    type_, generation = "SuccessorUsable", metadata.generation
+    if successor.problem is None:
+        return Condition(type_, "True", reasons.SUCCESSOR_FOUND, observed_generation=generation)
+    reason, finding = _WRONG_SUCCESSORS[successor.problem]
+    message = f"{finding.format(name=successor.name)}: nobody is offered a successor. Name another template."
+    return Condition(type_, "False", reason, message, observed_generation=generation)
 
 
 def _counted(metadata: ObjectMeta, tally: Tally) -> Condition:

@@ -13,7 +13,7 @@ LIFETIME: Final = timedelta(hours=1)
 ORPHAN_AGE: Final = timedelta(minutes=2)
 NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 # What would bring the template to people or nodes that have no part in the trial, or end it before its time.
-_LEFT_OUT: Final = frozenset({"state", "stateMessage", "access", "warmPool", "prePull"})
+_LEFT_OUT: Final = frozenset({"state", "stateMessage", "replacedBy", "access", "warmPool", "prePull"})
 _LEFT_OUT_OF_LIFECYCLE: Final = frozenset({"schedule", "deleteAfterStopped"})
 
 

@@ -15,7 +15,9 @@ import msgspec
 from devworkspace.api.meta import Key, ObjectMeta
 from devworkspace.api.template import TemplateStatus, WorkspaceTemplate
 from devworkspace.core.prepull import pull_transition
+from devworkspace.core.succession import find_successor
 from devworkspace.core.template_status import Tally, tally_uses, template_status, use_of
+from devworkspace.core.trial import is_trial
 from devworkspace.kinds import TEMPLATES
 from devworkspace.kube.client import Client, OnlyMetadata
 from devworkspace.kube.errors import Conflict, KubeError, NotFound
@@ -84,6 +86,11 @@ class TemplateStatusWriter:
         known = self._cluster.instances.get(key)
         return known.spec.template_ref if unread.template is None and known is not None else unread.template
 
+    def _template(self, name: str) -> WorkspaceTemplate | None:
+        """The published template of that name; as it was known last where it cannot be read any more."""
+        found = self._cluster.templates.get(Key("", name))
+        return None if found is None or is_trial(found.metadata) else found
+
     async def _write_changed(self) -> bool:
         """Whether every status is now what it should be."""
         templates, tallies = self._cluster.templates, self._tally()
@@ -105,6 +112,7 @@ class TemplateStatusWriter:
             tally=tally,
             readable=template is not None,
             now=self._now(),
+            successor=find_successor(template, self._template) if template is not None else None,
             pre_pull=self._pre_pull.status_of(template) if template is not None else None,
             pools=self._cluster.pools.statuses(metadata.uid, template),
         )

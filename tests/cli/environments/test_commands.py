@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from devworkspace.cli.environments import deletion
 from devworkspace.cli.environments.completion import complete_for_kubectl
 from devworkspace.kube.resource import EVENTS, PVCS
 from tests.cli.environments.conftest import Shell, kubeconfig_of
-from tests.support.fake_apiserver import INSTANCES
+from tests.support.fake_apiserver import INSTANCES, TEMPLATES
 
 RUNNING = {
     "phase": "Running",
@@ -64,6 +65,46 @@ class TestListing:
     async def test_templates(self, shell: Shell) -> None:
         assert "Python 3" in (await shell.run("templates")).stdout
 
+    async def test_templates_speak_the_language_of_the_shell(self, shell: Shell) -> None:
+        texts = {"zh": {"displayName": "蟒蛇"}, "de": {"displayName": "Schlange"}}
+        put_template(shell, "snake", displayName="Snake", description="For scripts.", translations=texts)
+        english = (await shell.run("templates")).stdout
+        chinese = (await shell.run("templates", locale="zh_CN.UTF-8")).stdout
+        assert "Snake" in english
+        assert "蟒蛇" not in english
+        assert "蟒蛇" in chinese
+        assert "Snake" not in chinese
+        assert "For scripts." in chinese, "what is not translated is shown as it was written"
+        for locale in ("C.UTF-8", "zh_CN.UTF-8"):
+            _, record = json.loads((await shell.run("templates", "-o", "json", locale=locale)).stdout)
+            assert record["displayName"] == "Snake"
+            assert record["translations"] == texts
+
+    async def test_a_region_of_the_language_goes_before_the_language(self, shell: Shell) -> None:
+        texts = {"zh": {"displayName": "通用", "description": "说明"}, "zh-CN": {"displayName": "大陆"}}
+        put_template(shell, "snake", displayName="Snake", translations=texts)
+        chinese = (await shell.run("templates", locale="zh_CN.UTF-8")).stdout
+        assert "大陆" in chinese
+        assert "说明" in chinese
+
+    async def test_templates_tell_what_replaces_them(self, shell: Shell) -> None:
+        put_template(shell, "a", state="Deprecated", replacedBy="b")
+        put_template(shell, "b", state="Deprecated", replacedBy="python")
+        put_template(shell, "c", state="Deprecated", replacedBy="gone")
+        put_template(shell, "d", state="Deprecated", replacedBy="d")
+
+        async def column(locale: str) -> dict[str, str]:
+            lines = (await shell.run("templates", locale=locale)).stdout.splitlines()
+            cells = [re.split(r" {3,}", line) for line in lines]
+            place = cells[0].index("REPLACED BY")
+            return {row[0]: row[place] for row in cells[1:]}
+
+        told = {"a": "python", "b": "python", "c": "gone (does not exist)", "d": "d (a circle)", "python": "-"}
+        assert await column("C.UTF-8") == told
+        assert (await column("zh_CN.UTF-8"))["c"] == "gone（不存在）"
+        record = json.loads((await shell.run("templates", "-o", "json")).stdout)[0]
+        assert (record["name"], record["replacedBy"]) == ("a", "b"), "programs get what the template says"
+
     async def test_a_cluster_without_the_product_is_told_apart(self, shell: Shell) -> None:
         shell.server.resources = ()
         result = await shell.run("list")
@@ -77,6 +118,11 @@ class TestListing:
         assert result.exit_code == 1
         assert result.output.startswith("Error: ")
         assert len(result.output.splitlines()) == 1
+
+
+def put_template(shell: Shell, name: str, **spec: Any) -> None:
+    body = {"displayName": name, "environment": {"image": f"{name}:1"}, **spec}
+    shell.server.put(TEMPLATES, {"metadata": {"name": name}, "spec": body})
 
 
 class TestCreation:

@@ -1,17 +1,24 @@
 """`list`, `describe` and `templates`: what there is."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import click
 import msgspec
 
 from devworkspace.api.instance import WorkspaceInstance
-from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.api.template import Translation, WorkspaceTemplate
 from devworkspace.cli.environments.completion import complete_environment
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
 from devworkspace.cli.environments.output import Output, age, output_option, show, show_one
 from devworkspace.cli.environments.told import told
+from devworkspace.cli.environments.words import say
+from devworkspace.cli.language import Language, language
+from devworkspace.core.succession import find_successor
 from devworkspace.kinds import INSTANCES, TEMPLATES
+
+# As the dashboard's pages look for texts.
+_TAGS: Final[dict[Language, tuple[str, ...]]] = {"en": ("en",), "zh": ("zh-CN", "zh")}
 
 
 @click.command("list")
@@ -104,13 +111,36 @@ def templates_command(output: Output) -> None:
         return (await connection.client.list(TEMPLATES, WorkspaceTemplate)).items
 
     found = sorted(run(work, namespace=None), key=lambda template: template.metadata.name)
+    known = {template.metadata.name: template for template in found}
     shown = [template for template in found if template.spec.state != "Hidden"]
+    programs = output in ("json", "yaml")
     show(
-        [_template_record(template) for template in shown],
+        [
+            _template_record(template)
+            | ({} if programs else _texts(template) | {"replacedBy": _successor(template, known)})
+            for template in shown
+        ],
         output=output,
-        columns=["name", "displayName", "cpu", "memory", "storage", "state", "description"],
+        columns=["name", "displayName", "cpu", "memory", "storage", "state", "replacedBy", "description"],
         wide=["image", "environments"],
     )
+
+
+def _texts(template: WorkspaceTemplate) -> dict[str, Any]:
+    """Name and description in the person's language, as far as the template has them."""
+    spec = template.spec
+    translated = [spec.translations.get(tag, Translation()) for tag in _TAGS[language()]]
+    return {
+        "displayName": next(filter(None, (texts.display_name for texts in translated)), spec.display_name),
+        "description": next(filter(None, (texts.description for texts in translated)), spec.description),
+    }
+
+
+def _successor(template: WorkspaceTemplate, known: Mapping[str, WorkspaceTemplate]) -> str | None:
+    successor = find_successor(template, known.get)
+    if successor is None or successor.problem is None:
+        return successor and successor.name
+    return say(f"successor.{successor.problem}", name=successor.name)
 
 
 def _template_record(template: WorkspaceTemplate) -> dict[str, Any]:
@@ -119,7 +149,10 @@ def _template_record(template: WorkspaceTemplate) -> dict[str, Any]:
         "name": template.metadata.name,
         "displayName": spec.display_name,
         "description": spec.description,
+        "translations": msgspec.to_builtins(spec.translations),
         "state": spec.state,
+        "stateMessage": spec.state_message,
+        "replacedBy": spec.replaced_by,
         "image": spec.environment.image,
         "cpu": spec.resources.limits.get("cpu"),
         "memory": spec.resources.limits.get("memory"),

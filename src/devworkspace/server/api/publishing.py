@@ -16,7 +16,7 @@ from devworkspace.server.api.lookup import actor_of, changed, seen_version
 from devworkspace.server.api.manifests import manifest
 from devworkspace.server.api.problems import Problem, from_cluster
 from devworkspace.server.api.route import Call, Route
-from devworkspace.server.api.templates import absent_template, count_uses
+from devworkspace.server.api.templates import absent_template, count_uses, view_successor
 from devworkspace.server.api.views import TemplateUse, TemplateView, make_template_view
 from devworkspace.server.authorizer import (
     CREATE_TEMPLATE,
@@ -168,11 +168,19 @@ class Publisher:
             raise Problem(403, f"You may not {right.verb} templates; ask an administrator.")
 
     def _view(self, template: WorkspaceTemplate) -> TemplateView:
-        usable = template.spec.state != "Hidden"
-        return make_template_view(template, usable=usable, use=self._uses(template.metadata.name))
+        return make_template_view(
+            template,
+            usable=_is_usable(template),
+            successor=view_successor(template, self._catalogue, is_usable=_is_usable),
+            use=self._uses(template.metadata.name),
+        )
 
     def _uses(self, name: str) -> TemplateUse:
         return count_uses(self._table).get(name, TemplateUse(0, 0, 0))
+
+
+def _is_usable(template: WorkspaceTemplate) -> bool:
+    return template.spec.state != "Hidden"
 
 
 def _spec(call: Call) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """Addresses of the catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import msgspec
@@ -9,12 +9,20 @@ from msgspec import Meta
 from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.resolve import is_offered
+from devworkspace.core.succession import find_successor
 from devworkspace.core.template_status import tally_uses, use_of
 from devworkspace.server.api.catalogue import Catalogue, published
 from devworkspace.server.api.problems import Problem
 from devworkspace.server.api.route import Call, Route
 from devworkspace.server.api.usual import UsualStarts
-from devworkspace.server.api.views import TemplateUse, TemplateView, View, make_template_view
+from devworkspace.server.api.views import (
+    SuccessorView,
+    TemplateUse,
+    TemplateView,
+    View,
+    make_successor_view,
+    make_template_view,
+)
 from devworkspace.server.authorizer import CREATE, EDIT_TEMPLATE, EVERYTHING, Authorizer
 from devworkspace.server.environments import EnvironmentTable
 
@@ -95,9 +103,14 @@ class Templates:
 
     def _view(self, call: Call, template: WorkspaceTemplate, *, uses: Mapping[str, TemplateUse] | None) -> TemplateView:
         name = template.metadata.name
+
+        def is_usable(one: WorkspaceTemplate) -> bool:
+            return self._is_usable(call.query.namespace, one)
+
         return make_template_view(
             template,
-            usable=self._is_usable(call.query.namespace, template),
+            usable=is_usable(template),
+            successor=view_successor(template, self._catalogue, is_usable=is_usable),
             use=uses.get(name, TemplateUse(0, 0, 0)) if uses is not None else None,
             usual=self._usual.of(name),
             namespace=call.query.namespace,
@@ -108,6 +121,21 @@ class Templates:
             return template.spec.state != "Hidden"
         labels = self._catalogue.namespace_labels(namespace)
         return labels is not None and is_offered(template, labels)
+
+
+def view_successor(
+    template: WorkspaceTemplate, catalogue: Catalogue, *, is_usable: Callable[[WorkspaceTemplate], bool]
+) -> SuccessorView | None:
+    """The template to use instead of this one, None where it names none."""
+
+    def lookup(name: str) -> WorkspaceTemplate | None:
+        return published(catalogue.template(name))
+
+    successor = find_successor(template, lookup)
+    if successor is None:
+        return None
+    found = lookup(successor.name)
+    return make_successor_view(successor, found, usable=found is not None and is_usable(found))
 
 
 def absent_template() -> Problem:

@@ -12,6 +12,7 @@ from devworkspace.core.limits import Shortage
 from devworkspace.core.repository import FailureReason, State
 from devworkspace.core.resolve import effective_resources
 from devworkspace.core.startup import StageId, StageState
+from devworkspace.core.succession import Successor
 from devworkspace.server.environments import ShownPhase
 
 
@@ -241,22 +242,46 @@ class WarmPoolView(View, frozen=True):
     message: str
 
 
+class TranslationView(View, frozen=True):
+    """What is null is not translated."""
+
+    display_name: str | None
+    description: str | None
+
+
+class SuccessorView(View, frozen=True):
+    """The template to use instead; where it was replaced itself, the one at the end.
+
+    With a `problem` nobody can use it: there is none of that `name`, it is hidden, or it leads back to one before it.
+    """
+
+    name: str
+    display_name: str
+    translations: dict[str, TranslationView]
+    usable: bool
+    problem: Literal["Missing", "Hidden", "Circular"] | None
+
+
 class TemplateView(View, frozen=True):
     """One entry of the catalogue, and whether it can be used in the namespace that was asked about.
 
     `changedAt` is when it was last written, `use` and `prePull` are null and `pools` empty for those who may not change
     templates; `prePull` also where the image is not put on the nodes in advance. `readyAtOnce`: in that namespace one
     of its environments has been made in advance and is nobody's yet. `gitHosts` are the hosts that a repository may
-    come from, `*.example.com` for all below one; null: any.
+    come from, `*.example.com` for all below one; null: any. `translations` are by the tag of their language.
+    `replacedBy` is the name that the template says, `successor` whom that leads to.
     """
 
     name: str
     display_name: str
     description: str
+    translations: dict[str, TranslationView]
     icon: str
     tags: tuple[str, ...]
     state: Literal["Active", "Deprecated", "Hidden"]
     state_message: str
+    replaced_by: str | None
+    successor: SuccessorView | None
     image: str
     cpu: str
     memory: str
@@ -289,6 +314,7 @@ def make_template_view(
     *,
     usable: bool,
     use: TemplateUse | None,
+    successor: SuccessorView | None,
     usual: UsualStart | None = None,
     namespace: str | None = None,
 ) -> TemplateView:
@@ -298,10 +324,13 @@ def make_template_view(
         name=template.metadata.name,
         display_name=spec.display_name,
         description=spec.description,
+        translations=_translation_views(template),
         icon=spec.icon or "",
         tags=spec.tags,
         state=spec.state,
         state_message=spec.state_message or "",
+        replaced_by=spec.replaced_by,
+        successor=successor,
         image=spec.environment.image,
         cpu=str(spec.resources.limits.get("cpu", "")),
         memory=str(spec.resources.limits.get("memory", "")),
@@ -328,6 +357,22 @@ def make_template_view(
         pre_pull=_pre_pull(template.status.pre_pull) if use is not None else None,
         pools=tuple(map(_pool_view, template.status.pools)) if use is not None else (),
     )
+
+
+def make_successor_view(successor: Successor, template: WorkspaceTemplate | None, *, usable: bool) -> SuccessorView:
+    """`template` is the one that the successor names, None if there is none of that name."""
+    return SuccessorView(
+        name=successor.name,
+        display_name=template.spec.display_name if template is not None else successor.name,
+        translations=_translation_views(template) if template is not None else {},
+        usable=usable and successor.problem is None,
+        problem=successor.problem,
+    )
+
+
+def _translation_views(template: WorkspaceTemplate) -> dict[str, TranslationView]:
+    translations = template.spec.translations
+    return {tag: TranslationView(texts.display_name, texts.description) for tag, texts in translations.items()}
 
 
 def _pre_pull(status: PrePullStatus | None) -> PrePullView | None:
