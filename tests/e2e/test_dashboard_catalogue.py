@@ -125,7 +125,7 @@ async def test_a_template_is_made_checked_changed_and_deleted(dashboard: Dashboa
     await live.create("user", template=name, owner="admin")
     await choose(dashboard, name, "Edit")
     await expect(page.get_by_text("Nothing has been changed yet.")).to_be_visible()
-    await page.get_by_role("textbox", name="Description").fill("Ours")
+    await page.get_by_role("textbox", name="Description", exact=True).fill("Ours")
     # Somebody else is faster.
     theirs = {"spec": {"description": "Theirs"}}
     await live.client.merge_patch(TEMPLATES, Key("", name), theirs, dict[str, Any])

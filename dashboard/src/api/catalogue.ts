@@ -93,18 +93,26 @@ export async function rewriteTemplate(
   }
 }
 
-/** Changes only the state; whatever else somebody changed meanwhile stays. */
-export async function changeState(
-  template: TemplateView,
-  { state, message }: { state: TemplateState; message?: string },
-): Promise<TemplateView> {
+export interface StateChange {
+  readonly state: TemplateState;
+  readonly message?: string;
+  readonly replacedBy?: string;
+}
+
+/**
+ * Changes only the state and what is said with it: empty texts take that away, absent ones leave it. Whatever else
+ * somebody changed meanwhile stays.
+ */
+export async function changeState(template: TemplateView, change: StateChange): Promise<TemplateView> {
   // The reader of YAML is larger than this page, which works without it until something is changed.
   const { draftOf, readDraft, withValue } = await import("../model/manifest");
   const make = (yaml: string) => {
     const { text, version } = draftOf(yaml);
-    const stated = withValue(text, ["spec", "state"], state);
-    const said = message === undefined ? stated : withValue(stated, ["spec", "stateMessage"], message || undefined);
-    return { spec: readDraft(said).spec, version };
+    const parts = { state: change.state, stateMessage: change.message, replacedBy: change.replacedBy };
+    const changed = Object.entries(parts)
+      .filter(([, value]) => value !== undefined)
+      .reduce((known, [field, value]) => withValue(known, ["spec", field], value || undefined), text);
+    return { spec: readDraft(changed).spec, version };
   };
   return rewriteTemplate(template.name, make, { dryRun: false });
 }

@@ -51,6 +51,7 @@ const COMPOSED = [
   "settings.problem.",
   "settings.schedule-",
   "templates.state.",
+  "templates.successor.",
   "templates.done.",
   "editor.view.",
   "editor.section.",

@@ -20,6 +20,7 @@ import { FIELDS } from "./form";
 import { GitField, LinkedRepository } from "./GitField";
 import { NameFields } from "./NameFields";
 import { SizeField } from "./SizeField";
+import { SuccessorOffer } from "./SuccessorOffer";
 import { Summary } from "./Summary";
 import { TemplateField } from "./TemplateField";
 import { type Check, readRefusal, useCheck } from "./useCheck";
@@ -87,6 +88,7 @@ export function CreatePage() {
                 {t("create.adopting-hint")}
               </Callout>
             )}
+            <SuccessorOffer state={state} />
             <TemplateField state={state} problem={problems.template} />
             <NameFields state={state} problems={problems} />
             <SizeField state={state} quota={quota} problems={problems} />

@@ -2,6 +2,7 @@ import { useTexts } from "../../i18n";
 import { formatLength, parseDuration } from "../../model/durations";
 import { shortRepository } from "../../model/git";
 import { SIZES } from "../../model/sizes";
+import { nameOf } from "../../model/templates";
 import { Button } from "../../ui/kit";
 import { PageLink } from "../../ui/PageLink";
 import styles from "./CreatePage.module.css";
@@ -41,7 +42,7 @@ export function Summary({ state, check, problems, general, pending, onCreateOnly
       {template !== undefined && (
         <dl className={styles.facts}>
           <dt>{t("create.template")}</dt>
-          <dd>{template.displayName}</dd>
+          <dd lang={nameOf(template, tag).lang}>{nameOf(template, tag).text}</dd>
           <dt>{t("create.project")}</dt>
           <dd>{form.namespace}</dd>
           <dt>{t("create.size")}</dt>

@@ -1,9 +1,11 @@
 import { useState } from "react";
 import type { TemplateView } from "../../api/schema";
 import { useTexts } from "../../i18n";
+import { isFound, offeredInstead, titleOf } from "../../model/templates";
 import { TextInput } from "../../ui/kit";
 import { recall } from "../../ui/memory";
 import { Failure, Message } from "../../ui/states";
+import { SuccessorText } from "../templates/Successor";
 import { TemplateFace } from "../templates/TemplateFace";
 import styles from "./CreatePage.module.css";
 import { type FormState, TEMPLATE_KEY } from "./useForm";
@@ -17,7 +19,8 @@ interface TemplateFieldProps {
 
 /** The catalogue as a group of radio buttons: the one that was used last, then usable ones, deprecated ones last. */
 export function TemplateField({ state, problem }: TemplateFieldProps) {
-  const { t } = useTexts();
+  const { t, tag } = useTexts();
+  const title = (template: TemplateView) => titleOf(template, tag);
   const [text, setText] = useState("");
   const [last] = useState(() => recall(TEMPLATE_KEY));
   const { templates, form, choose } = state;
@@ -26,8 +29,8 @@ export function TemplateField({ state, problem }: TemplateFieldProps) {
   }
   const offered = (templates.data ?? []).filter(({ state }) => state !== "Hidden");
   const shown = offered
-    .filter((template) => fits(template, text))
-    .sort((one, other) => rank(one, last) - rank(other, last) || one.displayName.localeCompare(other.displayName));
+    .filter((template) => isFound(template, text))
+    .sort((one, other) => rank(one, last) - rank(other, last) || title(one).localeCompare(title(other), tag));
   return (
     <fieldset className={`${styles.section} ${styles.fieldset}`} data-field="template" aria-busy={templates.isPending}>
       <legend className={styles.legend}>{t("create.template")}</legend>
@@ -57,10 +60,16 @@ export function TemplateField({ state, problem }: TemplateFieldProps) {
               disabled={!template.usable}
               onChange={() => choose(template)}
             />
-            <TemplateFace template={template} />
-            {!template.usable && (
-              <span className={styles.sizeNumbers}>{t("create.unusable", { namespace: form.namespace })}</span>
-            )}
+            <TemplateFace template={template}>
+              {offeredInstead(template) !== undefined && (
+                <span className={styles.sizeNumbers}>
+                  <SuccessorText template={template} />
+                </span>
+              )}
+              {!template.usable && (
+                <span className={styles.sizeNumbers}>{t("create.unusable", { namespace: form.namespace })}</span>
+              )}
+            </TemplateFace>
           </label>
         ))}
       </div>
@@ -72,11 +81,6 @@ export function TemplateField({ state, problem }: TemplateFieldProps) {
       )}
     </fieldset>
   );
-}
-
-function fits(template: TemplateView, text: string): boolean {
-  const words = [template.name, template.displayName, template.description, ...template.tags].join("\n");
-  return words.toLowerCase().includes(text.trim().toLowerCase());
 }
 
 function rank(template: TemplateView, last: string | null): number {

@@ -22,6 +22,7 @@ import { Logs } from "./logs/Logs";
 import { Manifest } from "./Manifest";
 import { Overview } from "./Overview";
 import { Ports } from "./Ports";
+import { ReplacedNote } from "./ReplacedNote";
 import { Settings } from "./settings/Settings";
 import { Timeline } from "./Timeline";
 import { Troubles } from "./Trouble";
@@ -109,6 +110,7 @@ function Detail({ environment, gone }: PartProps) {
       )}
       {!gone && <SafeModeNote environment={environment} />}
       {!gone && <Troubles environment={environment} />}
+      {!gone && <ReplacedNote environment={environment} />}
       {!gone && <Waiting environment={environment} />}
       <div className={styles.columns}>
         <Facts environment={environment} />

@@ -1,9 +1,11 @@
 import type { ReactNode } from "react";
+import { useTemplates } from "../../api/queries";
 import type { EnvironmentView } from "../../api/schema";
 import { Ago } from "../../environments/Ago";
 import { StopClock } from "../../environments/StopClock";
 import { useTexts } from "../../i18n";
 import { formatBytes } from "../../model/quantities";
+import { nameOf } from "../../model/templates";
 import { formatDuration } from "../../model/times";
 import styles from "./DetailPage.module.css";
 
@@ -13,7 +15,7 @@ export function Facts({ environment }: { readonly environment: EnvironmentView }
   const { cpu, memory, disk, startedAt, readyAt, stopsAt } = environment;
   const took = Date.parse(readyAt ?? "") - Date.parse(startedAt ?? "");
   const facts: readonly [label: string, value: ReactNode][] = [
-    [t("detail.template"), environment.template],
+    [t("detail.template"), <TemplateName key="template" environment={environment} />],
     [t("create.size"), cpu === "" || memory === "" ? "" : t("create.size-short", { cpu, memory })],
     [t("create.image"), environment.image],
     [t("detail.project"), environment.namespace],
@@ -42,5 +44,18 @@ export function Facts({ environment }: { readonly environment: EnvironmentView }
         )}
       </dl>
     </section>
+  );
+}
+
+/** As people know it, and as the cluster does where that is another word. */
+function TemplateName({ environment: { template } }: { readonly environment: EnvironmentView }) {
+  const { tag } = useTexts();
+  const found = useTemplates().data?.find(({ name }) => name === template);
+  const shown = found === undefined ? { text: template, lang: undefined } : nameOf(found, tag);
+  return (
+    <>
+      <span lang={shown.lang}>{shown.text}</span>
+      {shown.text !== template && <div className={styles.dim}>{template}</div>}
+    </>
   );
 }

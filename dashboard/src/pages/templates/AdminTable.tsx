@@ -11,6 +11,7 @@ import { DeleteTemplateDialog } from "./DeleteTemplateDialog";
 import { DeprecateDialog } from "./DeprecateDialog";
 import { PrePull } from "./PrePull";
 import { RestartDialog } from "./RestartDialog";
+import { SuccessorLink, SuccessorProblem } from "./Successor";
 import { TemplateFace } from "./TemplateFace";
 import { TemplateMenu } from "./TemplateMenu";
 import { usersOf } from "./usersOf";
@@ -147,6 +148,8 @@ function State({ template }: { readonly template: TemplateView }) {
         {t(`templates.state.${template.state}`)}
       </Badge>
       {template.stateMessage !== "" && <div className={styles.dim}>{template.stateMessage}</div>}
+      <SuccessorLink template={template} className={styles.link} />
+      <SuccessorProblem template={template} className={styles.problem} />
       {template.prePull !== null && <PrePull {...template.prePull} />}
     </>
   );

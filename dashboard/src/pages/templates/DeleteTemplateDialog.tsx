@@ -4,6 +4,7 @@ import { deleteTemplate, forgetTemplate } from "../../api/catalogue";
 import type { TemplateView } from "../../api/schema";
 import { explain } from "../../environments/explain";
 import { useTexts } from "../../i18n";
+import { titleOf } from "../../model/templates";
 import { Callout } from "../../ui/Callout";
 import { Dialog } from "../../ui/Dialog";
 import { Button } from "../../ui/kit";
@@ -19,14 +20,14 @@ interface DeleteTemplateDialogProps {
 
 /** Deletes a template that nobody uses; of another one it says who does. */
 export function DeleteTemplateDialog({ template, onClose }: DeleteTemplateDialogProps) {
-  const { t } = useTexts();
+  const { t, tag } = useTexts();
   const { tell } = useNotices();
   const queries = useQueryClient();
   const remove = useMutation({
     mutationFn: deleteTemplate,
     onSuccess: (_, gone) => {
       forgetTemplate(queries, gone);
-      tell({ tone: "done", text: t("templates.deleted", { name: gone.displayName }) });
+      tell({ tone: "done", text: t("templates.deleted", { name: titleOf(gone, tag) }) });
       onClose();
     },
   });
@@ -41,7 +42,7 @@ export function DeleteTemplateDialog({ template, onClose }: DeleteTemplateDialog
     <Dialog
       opened={template !== null}
       onClose={() => !remove.isPending && onClose()}
-      title={t("delete.title", { name: template?.displayName ?? "" })}
+      title={t("delete.title", { name: titleOf(template, tag) })}
     >
       <div className={styles.dialog}>
         {template !== null && users > 0 ? (

@@ -4,10 +4,12 @@ import { changeState, noteTemplate } from "../../api/catalogue";
 import type { TemplateView } from "../../api/schema";
 import { explain } from "../../environments/explain";
 import { useTexts } from "../../i18n";
+import { titleOf } from "../../model/templates";
 import { Dialog } from "../../ui/Dialog";
-import { Button, TextInput } from "../../ui/kit";
+import { Button, NativeSelect, TextInput } from "../../ui/kit";
 import { useNotices } from "../../ui/Notices";
 import styles from "./EditorPage.module.css";
+import { useSuccessorChoices } from "./useSuccessorChoices";
 
 const LONGEST = 256;
 
@@ -16,30 +18,33 @@ interface DeprecateDialogProps {
   readonly onClose: () => void;
 }
 
-/** Asks what people should be told who still choose it or have an environment of it. */
+/** Asks what people should use instead and be told who still choose it or have an environment of it. */
 export function DeprecateDialog({ template, onClose }: DeprecateDialogProps) {
-  const { t } = useTexts();
+  const { t, tag } = useTexts();
   const { tell } = useNotices();
   const queries = useQueryClient();
   const [message, setMessage] = useState("");
+  const [replacedBy, setReplacedBy] = useState("");
+  const choices = useSuccessorChoices(template?.name, replacedBy);
   const change = useMutation({
-    mutationFn: (one: TemplateView) => changeState(one, { state: "Deprecated", message: message.trim() }),
+    mutationFn: (one: TemplateView) => changeState(one, { state: "Deprecated", message: message.trim(), replacedBy }),
     onSuccess: (changed) => {
       noteTemplate(queries, changed);
-      tell({ tone: "done", text: t("templates.done.Deprecated", { name: changed.displayName }) });
+      tell({ tone: "done", text: t("templates.done.Deprecated", { name: titleOf(changed, tag) }) });
       onClose();
     },
   });
   const { reset } = change;
   useEffect(() => {
     setMessage(template?.stateMessage ?? "");
+    setReplacedBy(template?.replacedBy ?? "");
     reset();
   }, [template, reset]);
   return (
     <Dialog
       opened={template !== null}
       onClose={() => !change.isPending && onClose()}
-      title={t("templates.deprecate-title", { name: template?.displayName ?? "" })}
+      title={t("templates.deprecate-title", { name: titleOf(template, tag) })}
     >
       <form
         className={styles.dialog}
@@ -58,6 +63,13 @@ export function DeprecateDialog({ template, onClose }: DeprecateDialogProps) {
           maxLength={LONGEST}
           value={message}
           onChange={(event) => setMessage(event.currentTarget.value)}
+        />
+        <NativeSelect
+          label={t("editor.field.replacedBy")}
+          description={t("templates.successor-hint")}
+          data={[...choices]}
+          value={replacedBy}
+          onChange={(event) => setReplacedBy(event.currentTarget.value)}
         />
         {change.isError && (
           <p role="alert" className={styles.problem}>

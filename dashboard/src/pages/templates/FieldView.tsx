@@ -1,5 +1,6 @@
 import { IconPlus, IconTrash } from "@tabler/icons-react";
 import { memo, useState } from "react";
+import { useParams } from "react-router";
 import { isKnown, type Translate, useTexts } from "../../i18n";
 import type { Path } from "../../model/manifest";
 import { ActionIcon, Button, Checkbox, NativeSelect, Textarea, TextInput } from "../../ui/kit";
@@ -12,11 +13,13 @@ import {
   type LinesField,
   placeOf,
   type RowsField,
+  type TemplateField,
   type TextField,
   toLines,
   toWords,
   typed,
 } from "./fields";
+import { useSuccessorChoices } from "./useSuccessorChoices";
 
 interface FieldProps<Kind extends Field> {
   readonly field: Kind;
@@ -32,6 +35,8 @@ export const FieldView = memo(function FieldView({ field, ...rest }: FieldProps<
     <div data-field={field.path} className={wide ? styles.wide : undefined}>
       {field.kind === "choice" ? (
         <Choice field={field} {...rest} />
+      ) : field.kind === "template" ? (
+        <TemplateChoice field={field} {...rest} />
       ) : field.kind === "lines" ? (
         <Lines field={field} {...rest} />
       ) : field.kind === "rows" ? (
@@ -59,6 +64,7 @@ function Plain({ field, value, problem, onChange }: FieldProps<TextField>) {
   const text = {
     ...shared,
     placeholder: field.placeholder,
+    lang: field.lang,
     spellCheck: false,
     required: field.required === true,
     value: textOf(value),
@@ -85,6 +91,22 @@ function Choice({ field, value, problem, onChange }: FieldProps<ChoiceField>) {
         const state = `templates.state.${choice}`;
         return { value: choice, label: choice === "" ? t("editor.unset") : isKnown(state) ? t(state) : choice };
       })}
+    />
+  );
+}
+
+function TemplateChoice({ field, value, problem, onChange }: FieldProps<TemplateField>) {
+  const { t } = useTexts();
+  const { name } = useParams();
+  const chosen = textOf(value);
+  return (
+    <NativeSelect
+      label={labelOf(field, t)}
+      description={hintOf(field, t)}
+      error={problem}
+      value={chosen}
+      onChange={(event) => onChange(pathOf(field), event.currentTarget.value || undefined)}
+      data={[...useSuccessorChoices(name, chosen)]}
     />
   );
 }

@@ -4,6 +4,7 @@ import { Link } from "react-router";
 import { noteTemplate, TEMPLATES, useStarters, writeTemplate } from "../../api/catalogue";
 import { explain } from "../../environments/explain";
 import { useTexts } from "../../i18n";
+import { titleOf } from "../../model/templates";
 import { Button } from "../../ui/kit";
 import { useNotices } from "../../ui/Notices";
 import { pageTo } from "../../ui/pageTo";
@@ -26,7 +27,7 @@ export function NoTemplates({ mayCreate }: { readonly mayCreate: boolean }) {
 }
 
 function Starters() {
-  const { t } = useTexts();
+  const { t, tag } = useTexts();
   const { tell } = useNotices();
   const queries = useQueryClient();
   const starters = useStarters().data ?? [];
@@ -40,7 +41,7 @@ function Starters() {
       try {
         const made = await writeTemplate({ name, spec: { ...spec }, version: "" }, { dryRun: false });
         noteTemplate(queries, made);
-        tell({ tone: "done", text: t("editor.saved", { name: made.displayName }) });
+        tell({ tone: "done", text: t("editor.saved", { name: titleOf(made, tag) }) });
       } catch (error) {
         tell({ tone: "failed", text: t("done.failed", { name, message: explain(error, t) }) });
       }

@@ -10,6 +10,7 @@ import { useInTurn } from "../../environments/useInTurn";
 import { useTexts } from "../../i18n";
 import { mayBeInUse } from "../../model/overview";
 import { canDo, groupOf } from "../../model/phases";
+import { titleOf } from "../../model/templates";
 import { Dialog } from "../../ui/Dialog";
 import { Button, Skeleton } from "../../ui/kit";
 import { useNotices } from "../../ui/Notices";
@@ -25,14 +26,14 @@ const NONE: readonly EnvironmentView[] = [];
 
 /** Restarts environments that run an older state of their template; those in use only if they are ticked. */
 export function RestartDialog({ template, onClose }: RestartDialogProps) {
-  const { t } = useTexts();
+  const { t, tag } = useTexts();
   const restart = useRestart();
   const close = () => !restart.isPending && onClose();
   return (
     <Dialog
       opened={template !== null}
       onClose={close}
-      title={t("templates.restart-title", { name: template?.displayName ?? "" })}
+      title={t("templates.restart-title", { name: titleOf(template, tag) })}
     >
       {template !== null && <Choice template={template} restart={restart} onClose={onClose} />}
     </Dialog>

@@ -7,8 +7,10 @@ import {
   IconTerminal2,
   type TablerIcon,
 } from "@tabler/icons-react";
+import type { ReactNode } from "react";
 import type { TemplateView } from "../../api/schema";
 import { useTexts } from "../../i18n";
+import { descriptionOf, nameOf } from "../../model/templates";
 import { formatDuration } from "../../model/times";
 import { Badge } from "../../ui/kit";
 import styles from "./TemplateFace.module.css";
@@ -26,13 +28,20 @@ interface TemplateFaceProps {
   readonly template: TemplateView;
   /** Where the state stands beside it and the name in the cluster is of interest. */
   readonly plain?: boolean;
+  /** What stands below the rest. */
+  readonly children?: ReactNode;
 }
 
 /** What people choose a template by: name, a line of words, what it gives. */
-export function TemplateFace({ template, plain = false }: TemplateFaceProps) {
+export function TemplateFace({ template, plain = false, children }: TemplateFaceProps) {
   const { t, tag } = useTexts();
   const usual = plain ? null : template.usualStart;
   const deprecated = !plain && template.state === "Deprecated";
+  const name = nameOf(template, tag);
+  const description =
+    deprecated && template.stateMessage !== ""
+      ? { text: template.stateMessage, lang: undefined }
+      : descriptionOf(template, tag);
   return (
     <span className={styles.face}>
       <span className={styles.icon} aria-hidden>
@@ -40,7 +49,7 @@ export function TemplateFace({ template, plain = false }: TemplateFaceProps) {
       </span>
       <span className={styles.words}>
         <span className={styles.name}>
-          {template.displayName}
+          <span lang={name.lang}>{name.text}</span>
           {!plain && template.readyAtOnce && (
             <Badge variant="default" size="sm" className={styles.badge}>
               {t("create.ready-at-once")}
@@ -53,13 +62,14 @@ export function TemplateFace({ template, plain = false }: TemplateFaceProps) {
           )}
         </span>
         {plain && <span className={styles.size}>{template.name}</span>}
-        <span className={styles.description}>
-          {deprecated && template.stateMessage !== "" ? template.stateMessage : template.description}
+        <span className={styles.description} lang={description.lang}>
+          {description.text}
         </span>
         <span className={styles.size}>
           {t("create.size-line", { cpu: template.cpu, memory: template.memory, storage: template.storage })}
           {usual !== null && ` · ${t("create.usual", { median: formatDuration(usual.median * 1000, tag) })}`}
         </span>
+        {children}
       </span>
     </span>
   );

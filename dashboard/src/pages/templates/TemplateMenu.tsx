@@ -5,10 +5,12 @@ import { changeState, noteTemplate, type TemplateState } from "../../api/catalog
 import type { Me, TemplateView } from "../../api/schema";
 import { explain } from "../../environments/explain";
 import { useTexts } from "../../i18n";
+import { nameOf, titleOf } from "../../model/templates";
 import { ActionIcon, Button, Menu, VisuallyHidden } from "../../ui/kit";
 import { useNotices } from "../../ui/Notices";
 import { pageTo } from "../../ui/pageTo";
 import styles from "./AdminTable.module.css";
+import { newFrom } from "./Successor";
 
 interface TemplateMenuProps {
   readonly template: TemplateView;
@@ -20,7 +22,8 @@ interface TemplateMenuProps {
 
 /** What can be done with a template; what this person may never do is not there. */
 export function TemplateMenu({ template, rights, onDelete, onDeprecate, onRestart }: TemplateMenuProps) {
-  const { t } = useTexts();
+  const { t, tag } = useTexts();
+  const name = nameOf(template, tag);
   const change = useChangeState(template);
   const path = encodeURIComponent(template.name);
   return (
@@ -28,13 +31,13 @@ export function TemplateMenu({ template, rights, onDelete, onDeprecate, onRestar
       {template.state !== "Hidden" && (
         <Button
           component={Link}
-          to={pageTo(`/new?template=${path}`)}
+          to={pageTo(newFrom(template.name))}
           state={{ own: true }}
           variant="default"
           size="xs"
           className={styles.use}
         >
-          {t("templates.use")} <VisuallyHidden>{template.displayName}</VisuallyHidden>
+          {t("templates.use")} <VisuallyHidden lang={name.lang}>{name.text}</VisuallyHidden>
         </Button>
       )}
       <Menu position="bottom-end" portalProps={{ target: "#main" }} withInitialFocusPlaceholder={false}>
@@ -44,7 +47,7 @@ export function TemplateMenu({ template, rights, onDelete, onDeprecate, onRestar
             color="gray"
             size="lg"
             loading={change.pending}
-            aria-label={t("list.more", { name: template.displayName })}
+            aria-label={t("list.more", { name: name.text })}
           >
             <IconDots size={18} aria-hidden />
           </ActionIcon>
@@ -90,21 +93,21 @@ export function TemplateMenu({ template, rights, onDelete, onDeprecate, onRestar
 
 /** Hides and activates at once: both can be taken back, and nothing that runs is touched. */
 function useChangeState(template: TemplateView) {
-  const { t } = useTexts();
+  const { t, tag } = useTexts();
   const { tell } = useNotices();
   const queries = useQueryClient();
   const change = useMutation({
     // What was said about an earlier state is not true of an active template.
     mutationFn: (state: TemplateState) =>
-      changeState(template, state === "Active" ? { state, message: "" } : { state }),
+      changeState(template, state === "Active" ? { state, message: "", replacedBy: "" } : { state }),
     onSuccess: (changed) => {
       noteTemplate(queries, changed);
-      tell({ tone: "done", text: t(`templates.done.${changed.state}`, { name: changed.displayName }) });
+      tell({ tone: "done", text: t(`templates.done.${changed.state}`, { name: titleOf(changed, tag) }) });
     },
     onError: (error) =>
       tell({
         tone: "failed",
-        text: t("done.failed", { name: template.displayName, message: explain(error, t) }),
+        text: t("done.failed", { name: titleOf(template, tag), message: explain(error, t) }),
       }),
   });
   return { run: change.mutate, pending: change.isPending };

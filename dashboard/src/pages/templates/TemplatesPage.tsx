@@ -4,6 +4,7 @@ import { AGAIN_MS } from "../../api/catalogue";
 import { useMe, useTemplates } from "../../api/queries";
 import type { Me, TemplateView } from "../../api/schema";
 import { useTexts } from "../../i18n";
+import { isFound } from "../../model/templates";
 import { Banner } from "../../ui/Banner";
 import { Choices, FilterBar, SearchField } from "../../ui/FilterBar";
 import { Button, Skeleton } from "../../ui/kit";
@@ -59,7 +60,7 @@ function Catalogue({ templates, rights }: CatalogueProps) {
   const text = query.get("q") ?? "";
   const state = STATES.find((known) => known === query.get("state")) ?? "all";
   const offered = publishes ? templates : templates.filter(({ usable }) => usable);
-  const found = offered.filter((template) => contains(template, text));
+  const found = offered.filter((template) => isFound(template, text));
   const shown = found.filter((template) => state === "all" || template.state === state);
   const change = (part: Record<string, string>) =>
     setQuery(
@@ -131,9 +132,4 @@ function States({ found, state, onChange }: StatesProps) {
     count: found.filter((template) => value === "all" || template.state === value).length,
   }));
   return <Choices label={t("list.filter")} choices={choices} chosen={state} onChange={onChange} />;
-}
-
-function contains({ name, displayName, description, tags, image }: TemplateView, text: string): boolean {
-  const words = [name, displayName, description, image, ...tags].join("\n").toLowerCase();
-  return words.includes(text.trim().toLowerCase());
 }

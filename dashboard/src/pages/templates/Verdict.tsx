@@ -2,6 +2,7 @@ import { explain } from "../../environments/explain";
 import { type Translate, useTexts } from "../../i18n";
 import { Button } from "../../ui/kit";
 import styles from "./EditorPage.module.css";
+import { SuccessorProblem } from "./Successor";
 import { TemplateFace } from "./TemplateFace";
 import type { EditorState, Problem } from "./useEditor";
 
@@ -25,6 +26,9 @@ export function Verdict({ editor, showLines, onGo }: VerdictProps) {
         <div className={styles.card} data-current={check.state === "accepted"}>
           <TemplateFace template={check.preview} />
         </div>
+      )}
+      {check.state === "accepted" && check.preview !== undefined && (
+        <SuccessorProblem template={check.preview} className={styles.problem} />
       )}
       <div role="status" className={styles.status} data-state={findings.length > 0 ? "refused" : check.state}>
         {statusOf(editor, t)}

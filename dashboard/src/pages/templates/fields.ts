@@ -12,6 +12,13 @@ export interface TextField extends Place {
   readonly kind: "text" | "area" | "number" | "flag";
   readonly required?: boolean;
   readonly placeholder?: string;
+  /** The language that is asked for, where it is one. */
+  readonly lang?: string;
+}
+
+/** The name of another template. */
+export interface TemplateField extends Place {
+  readonly kind: "template";
 }
 
 export interface ChoiceField extends Place {
@@ -42,7 +49,7 @@ export interface RowsField extends Place {
   readonly stays: string;
 }
 
-export type Field = TextField | ChoiceField | LinesField | RowsField;
+export type Field = TextField | TemplateField | ChoiceField | LinesField | RowsField;
 
 export interface Section {
   readonly id: "names" | "image" | "size" | "disk" | "ports" | "variables" | "lifecycle" | "advance" | "access" | "pod";
@@ -59,10 +66,13 @@ export const SECTIONS: readonly Section[] = [
     id: "names",
     fields: [
       { kind: "text", path: "displayName", required: true, placeholder: "Python 3" },
-      { kind: "text", path: "icon", placeholder: "python" },
+      { kind: "text", path: "translations.zh.displayName", lang: "zh" },
       { kind: "area", path: "description" },
+      { kind: "area", path: "translations.zh.description", lang: "zh" },
+      { kind: "text", path: "icon", placeholder: "python" },
       { kind: "lines", path: "tags", of: "words", placeholder: "python" },
       { kind: "choice", path: "state", choices: ["Active", "Hidden", "Deprecated"] },
+      { kind: "template", path: "replacedBy" },
       { kind: "text", path: "stateMessage" },
     ],
   },

@@ -6,6 +6,7 @@ import { ApiError, isStale } from "../../api/client";
 import { explain } from "../../environments/explain";
 import { useTexts } from "../../i18n";
 import { API_VERSION, draftOf, KIND, lineOf } from "../../model/manifest";
+import { titleOf } from "../../model/templates";
 import { Button } from "../../ui/kit";
 import { useNotices } from "../../ui/Notices";
 import { pageTo } from "../../ui/pageTo";
@@ -23,7 +24,7 @@ export interface Problem {
 
 /** The way from a draft to a template of the cluster. */
 export function useEditor(initial: Base) {
-  const { t } = useTexts();
+  const { t, tag } = useTexts();
   const { tell, announce } = useNotices();
   const navigate = useNavigate();
   const queries = useQueryClient();
@@ -39,7 +40,7 @@ export function useEditor(initial: Base) {
     onSuccess: async (written) => {
       done.current = true;
       noteTemplate(queries, written);
-      tell({ tone: "done", text: t("editor.saved", { name: written.displayName }) });
+      tell({ tone: "done", text: t("editor.saved", { name: titleOf(written, tag) }) });
       await navigate(pageTo("/templates"));
     },
     onError: (error) => {
