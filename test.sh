@@ -70,10 +70,11 @@ join() {
 }
 
 # Most of the time a test waits for pods or pages. What replaces something that all use, or counts, comes afterwards.
+# By default a process gets a hundred tests at once, and all that last long fell to one while the others had no more.
 pytest_beside() {
   local part=$1 chosen=$2 code=0
   shift 2
-  pytest_part "$part" --numprocesses=3 -m "$chosen and not alone" "$@" || code=1
+  pytest_part "$part" --numprocesses=3 --maxschedchunk=1 -m "$chosen and not alone" "$@" || code=1
   pytest_part "$part-alone" -m "$chosen and alone" "$@" || code=1
   return "$code"
 }

@@ -40,6 +40,9 @@ def ask(url, fields):
     else:
         connection = http.client.HTTPConnection(parts.netloc, **options)
     try:
+        connection.connect()
+        # Who may connect is answered, if late: the first page of an editor takes seconds on a busy machine.
+        connection.sock.settimeout(20)
         connection.request("GET", (parts.path or "/") + ("?" + parts.query if parts.query else ""), headers=fields)
         return connection.getresponse().status
     except OSError:
