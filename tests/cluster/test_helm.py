@@ -16,7 +16,7 @@ from devworkspace.api.meta import ObjectMeta, Struct
 from devworkspace.cli.kubectl import Kubectl
 from devworkspace.cli.releases import Release, find_release
 from devworkspace.kube.resource import PODS, PVCS
-from tests.support.helm import CHART, SYSTEM, Helm
+from tests.support.helm import CHART, CRD_CHART, SYSTEM, Helm
 from tests.support.live import Live
 
 # Nobody's installation is replaced but the tests' own.
@@ -124,19 +124,25 @@ async def test_environments_live_through_install_upgrade_rollback_and_uninstall(
         assert await installed(live) == before, step
 
     # As a person goes on: no conflict is forced.
-    async def run(*words: str | Path) -> None:
-        await asyncio.to_thread(helm.run, *words, f"--namespace={SYSTEM}", *WAIT)
+    async def run(*words: str | Path) -> str:
+        return await asyncio.to_thread(helm.run, *words, f"--namespace={SYSTEM}")
 
     async def upgrade() -> None:
-        await run("upgrade", "devworkspace", CHART, "--reuse-values", "--set=operator.resources.limits.memory=600Mi")
+        limit = "--set=operator.resources.limits.memory=600Mi"
+        await run("upgrade", "devworkspace", CHART, "--reuse-values", limit, *WAIT)
 
     async def roll_back() -> None:
-        await run("rollback", "devworkspace")
+        await run("rollback", "devworkspace", *WAIT)
 
     async def uninstall() -> None:
         for name in ("devworkspace", "devworkspace-crds"):
-            await run("uninstall", name)
+            await run("uninstall", name, *WAIT)
 
+    async def install_again() -> None:
+        await run("install", "devworkspace-crds", CRD_CHART, *WAIT)
+        await run("install", "devworkspace", CHART, f"--values={values}", *WAIT)
+
+    values = tmp_path / "values.yaml"
     try:
         await unchanged_after(install)
         assert arguments(live) == arguments_before
@@ -145,15 +151,17 @@ async def test_environments_live_through_install_upgrade_rollback_and_uninstall(
         assert memory(live) == "600Mi"
         await unchanged_after(roll_back)
         assert (memory(live), arguments(live)) == (memory_before, arguments_before)
+        values.write_text(await run("get", "values", "devworkspace", "--output=yaml"), encoding="utf-8")
         await unchanged_after(uninstall)
         assert find_release(kubectl) is None
         left = live.surroundings.run_kubectl("get", "deployment,clusterrole,serviceaccount", f"-n={SYSTEM}", "-o=name")
         assert "devworkspace" not in left
         assert live.surroundings.run_kubectl("get", "configmap", "devworkspace-revocations", f"-n={SYSTEM}", "-o=name")
-    finally:
+        await unchanged_after(install_again)
+        assert arguments(live) == arguments_before
+    except BaseException:
         await install()
-    assert await installed(live) == before
-    assert arguments(live) == arguments_before
+        raise
     # What is there again is whole: it makes an environment.
     await live.patch("demo-0", running=False)
     await live.wait_phase("Stopped", "demo-0")
