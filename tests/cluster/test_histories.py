@@ -182,6 +182,8 @@ class Actor:
                 await self._annotate(name, {names.ANNOTATION_PAUSED: None})
 
 
+# It ends the operator, on which the others rely.
+@pytest.mark.alone
 async def test_a_random_history_with_real_pods_loses_nothing_and_comes_to_rest(live: Live) -> None:
     seed = int(os.environ.get("DEVWORKSPACE_HISTORIES_SEED") or secrets.randbelow(2**32))
     print(f"DEVWORKSPACE_HISTORIES_SEED={seed}")  # noqa: T201
