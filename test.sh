@@ -122,15 +122,15 @@ program() {
   local go
   go=$(find_go)
   (cd cluster && GOTOOLCHAIN=local "$go" vet ./... && GOTOOLCHAIN=local "$go" test ./...) || return 1
-  # Images are built meanwhile, here or for another checkout; their layers' mounts are not the cluster's traces.
+  # Images are built and tried meanwhile, here or for another checkout; their mounts and groups are not the cluster's traces.
   "$bin/devworkspace" cluster build &&
-    DEVCLUSTER_TEST_IGNORE='/images/(storage|tmp)/' cluster/test/integration.sh "$PWD/.local/bin"
+    DEVCLUSTER_TEST_IGNORE='/images/(storage|tmp)/|/devworkspace-smoke-' cluster/test/integration.sh "$PWD/.local/bin"
 }
 
 # The manual in both languages: every warning and every link that leads nowhere fails it.
 docs() { docs/build.sh; }
 
-unit() { ensure_ssh && pytest_part unit --numprocesses=2 -m "not cluster and not e2e and not helm"; }
+unit() { ensure_ssh && pytest_part unit --numprocesses=2 --maxschedchunk=10 -m "not cluster and not e2e and not helm"; }
 
 # Only where such tests are: to collect all others costs each process 15 s. tests/contract/test_parts.py looks after it.
 cluster_tests() { ensure_ssh && pytest_beside cluster "$1" tests/attacks tests/cluster tests/crds tests/kube; }
@@ -140,7 +140,17 @@ dashboard() {
   ensure_node && install_packages dashboard && (cd dashboard && npm run --silent check) && dashboard/build.sh
 }
 
-images() { images/build.sh && images/test.sh --junit "$results/images.xml" && "$bin/python" scripts/sbom.py --out "$results/sbom" devworkspace; }
+readonly environment_images=(base python nodejs go java)
+
+environment_images() {
+  images/build.sh "${environment_images[@]}" &&
+    images/test.sh --junit "$results/environment-images.xml" "${environment_images[@]}"
+}
+
+product_image() {
+  images/build.sh devworkspace && images/test.sh --junit "$results/product-image.xml" devworkspace &&
+    "$bin/python" scripts/sbom.py --out "$results/sbom" devworkspace
+}
 
 # How the cluster of the tests is installed; the charts' test takes the installation over with the same options.
 install_options=(--embedded --cluster-name test --state-dir "$state" --port "$port" --audit)
@@ -209,15 +219,14 @@ trap remove_cluster EXIT
 if ((EUID == 0)) && { wants program || wants images; }; then
   prepare prepare install_needed_packages || fail "the embedded cluster and the images need these packages"
 fi
-# They need nothing of this run but time; the product's own takes the dashboard's build.
-wants images && beside image-builds images/build.sh base python nodejs go java
+# They wait for containers and the disk most of their time; `install` takes them.
+wants images && beside environment-images environment_images
 wants lint && run lint lint
 wants types && run types "$bin/mypy"
 wants program && run program program
-# Before the images, which take its build.
+# Before the product's image, which takes its build.
 wants dashboard && run dashboard dashboard
-# Waits for containers and the disk most of its time; `install` takes its result.
-wants images && beside images images
+wants images && beside product-image product_image
 wants docs && run docs docs
 wants unit && run unit unit
 join

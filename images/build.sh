@@ -199,7 +199,8 @@ remove_leftovers() {
         [[ $container == devworkspace-smoke-* ]] && kill -0 "${container##*-}" 2> /dev/null && continue
         buildah rm "$container" > /dev/null 2>&1 || true
     done < <(buildah containers --noheading --format '{{.ContainerName}}' 2> /dev/null)
-    rm -rf "$cache"/tmp/buildah[0-9]* "$cache"/tmp/container_images_*
+    # A test may be reading an archive back.
+    find "$cache/tmp" -maxdepth 1 \( -name 'buildah[0-9]*' -o -name 'container_images_*' \) -mmin +60 -exec rm -rf {} +
     find "$cache" -maxdepth 1 -name 'work.*' ! -path "$work" -exec rm -rf {} +
     rm -f "$out"/.*.part
 }

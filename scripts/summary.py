@@ -21,7 +21,7 @@ def count_tests(report: Path) -> tuple[int, int, int]:
 def main(folder: Path) -> int:
     """Reads `parts` (name, exit code, seconds) and the reports beside it; returns the exit code."""
     passed = failed = 0
-    print(f"\n{'part':<10} {'verdict':<8} {'seconds':>7}   tests")
+    print(f"\n{'part':<18} {'verdict':<8} {'seconds':>7}   tests")
     for line in (folder / "parts").read_text(encoding="utf-8").splitlines():
         part, code, seconds = line.split()
         # A part may end with tests that run alone.
@@ -32,7 +32,7 @@ def main(folder: Path) -> int:
         good, bad = (good if counted else 1, bad) if code == "0" else (good, bad or 1)
         passed, failed = passed + good, failed + bad
         verdict = "ok" if code == "0" else "FAILED"
-        print(f"{part:<10} {verdict:<8} {seconds:>7}   {good} passed, {bad} failed, {skipped} skipped")
+        print(f"{part:<18} {verdict:<8} {seconds:>7}   {good} passed, {bad} failed, {skipped} skipped")
     print(f"\n{passed} passed, {failed} failed")
     return int(failed > 0)
 
