@@ -1,14 +1,21 @@
-import type { EnvironmentView } from "../api/schema";
-import { isKnown, type Texts, useTexts } from "../i18n";
+import type { EnvironmentView, StageView } from "../api/schema";
+import { isKnown, type TextKey, type Texts, useTexts } from "../i18n";
 import { formatSoonest } from "../model/clock";
-import { isTroubled } from "../model/phases";
 import { formatDuration, formatMoment } from "../model/times";
 import { Status } from "../ui/Status";
 import styles from "./Condition.module.css";
 import { StopClock } from "./StopClock";
 import { stopReasonOf } from "./stopReason";
+import { useNow } from "./useNow";
 
-/** Phase and, below it, what there is to know about it: the trouble's title, the operator's sentence, why it stopped. */
+/** What goes on without anybody's doing; the operator's own sentences are English. */
+const GOES_ON: Readonly<Record<string, TextKey>> = {
+  Starting: "list.starting",
+  Stopping: "list.stopping",
+  Deleting: "list.deleting",
+};
+
+/** Phase and, below it, what there is to know about it: the trouble's title, how far a start has come, why it stopped. */
 export function Condition({ environment }: { readonly environment: EnvironmentView }) {
   const texts = useTexts();
   const second = secondLine(environment, texts);
@@ -20,7 +27,7 @@ export function Condition({ environment }: { readonly environment: EnvironmentVi
       {environment.templateOutdated && environment.phase === "Running" && (
         <span className={styles.outdated}>{texts.t("phase.NeedsRestart")}</span>
       )}
-      {second !== "" && <div className={styles.second}>{second}</div>}
+      {second !== "" ? <div className={styles.second}>{second}</div> : <Progress environment={environment} />}
       {environment.phase === "Running" && environment.stopsAt !== null && (
         <StopClock environment={{ ...environment, stopsAt: environment.stopsAt }} />
       )}
@@ -59,6 +66,28 @@ function secondLine(environment: EnvironmentView, texts: Texts): string {
     const took = Date.parse(environment.readyAt ?? "") - Date.parse(environment.startedAt ?? "");
     return took >= 0 ? texts.t("list.started-in", { duration: formatDuration(took, texts.tag) }) : "";
   }
-  const title = isTroubled(environment) ? reasonTitle(environment.reason, texts) : "";
-  return [title, placeInQueue(environment, texts)].filter(Boolean).join(" · ") || environment.message;
+  return [reasonTitle(environment.reason, texts), placeInQueue(environment, texts)].filter(Boolean).join(" · ");
+}
+
+/** How far a start has come; for a reason that is new here, what the operator says. */
+function Progress({ environment }: { readonly environment: EnvironmentView }) {
+  const { t } = useTexts();
+  const { phase, reason, message, startup } = environment;
+  const stage = phase === "Provisioning" ? startup?.stages.find(({ state }) => state === "running") : undefined;
+  const words = GOES_ON[reason];
+  if (phase === "Running" || phase === "Stopped" || (stage === undefined && !words && message === "")) {
+    return null;
+  }
+  return (
+    <div className={styles.second}>
+      {stage !== undefined ? <StageClock stage={stage} /> : words ? t(words) : <span lang="en">{message}</span>}
+    </div>
+  );
+}
+
+function StageClock({ stage }: { readonly stage: StageView }) {
+  const { t, tag } = useTexts();
+  const now = useNow(1000);
+  const took = stage.startedAt === null ? 0 : Math.max(0, now - Date.parse(stage.startedAt));
+  return t("list.stage", { stage: t(`detail.stage.${stage.id}`), duration: formatDuration(took, tag) });
 }
