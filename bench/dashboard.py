@@ -322,7 +322,7 @@ async def _first_steps(bench: Bench, page: Page, namespace: str) -> dict[str, fl
     await page.locator("#password").press("Enter")
     await page.get_by_role("link", name="Create", exact=True).click()
     times["list"] = time.monotonic()
-    await page.get_by_text("Python with pip").click()
+    await page.locator("[data-field=template]").get_by_text("Python with pip").click()
     times["form"] = time.monotonic()
     await page.get_by_role("button", name="Create and open").click()
     times["asked"] = time.monotonic()

@@ -72,7 +72,7 @@ async def test_a_quota_is_told_before_and_another_one_makes_room(dashboard: Dash
     page = dashboard.page
     await page.evaluate("project => localStorage.setItem('dw-project', project)", live.namespace)
     await dashboard.open("/new")
-    await page.get_by_text("Python with pip").click()
+    await page.locator("[data-field=template]").get_by_text("Python with pip").click()
     panel = page.get_by_role("region", name=f"Quota of project {live.namespace}")
     await expect(panel.get_by_text("1 used + 1 for this of 1")).to_be_visible()
     await page.get_by_role("button", name="Create only").click()

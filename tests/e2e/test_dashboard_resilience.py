@@ -97,7 +97,7 @@ class Visit:
     async def begin_form(self, name: str) -> None:
         """Types into the form that creates, without loading a page."""
         await self.page.get_by_role("link", name="Create", exact=True).click()
-        await self.page.get_by_text("Python with pip").click()
+        await self.page.locator("[data-field=template]").get_by_text("Python with pip").click()
         await self.page.get_by_role("textbox", name="Name").fill(name)
         await expect(self.page.get_by_text("The cluster accepts this.")).to_be_visible()
 
