@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 from devworkspace.cli import server
+from devworkspace.cli.kubectl import Kubectl
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project
 from devworkspace.server.config import ServerConfig
+from tests.cli.programs import FakeKubectl, FakeProgram
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,6 +29,17 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("KUBECONFIG", "GO", "DEVWORKSPACE_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     return folder
+
+
+@pytest.fixture
+def program(programs: Path) -> FakeKubectl:
+    """The program behind `kubectl`."""
+    return FakeKubectl(programs / "kubectl")
+
+
+@pytest.fixture
+def kubectl(program: FakeProgram) -> Kubectl:
+    return Kubectl([program.path], kubeconfig=None)
 
 
 @pytest.fixture(autouse=True)

@@ -17,16 +17,6 @@ from devworkspace.cli.shell import CommandError
 from tests.cli.programs import FakeKubectl
 
 
-@pytest.fixture
-def program(programs: Path) -> FakeKubectl:
-    return FakeKubectl(programs / "kubectl")
-
-
-@pytest.fixture
-def kubectl(program: FakeKubectl) -> Kubectl:
-    return Kubectl([program.path], kubeconfig=None)
-
-
 def stored_hash(program: FakeKubectl) -> str:
     """What the last apply wrote into the Secret."""
     secret = yaml.safe_load([call for call in program.calls if call.arguments[0] == "apply"][-1].stdin)

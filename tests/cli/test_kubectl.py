@@ -19,11 +19,6 @@ def program(programs: Path) -> FakeProgram:
     return FakeProgram(programs / "kubectl")
 
 
-@pytest.fixture
-def kubectl(program: FakeProgram) -> Kubectl:
-    return Kubectl([program.path], kubeconfig=None)
-
-
 def test_apply_is_done_by_the_server_with_yaml_on_standard_input(program: FakeProgram, kubectl: Kubectl) -> None:
     documents: list[dict[str, Any]] = [{"kind": "A", "text": "Größe 文"}, {"kind": "B", "list": [1, 2]}]
     kubectl.apply(documents)

@@ -33,16 +33,6 @@ def owned(kind: str, release: Release | None) -> dict[str, Any]:
     return {"kind": kind, "metadata": marks}
 
 
-@pytest.fixture
-def program(programs: Path) -> FakeKubectl:
-    return FakeKubectl(programs / "kubectl")
-
-
-@pytest.fixture
-def kubectl(program: FakeKubectl) -> Kubectl:
-    return Kubectl([program.path], kubeconfig=None)
-
-
 class TestFinding:
     def test_nothing_is_there(self, kubectl: Kubectl) -> None:
         assert find_release(kubectl) is None

@@ -6,6 +6,7 @@ import { setLanguage } from "../../i18n";
 import { makeEnvironment, makeSuccessor, makeTemplate } from "../../testing/builders";
 import { api, serveEnvironments, servePublisher, serveTemplates } from "../../testing/server";
 import { show } from "../../testing/show";
+import { choose } from "../../testing/templateMenu";
 import { TEMPLATE_KEY } from "../create/useForm";
 
 const NEW = makeTemplate({
@@ -182,13 +183,6 @@ spec:
       }),
     );
     return written;
-  }
-
-  async function choose(entry: string) {
-    const shown = show("/templates");
-    await shown.user.click(await screen.findByRole("button", { name: "More actions for Python 3" }));
-    await shown.user.click(await screen.findByRole("menuitem", { name: entry }));
-    return shown;
   }
 
   test("who deprecates names the successor beside the message", async () => {

@@ -5,6 +5,7 @@ import { setLanguage } from "../../i18n";
 import { makeEnvironment, makeTemplate } from "../../testing/builders";
 import { api, problem, record, serveEnvironments, servePublisher, serveTemplates } from "../../testing/server";
 import { show } from "../../testing/show";
+import { choose } from "../../testing/templateMenu";
 
 const USED = makeTemplate({ use: { instances: 12, running: 7, outdated: 3 } });
 const YAML = `apiVersion: devworkspace.kubesphere.io/v1alpha1
@@ -29,13 +30,6 @@ function serveOne(): { spec: Record<string, unknown>; version: string | null }[]
     }),
   );
   return written;
-}
-
-async function choose(entry: string) {
-  const shown = show("/templates");
-  await shown.user.click(await screen.findByRole("button", { name: "More actions for Python 3" }));
-  await shown.user.click(await screen.findByRole("menuitem", { name: entry }));
-  return shown;
 }
 
 test("a developer gets cards that lead to an environment, and no table", async () => {
