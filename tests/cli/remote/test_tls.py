@@ -42,12 +42,19 @@ async def relaying(
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
-        if heads is not None:
-            heads.append(await reader.readuntil(b"\r\n\r\n"))
-            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        with contextlib.suppress(OSError, asyncio.CancelledError):
+        ends = [writer]
+        try:
+            if heads is not None:
+                heads.append(await reader.readuntil(b"\r\n\r\n"))
+                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+            ends.append(far_writer)
             await asyncio.gather(copy(reader, far_writer), copy(far_reader, writer))
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            for end in ends:
+                end.transport.abort()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     try:
@@ -57,6 +64,8 @@ async def relaying(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # The event loop closes what was aborted in its next round.
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
