@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,10 @@ async def silence(server: FakeApiServer, seconds: float = 0.3) -> list[str]:
         for write in server.writes[before:]
         if write.resource != "ideworkspacetemplates/status"
     ]
+
+
+async def settled(server: FakeApiServer, seconds: float = 0.3, *, within: float = 20.0) -> None:
+    """Waits until nobody has written for some moments, whatever is still on its way; fails if that never ends."""
+    deadline = time.monotonic() + within
+    while written := await silence(server, seconds):
+        assert time.monotonic() < deadline, f"still writing after {within} s: {written}"

@@ -19,6 +19,7 @@ from tests.operator.running import (
     put_limits,
     put_template,
     running_operator,
+    settled,
     silence,
     status_of,
 )
@@ -105,7 +106,7 @@ async def test_a_new_operator_neither_doubles_nor_loses_places(tmp_path: Path) -
         async with running_operator(server, tmp_path, identity="operator_2"):
             late = Key("team", "late")
             await eventually(lambda: phase_of(server, late) == "Pending")
-            await silence(server)
+            await settled(server)
             assert [status_of(server, key(number)) for number in range(5)] == before
             assert {write.key for write in own_writes(server, since=writes)} == {late}
             await let_pod_answer(server, key(0))
@@ -124,7 +125,7 @@ async def test_an_operator_that_died_between_the_status_and_the_pod_has_given_th
         server.faults.clear()
         async with running_operator(server, tmp_path, identity="operator_2"):
             await eventually(lambda: started(server, 2) == [0])
-            await silence(server)
+            await settled(server)
             assert started(server, 2) == [0]
             await let_pod_answer(server, key(0))
             await eventually(lambda: started(server, 2) == [0, 1])
@@ -179,7 +180,7 @@ async def test_who_is_past_the_owner_s_limit_is_held_and_starts_when_there_is_ro
         assert phase_of(server, key(2)) == "Pending"
         assert "running environments: 2 of 2 are taken, and this needs 1" in message_of(server, 2)
         assert "starts by itself" in message_of(server, 2)
-        await silence(server)
+        await settled(server)
         assert await silence(server) == []
         server.patch(INSTANCES, key(0), {"spec": {"running": False}})
         await eventually(lambda: len(pods_of(server, key(2))) == 1)
@@ -198,7 +199,7 @@ async def test_a_lower_limit_stops_nobody_and_holds_the_next_start(tmp_path: Pat
             await let_pod_answer(server, key(number))
             await eventually(partial(is_running, server, number))
         put_limits(server, owner_running="1")
-        await silence(server)
+        await settled(server)
         assert [phase_of(server, key(number)) for number in range(2)] == ["Running", "Running"]
         server.patch(INSTANCES, key(1), {"spec": {"running": False}})
         await eventually(lambda: phase_of(server, key(1)) == "Stopped")
@@ -214,7 +215,7 @@ async def test_what_replaces_a_pod_that_was_lost_is_not_held(tmp_path: Path) -> 
         await let_pod_answer(server, key(0))
         await eventually(lambda: phase_of(server, key(0)) == "Running")
         put_limits(server, owner_running="0")
-        await silence(server)
+        await settled(server)
         (pod,) = pods_of(server, key(0))
         server.remove(PODS, Key("team", pod["metadata"]["name"]))
         await eventually(lambda: pods_of(server, key(0)) and pods_of(server, key(0)) != [pod])
@@ -254,5 +255,5 @@ async def test_two_of_one_owner_that_start_at_the_same_moment_do_not_both_get_th
         async with running_operator(server, tmp_path, workers=8):
             await eventually(lambda: sum(reason_of(server, n) == "OwnerLimitReached" for n in range(8)) == 7)
             await eventually(lambda: started(server, 8) == [0])
-            await silence(server)
+            await settled(server)
             assert started(server, 8) == [0]

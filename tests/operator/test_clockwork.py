@@ -20,6 +20,7 @@ from tests.operator.running import (
     put_instance_crd,
     put_template,
     running_operator,
+    settled,
     silence,
     status_of,
 )
@@ -132,7 +133,7 @@ async def test_what_is_stopped_for_long_is_announced_and_then_deleted_without_it
         stop_since(server, timedelta(days=25))
         await eventually(lambda: reasons(server) == ["DeletionPlanned"])
         server.patch(INSTANCES, DEMO, {"metadata": {"labels": {"looked": "at"}}})
-        await silence(server)
+        await settled(server)
         assert server.objects(EVENTS, "team")[0]["count"] == 1, "it is said once"
         assert server.get(INSTANCES, DEMO) is not None
 

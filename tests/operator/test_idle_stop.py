@@ -21,6 +21,7 @@ from tests.operator.running import (
     put_instance,
     put_template,
     running_operator,
+    settled,
     silence,
     status_of,
 )
@@ -49,7 +50,7 @@ async def start_long_ago(server: FakeApiServer, **lifecycle: str) -> None:
     await let_pod_answer(server)
     await eventually(lambda: phase_of(server) == "Running")
     server.store.clock = now
-    await silence(server)
+    await settled(server)
 
 
 def set_last(server: FakeApiServer, last_activity: str | None) -> None:

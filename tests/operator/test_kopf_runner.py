@@ -68,7 +68,7 @@ async def test_kinds_that_come_back_later_are_heard_of_again(tmp_path: Path, cap
         await eventually(lambda: not watches(server, TEMPLATES.plural), within=30)
         server.resources = known
         await eventually(lambda: watches(server, TEMPLATES.plural), within=30)
-        assert watches(server, INSTANCES.plural)
+        await eventually(lambda: watches(server, INSTANCES.plural), within=30)
 
 
 def watches(server: FakeApiServer, plural: str) -> bool:

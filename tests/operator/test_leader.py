@@ -27,6 +27,7 @@ from tests.operator.running import (
     put_instance,
     put_template,
     running_operator,
+    settled,
     silence,
 )
 from tests.support.fake_apiserver import INSTANCES, FakeApiServer
@@ -82,7 +83,7 @@ async def test_a_leader_that_is_told_to_stop_hands_over_before_its_lease_ends(tm
         await two.become("leading")
         assert await one.end() == 0
         assert "one_uid gave the Lease devworkspace-system/devworkspace-operator back" in one.log
-        await silence(server)
+        await settled(server)
         assert len(server.written) == before, "a new leader writes nothing where nothing is to do"
         await start(server, OTHER)
         assert server.count("two") == len(server.written) - before

@@ -20,6 +20,7 @@ from tests.operator.running import (
     put_instance,
     put_template,
     running_operator,
+    settled,
     silence,
     status_of,
 )
@@ -70,7 +71,7 @@ async def test_the_secret_is_never_read(tmp_path: Path) -> None:
 async def test_policies_edited_by_hand_are_put_right_with_one_write_each(tmp_path: Path) -> None:
     async with FakeApiServer() as server, running_operator(server, tmp_path):
         await start_demo(server)
-        await silence(server)
+        await settled(server)
         keys = [Key("team", name) for name in POLICY_NAMES]
         wanted = [(server.get(NETWORK_POLICIES, key) or {})["spec"] for key in keys]
         before = len(server.writes)
@@ -118,7 +119,7 @@ async def test_a_restarted_operator_writes_nothing(tmp_path: Path) -> None:
 async def test_a_write_of_the_last_activity_leads_to_no_write_and_survives_ours(tmp_path: Path) -> None:
     async with FakeApiServer() as server, running_operator(server, tmp_path):
         await start_demo(server)
-        await silence(server)
+        await settled(server)
         for minute in range(5):
             server.set_status(INSTANCES, DEMO, {**status_of(server), "lastActivity": f"2026-11-25T12:0{minute}:00Z"})
             assert await silence(server) == []
@@ -220,13 +221,13 @@ async def test_nothing_is_made_for_an_instance_whose_end_was_not_reported(tmp_pa
         service = child(await start_demo(server))
         server.remove(SERVICES, service)
         await eventually(lambda: server.get(SERVICES, service))
-        await silence(server)
+        await settled(server)
         before = len(server.writes)
         server.freeze_streams("workspaceinstances")
         server.remove(INSTANCES, DEMO)
         server.remove(SERVICES, service)
         await eventually(lambda: ("get", DEMO, 404) in {(seen.verb, seen.key, seen.status) for seen in server.requests})
-        await silence(server)
+        await settled(server)
         assert server.get(SERVICES, service) is None
         assert [write.resource for write in own_writes(server, since=before)] == ["persistentvolumeclaims"]
 

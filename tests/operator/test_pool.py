@@ -22,6 +22,7 @@ from tests.operator.running import (
     put_limits,
     put_template,
     running_operator,
+    settled,
     silence,
     status_of,
 )
@@ -78,7 +79,7 @@ async def fill(server: FakeApiServer, replicas: int) -> list[str]:
         return ready() == replicas == len(found) == sum("conditions" in pod.get("status", {}) for pod in found)
 
     await eventually(play, within=10)
-    await silence(server, 0.1)
+    await settled(server, 0.1)
     return sorted(name_of(pod) for pod in members(server))
 
 
@@ -125,16 +126,18 @@ async def test_of_many_who_come_at_once_the_first_do_not_wait_for_the_last(
         keys = [Key("team", f"crowd-{index}") for index in range(6)]
         for key in keys:
             put_instance(server, key.name)
-        seen: set[tuple[int, int]] = set()
+        seen: set[tuple[int, int, int]] = set()
 
         def all_run() -> bool:
-            phases = [phase_of(server, key) for key in keys]
-            seen.add((phases.count("Provisioning"), phases.count("Running")))
-            return phases.count("Running") == 6
+            taken = [write for write in server.writes if (write.verb, write.resource) == ("patch", PVCS.plural)]
+            on_the_way = [write for write in taken if not write.status]
+            running = sum(phase_of(server, key) == "Running" for key in keys)
+            seen.add((len(on_the_way), len(taken), running))
+            return running == 6
 
-        await eventually(all_run, within=10)
-        assert max(taking for taking, _ in seen) == 2
-        assert any(running and taking + running < 6 for taking, running in seen), seen
+        await eventually(all_run)
+        assert max(on_the_way for on_the_way, _, _ in seen) == 2
+        assert any(running and taken < 6 for _, taken, running in seen), seen
 
 
 async def test_a_new_environment_takes_one_in_five_writes_and_the_pool_is_filled_again(tmp_path: Path) -> None:
@@ -239,7 +242,7 @@ async def test_an_operator_that_ends_at_any_write_of_a_claim_is_followed_by_one_
                 instance = server.get(INSTANCES, key) or {}
                 assert pod["metadata"]["labels"][names.LABEL_INSTANCE_UID] == instance["metadata"]["uid"]
             await fill(server, 2)
-            assert await silence(server) == []
+            await settled(server)
 
 
 @pytest.mark.parametrize("resource", [PVCS, PODS])
@@ -285,7 +288,7 @@ async def test_limits_and_turns_hold_for_what_is_ready_as_for_what_is_not(tmp_pa
         other = Key("team", "other")
         put_instance(server, "other", owner="ada")
         await eventually(lambda: phase_of(server, other) == "Pending")
-        await silence(server)
+        await settled(server)
         assert "running environments: 1 of 1 are taken, and this needs 1" in status_of(server, other)["message"]
         assert sorted(map(name_of, members(server))) == ready, "it has taken nothing"
         server.patch(INSTANCES, DEMO, {"spec": {"running": False}})

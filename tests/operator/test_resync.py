@@ -14,7 +14,7 @@ from tests.operator.running import (
     put_instance,
     put_template,
     running_operator,
-    silence,
+    settled,
     status_of,
 )
 from tests.support.builders import INSTALLATION, make_instance
@@ -86,7 +86,7 @@ async def test_looking_again_writes_nothing_where_nothing_differs(tmp_path: Path
             # The counts of a template follow a second later, whoever looks.
             return [write for write in server.writes if not write.resource.startswith(TEMPLATES.plural)]
 
-        await silence(server)
+        await settled(server)
         before, seen = writes(), rounds()
         await eventually(lambda: rounds() > seen + 5)
         assert writes() == before

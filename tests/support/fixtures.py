@@ -50,7 +50,7 @@ async def running(informer: Informer[Any], *, synced: bool = True) -> AsyncItera
             await task
 
 
-async def eventually(condition: Callable[[], object], *, within: float = 5.0) -> None:
+async def eventually(condition: Callable[[], object], *, within: float = 20.0) -> None:
     """Wait until `condition()` is true; TimeoutError after `within` seconds."""
     async with asyncio.timeout(within):
         while not condition():
