@@ -102,7 +102,7 @@ class TestRun:
             shell.run(["sh", "-c", "echo $$; exec sleep 60"], on_line=interrupt)
         with pytest.raises(ProcessLookupError):
             os.kill(found[0], 0)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
 
     def test_an_interruption_takes_the_program_s_own_children_with_it(self) -> None:
         children = list[int]()
@@ -181,7 +181,7 @@ class TestOutput:
         started = time.monotonic()
         with pytest.raises(CommandError, match=r"^sleep gave no answer within 0 s$"):
             shell.output(["sleep", "60"], timeout=0.2)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
 
     def test_arguments_reach_the_program_as_they_are(self, tmp_path: Path) -> None:
         words = SPECIAL.format(marker=tmp_path / "marker")

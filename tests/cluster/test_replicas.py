@@ -122,7 +122,7 @@ async def sessions_are_shared(place: Place) -> None:
             f"{place.surroundings.url}/signout-everywhere", headers={"Origin": place.surroundings.url}
         )
         assert answer.status == 303
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await place.is_signed_in(away, cookies):
                 await asyncio.sleep(0.05)
         assert not await place.is_signed_in(home, cookies)

@@ -298,7 +298,7 @@ async def publish(browser: Browser, origin: str, headers: dict[str, str]) -> Non
     assert (await browser.post(templates, json={"name": "go", "spec": spec}, headers=headers)).status == 201
     assert (await browser.request("PUT", f"{templates}/go", json={"spec": spec}, headers=headers)).status == 200
     assert (await browser.get(f"{templates}/go/yaml")).status == 200
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await browser.request("DELETE", f"{templates}/go", headers=headers)).status != 204:
             await asyncio.sleep(0.02)
 
@@ -326,11 +326,11 @@ async def test_the_server_has_exactly_the_rights_that_it_uses(tmp_path: Path) ->
                 for address in ("events", "logs", "usage", "yaml"):
                     await browser.get(f"{origin}/api/v1/namespaces/team/environments/mine/{address}")
                 server.remove(INSTANCES, Key("team", "shared"))
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     while (await browser.open("shared")).status != 404:
                         await asyncio.sleep(0.02)
                 server.set_status(INSTANCES, Key("team", "mine"), {"phase": "Stopped"})
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     while Right("patch", names.GROUP, names.INSTANCE_PLURAL) not in server.needed:
                         await browser.navigate(f"{origin}/-/open?env=mine--team", headers=TYPED)
                 csrf = {"Origin": origin, "X-DevWorkspace-CSRF": "1"}

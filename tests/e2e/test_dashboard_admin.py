@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import io
-import time
 
 import pytest
 from playwright.async_api import expect
@@ -80,9 +79,7 @@ async def test_a_quota_is_told_before_and_another_one_makes_room(dashboard: Dash
     await expect(stop).to_be_focused()
     await page.evaluate("window.untouched = true")
     await stop.click()
-    started = time.monotonic()
     await expect(panel.get_by_text("0 used + 1 for this of 1")).to_be_visible()
-    assert time.monotonic() - started < 30
     address = await page.get_by_role("textbox", name="Address").input_value()
     await page.get_by_role("button", name="Create only").click()
     await expect(page.get_by_text("is created.")).to_be_visible()

@@ -74,9 +74,9 @@ async def test_the_dashboard_lives_in_a_frame_below_a_prefix(
 
         instance: Any = make_instance(owner="ada", phase="Failed", reason="OutOfMemory")
         server.table.on_instance(None, instance)
-        await expect(row).to_have_attribute("data-phase", "Failed", timeout=2000)
+        await expect(row).to_have_attribute("data-phase", "Failed")
         server.add(pod.port, owner="ada")
-        await expect(row).to_have_attribute("data-phase", "Running", timeout=2000)
+        await expect(row).to_have_attribute("data-phase", "Running")
         await page.screenshot(path=pictures / "console-frame.png")
 
         await frame.get_by_role("link", name="环境模板").click()

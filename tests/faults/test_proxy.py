@@ -184,7 +184,7 @@ async def test_half_an_answer_is_no_json(authority: Authority) -> None:
 async def names_from_watch(setting: Setting, version: str, *, count: int) -> list[str]:
     events = setting.client.watch(PODS, Thing, resource_version=version)
     found: list[str] = []
-    async with aclosing(events), asyncio.timeout(5):
+    async with aclosing(events), asyncio.timeout(30):
         async for event in events:
             if event.kind != "BOOKMARK":
                 found.append(event.metadata.name)
@@ -223,7 +223,7 @@ async def trigger_while_watching(setting: Setting) -> list[str]:
     """The names that a watch sees around a write which the fault waits for."""
     version = (await setting.client.list(PODS, Thing)).resource_version
     watching = asyncio.create_task(names_from_watch(setting, version, count=2))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not setting.proxy.watching:
             await asyncio.sleep(0.01)
     await setting.client.apply(PODS, thing("b"), Thing)

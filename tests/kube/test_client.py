@@ -378,7 +378,7 @@ async def test_writes_share_the_limit_of_connections_with_no_watch() -> None:
         watches = [client.watch(PODS, Thing, resource_version="0") for _ in range(3)]
         for watch in watches:
             assert (await anext(watch)).metadata.name == "a"
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await asyncio.gather(*(client.get(PODS, key("a"), Thing) for _ in range(5)))
         for watch in watches:
             await watch.aclose()

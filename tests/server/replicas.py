@@ -86,6 +86,6 @@ async def is_signed_in(browser: Browser) -> bool:
 
 
 async def until_signed_out(browser: Browser) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await is_signed_in(browser):
             await asyncio.sleep(0.01)

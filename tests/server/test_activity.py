@@ -187,7 +187,7 @@ async def test_who_is_about_to_be_stopped_is_asked_between_the_rounds(
     assert len(bench.reports.asked) == 1, "the round"
     bench.stops_at = START + MINUTE
     bench.report(worked=START)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not bench.written():
             await asyncio.sleep(0.01)
     bench.stops_at = START - 2 * MINUTE

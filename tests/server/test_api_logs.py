@@ -125,7 +125,7 @@ async def test_following_brings_lines_as_they_come(all_wired: Wired, container: 
         assert response.headers["Transfer-Encoding"] == "chunked"
         for line in (b"one\n", b"two\n"):
             container.more.put_nowait(line)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 assert await response.content.readline() == line
 
 
@@ -139,7 +139,7 @@ async def test_it_ends_with_the_right_to_it(
     async with follow(all_wired) as response:
         await asyncio.sleep(0.35)
         container.more.put_nowait(b"still\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await response.content.readline() == b"still\n", "positive control"
         if how == "right":
             all_wired.server.rbac.grants.clear()
@@ -148,7 +148,7 @@ async def test_it_ends_with_the_right_to_it(
             await all_wired.browser.post(f"{all_wired.server.origin}/signout", headers=headers)
         else:
             all_wired.server.table.on_instance(instance, None)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await response.content.read() == b""
 
 
@@ -183,7 +183,7 @@ async def test_a_server_that_leaves_breaks_it_off(all_wired: Wired, container: C
         await all_wired.server.rooms.endless.drain(seconds=1.0)
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.content.read()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await container.let_go.wait()
 
 
@@ -195,7 +195,7 @@ async def test_nobody_has_any_number_of_them_open(all_wired: Wired, container: C
         assert (response.status, response.headers["Retry-After"]) == (429, "10")
     for response in opened:
         response.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             async with follow(all_wired) as response:
                 if response.status == 200:

@@ -193,7 +193,7 @@ class TestPurge:
         slow = Fault(verb="list", resource="pods", delay=0.5)
         all_wired.api.faults.append(slow)
         asked = asyncio.create_task(purge(all_wired, uid))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while slow.times:
                 await asyncio.sleep(0.01)
         taken = {"metadata": {"labels": {names.LABEL_RETAINED: None, names.LABEL_INSTANCE_UID: "uid-new"}}}

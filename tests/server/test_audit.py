@@ -63,7 +63,7 @@ async def test_a_day_with_everything_in_it(process: Process, browser: Browser, a
     assert await call(browser, "POST", "environments/mine/restart") == 204
     assert await call(browser, "POST", "environments/mine/stop") == 204
     api.set_status(INSTANCES, Key("team", "mine"), {"phase": "Stopped"})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await call(browser, "POST", "environments/mine/start") != 204:
             await asyncio.sleep(0.02)
     assert await call(browser, "DELETE", "environments/mine") == 204

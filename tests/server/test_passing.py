@@ -239,7 +239,7 @@ async def test_the_pod_learns_that_the_browser_left(server: Harness, browser: Br
         await browser.enter()
         await browser.get(server.environment_origin() + "/")
         assert await server.raw(head_of(server, browser, "/slow"), seconds=0.2) == b""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await left.wait()
 
 
@@ -276,7 +276,7 @@ async def test_leaving_waits_for_what_is_under_way(tmp_path: Path, handled: Hand
                 await browser.enter()
                 handled.paths.clear()
                 slow = asyncio.create_task(server.raw(head_of(server, browser, "/slow")))
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     while "/slow" not in {path for _, path, _ in pod.seen}:
                         await asyncio.sleep(0.01)
         assert (await slow).endswith(b"</slow>")

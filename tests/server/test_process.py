@@ -79,7 +79,7 @@ async def test_from_the_watch_to_the_editor_and_out_by_signal(tmp_path: Path, ap
             api.set_status(INSTANCES, Key("team", "mine"), {"phase": "Stopped"})
             api.remove(PODS, Key("team", "mine-pod"))
             api.remove(INSTANCES, Key("team", "shared"))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while (await browser.open("mine")).status != 503:
                     await asyncio.sleep(0.02)
                 while await names_in_list(browser, origin) != ["mine"]:

@@ -93,7 +93,7 @@ async def accepts(process: Process, *keys: bytes) -> None:
 
 
 async def until_open(browser: Browser, name: str) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await browser.open(name)).status != 200:
             await asyncio.sleep(0.05)
 

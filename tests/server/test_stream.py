@@ -176,7 +176,7 @@ async def sign_out(server: Harness, browser: Browser) -> None:
 async def test_it_ends_with_the_session(server: Harness, signed_in: Browser) -> None:
     async with listening(server, signed_in) as listener:
         await sign_out(server, signed_in)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await listener.response.read() == b"", "at once, and without another word"
 
 
