@@ -3,7 +3,7 @@
     .local/venv/bin/python -m bench.dashboard MEASUREMENT... --url URL --password-file FILE --kubeconfig FILE
         list      first sight, filter, page, a change of the cluster on the screen
         pages     LCP, CLS and INP of list, create and detail
-        cursor    from signing in to typed text in a new environment
+        cursor    from signing in to typed text in a new environment; with --pool from a warm pool of so many
         remove    deletes the environments, which are kept for the next call otherwise
 
 The environments are stopped ones in namespaces of their own, made where they are missing.
@@ -28,7 +28,8 @@ from tests.e2e.steps import type_into_new_file
 from bench.figures import Figure, header, median, table
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
-from devworkspace.kinds import INSTANCES
+from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube import config
 from devworkspace.kube.client import Client
 from devworkspace.kube.errors import AlreadyExists, NotFound
@@ -75,6 +76,7 @@ class Bench:
     environments: int
     namespaces: int
     rounds: int
+    pool: int
 
     def key(self, number: int) -> Key:
         return Key(NAMESPACE.format(number=number % self.namespaces), f"env-{number}")
@@ -280,21 +282,50 @@ async def measure_cursor(bench: Bench) -> list[Figure]:
     """From the click on "Sign in" to text in a file of a new environment, with every click at once."""
     namespace = NAMESPACE.format(number=0)
     steps: dict[str, list[float]] = {}
-    for number in range(bench.rounds):
-        async with running_chromium() as chromium:
-            page = await chromium.new_page()
-            if number == bench.rounds - 1:
-                page.on("requestfinished", _tell)
-            for name, seconds in (await _first_steps(bench, page, namespace)).items():
-                steps.setdefault(name, []).append(seconds)
-        for instance in await _instances(bench):
-            if instance.spec.running:
-                await bench.client.delete(INSTANCES, instance.metadata.key, uid=instance.metadata.uid)
+    async with _warm_pool(bench, namespace) as full:
+        for number in range(bench.rounds):
+            await full()
+            async with running_chromium() as chromium:
+                page = await chromium.new_page()
+                if number == bench.rounds - 1:
+                    page.on("requestfinished", _tell)
+                for name, seconds in (await _first_steps(bench, page, namespace)).items():
+                    steps.setdefault(name, []).append(seconds)
+            for instance in await _instances(bench):
+                if instance.spec.running:
+                    await bench.client.delete(INSTANCES, instance.metadata.key, uid=instance.metadata.uid)
     return [
         Figure(name=name, value=median(values), unit="s", bar=5 if name.startswith("sign-in →") else None,
                note=f"median of {len(values)}, worst {max(values):.1f}")
         for name, values in steps.items()
     ]  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def _warm_pool(bench: Bench, namespace: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Gives the template a pool meanwhile; yields what waits until it is full and all is quiet."""
+    key = Key("", TEMPLATE)
+
+    async def resize(replicas: int) -> None:
+        sizes = [{"namespace": namespace, "replicas": replicas}] if replicas else []
+        patch = {"spec": {"warmPool": {"perNamespace": sizes}}}
+        await bench.client.merge_patch(TEMPLATES, key, patch, WorkspaceTemplate)
+
+    async def full() -> None:
+        async with asyncio.timeout(120):
+            while bench.pool:
+                pools = (await bench.client.get(TEMPLATES, key, WorkspaceTemplate)).status.pools
+                if any(pool.namespace == namespace and pool.ready == bench.pool for pool in pools):
+                    break
+                await asyncio.sleep(0.5)
+        # What was deleted before is gone by then.
+        await asyncio.sleep(5)
+
+    await resize(bench.pool)
+    try:
+        yield full
+    finally:
+        await resize(0)
 
 
 def _tell(request: Request) -> None:
@@ -369,6 +400,7 @@ async def main() -> int:
     parser.add_argument("--environments", type=int, default=2000)
     parser.add_argument("--namespaces", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pool", type=int, default=0)
     chosen = parser.parse_args()
     endpoint = config.from_kubeconfig(chosen.kubeconfig)
     async with Client(endpoint, field_manager="devworkspace-bench", silence=300) as client:
@@ -379,6 +411,7 @@ async def main() -> int:
             environments=chosen.environments,
             namespaces=chosen.namespaces,
             rounds=chosen.rounds,
+            pool=chosen.pool,
         )
         return await run(bench, chosen.measurements)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from devworkspace.api import names
 from devworkspace.api.meta import Key
+from devworkspace.core import pool
 from devworkspace.core.render.policy import POLICY_NAMES
 from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube.resource import CONFIG_MAPS, NAMESPACES, NETWORK_POLICIES, PODS, PVCS, SECRETS, SERVICES
@@ -37,6 +39,9 @@ Object = dict[str, Any]
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(pool_keeper, "DELAY_SECONDS", 0.02)
+    # A pool that is half full waits for people who open their editors; tests/core/test_pool.py looks at that.
+    monkeypatch.setattr(pool_keeper, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(pool, "OPENING", timedelta())
     yield
 
 

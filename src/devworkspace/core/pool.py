@@ -25,7 +25,8 @@ from devworkspace.core.timestamps import parse_timestamp
 
 # A pod in the making takes a core from somebody who waits for theirs.
 MAKING_AT_MOST: Final = 2
-# Not none: with a start every few seconds a pool that waits for quiet would be empty for good.
+# Only of a pool that is short, of which less than half is ready. Not none: with a start every few seconds a pool that
+# waits for quiet would be empty for good.
 MAKING_BESIDE_STARTS: Final = 1
 OPENING: Final = timedelta(seconds=10)
 # Raised when members are made in another way, so that those of an older operator are not handed out.
@@ -94,7 +95,7 @@ def plan_pool(template: WorkspaceTemplate | None, facts: PoolFacts) -> PoolPlan:
     kept = usable[:wanted]
     ready = [member for member in kept if settings is not None and is_takeable(member, pool_revision(settings))]
     starting = len(kept) - len(ready)
-    room = _making_at_most(facts) - starting
+    room = _making_at_most(facts, short=2 * len(ready) < wanted) - starting
     count = max(0, min(wanted - len(kept), room)) if facts.refusal is None and message is None else 0
     drops = [member for member in free if member not in kept]
     return PoolPlan(
@@ -175,9 +176,10 @@ def _has_no_room(instance: WorkspaceInstance) -> bool:
     return instance.spec.running and any(condition.reason in _NO_ROOM for condition in found)
 
 
-def _making_at_most(facts: PoolFacts) -> int:
-    starts = any(_is_starting(instance, facts.now) for instance in facts.instances)
-    return MAKING_BESIDE_STARTS if starts else MAKING_AT_MOST
+def _making_at_most(facts: PoolFacts, *, short: bool) -> int:
+    if not any(_is_starting(instance, facts.now) for instance in facts.instances):
+        return MAKING_AT_MOST
+    return MAKING_BESIDE_STARTS if short else 0
 
 
 def _is_starting(instance: WorkspaceInstance, now: datetime) -> bool:
