@@ -10,6 +10,11 @@ import {
   writeView,
 } from "./listing";
 
+const NAMES = new Map([
+  ["java-17", { text: "JVM 与 Maven", lang: "zh" }],
+  ["python", { text: "A Python", lang: undefined }],
+]);
+
 test("a page of one of KubeSphere's workspaces shows its projects' environments", () => {
   const known = new Map(
     [
@@ -58,18 +63,20 @@ test("text is looked for in names, owner, template and repository, whatever the 
     makeEnvironment({ name: "three", template: "java-17" }),
     makeEnvironment({ name: "four", git: makeGit({ repository: "https://git.example.com/Team/demo.git" }) }),
   ];
-  const found = (text: string) => matchBeforeState(all, { ...DEFAULT_VIEW, text }, "admin").map(({ name }) => name);
+  const found = (text: string) =>
+    matchBeforeState(all, { ...DEFAULT_VIEW, text }, "admin", NAMES).map(({ name }) => name);
   expect(found("payments")).toEqual(["one"]);
   expect(found("LI.WEI")).toEqual(["two"]);
   expect(found("java")).toEqual(["three"]);
+  expect(found("maven")).toEqual(["three"]);
   expect(found("example.com/team")).toEqual(["four"]);
   expect(found(" ")).toHaveLength(4);
 });
 
 test("mine and project narrow the list", () => {
   const all = [makeEnvironment({ name: "mine" }), makeEnvironment({ name: "other", owner: "x", namespace: "web" })];
-  expect(matchBeforeState(all, { ...DEFAULT_VIEW, whose: "mine" }, "admin")).toEqual([all[0]]);
-  expect(matchBeforeState(all, { ...DEFAULT_VIEW, project: "web" }, "admin")).toEqual([all[1]]);
+  expect(matchBeforeState(all, { ...DEFAULT_VIEW, whose: "mine" }, "admin", NAMES)).toEqual([all[0]]);
+  expect(matchBeforeState(all, { ...DEFAULT_VIEW, project: "web" }, "admin", NAMES)).toEqual([all[1]]);
 });
 
 test("states gather phases as people see them", () => {
@@ -86,13 +93,24 @@ test("what needs attention comes first, then what was used last", () => {
     makeEnvironment({ name: "stopped", phase: "Stopped" }),
     makeEnvironment({ name: "failed", phase: "Failed" }),
   ];
-  expect(sortEnvironments(all, DEFAULT_VIEW).map(({ name }) => name)).toEqual(["failed", "new", "old", "stopped"]);
+  expect(sortEnvironments(all, DEFAULT_VIEW, NAMES).map(({ name }) => name)).toEqual([
+    "failed",
+    "new",
+    "old",
+    "stopped",
+  ]);
 });
 
 test("numbers in names are numbers, and the direction turns", () => {
   const all = [makeEnvironment({ name: "env-10" }), makeEnvironment({ name: "env-9" })];
   const sorted = (descending: boolean) =>
-    sortEnvironments(all, { ...DEFAULT_VIEW, sort: "name", descending }).map(({ name }) => name);
+    sortEnvironments(all, { ...DEFAULT_VIEW, sort: "name", descending }, NAMES).map(({ name }) => name);
   expect(sorted(false)).toEqual(["env-9", "env-10"]);
   expect(sorted(true)).toEqual(["env-10", "env-9"]);
+});
+
+test("templates are sorted as people know them", () => {
+  const all = ["java-17", "python", "b-that-is-gone"].map((template) => makeEnvironment({ template }));
+  const sorted = sortEnvironments(all, { ...DEFAULT_VIEW, sort: "template" }, NAMES).map(({ template }) => template);
+  expect(sorted).toEqual(["python", "b-that-is-gone", "java-17"]);
 });

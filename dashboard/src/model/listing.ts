@@ -1,5 +1,6 @@
 import type { EnvironmentView } from "../api/schema";
 import { GROUPS, type Group, groupOf } from "./phases";
+import type { TemplateNames } from "./templates";
 
 export const SORTS = ["attention", "name", "status", "template", "project", "owner", "activity"] as const;
 export type Sort = (typeof SORTS)[number];
@@ -97,7 +98,12 @@ export function ofWorkspace(
 }
 
 /** Everything but the state filter, so that the filter's buttons can count what each would show. */
-export function matchBeforeState(environments: Iterable<EnvironmentView>, view: View, me: string): EnvironmentView[] {
+export function matchBeforeState(
+  environments: Iterable<EnvironmentView>,
+  view: View,
+  me: string,
+  names: TemplateNames,
+): EnvironmentView[] {
   const text = view.text.trim().toLowerCase();
   const found: EnvironmentView[] = [];
   for (const environment of environments) {
@@ -105,7 +111,7 @@ export function matchBeforeState(environments: Iterable<EnvironmentView>, view: 
       (view.project === "" || environment.namespace === view.project) &&
       (view.template === "" || environment.template === view.template) &&
       (view.whose === "all" || environment.owner === me) &&
-      (text === "" || haystack(environment).includes(text));
+      (text === "" || haystack(environment, names).includes(text));
     if (fits) {
       found.push(environment);
     }
@@ -113,9 +119,10 @@ export function matchBeforeState(environments: Iterable<EnvironmentView>, view: 
   return found;
 }
 
-function haystack(environment: EnvironmentView): string {
+function haystack(environment: EnvironmentView, names: TemplateNames): string {
   const { displayName, name, owner, template, git } = environment;
-  return `${displayName}\n${name}\n${owner}\n${template}\n${git?.repository ?? ""}`.toLowerCase();
+  const called = names.get(template)?.text ?? "";
+  return [displayName, name, owner, template, called, git?.repository ?? ""].join("\n").toLowerCase();
 }
 
 export function matchesState(environment: EnvironmentView, state: State): boolean {
@@ -125,28 +132,33 @@ export function matchesState(environment: EnvironmentView, state: State): boolea
 }
 
 /** In the order of the view: what needs attention first, then what was used last. */
-export function sortEnvironments(environments: readonly EnvironmentView[], view: View): EnvironmentView[] {
+export function sortEnvironments(
+  environments: readonly EnvironmentView[],
+  view: View,
+  names: TemplateNames,
+): EnvironmentView[] {
   const compare = COMPARE[view.sort];
   const sign = view.descending ? -1 : 1;
-  return [...environments].sort((one, other) => sign * compare(one, other) || byKey(one, other));
+  return [...environments].sort((one, other) => sign * compare(one, other, names) || byKey(one, other));
 }
 
 const URGENCY: Record<Group, number> = { failed: 0, starting: 1, running: 2, stopped: 3 };
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
-type Compare = (one: EnvironmentView, other: EnvironmentView) => number;
+type Compare = (one: EnvironmentView, other: EnvironmentView, names: TemplateNames) => number;
 
 const COMPARE: Record<Sort, Compare> = {
   attention: (one, other) => URGENCY[groupOf(one)] - URGENCY[groupOf(other)] || used(other) - used(one),
   name: (one, other) => collator.compare(one.displayName, other.displayName),
   status: (one, other) => collator.compare(one.phase, other.phase),
-  template: (one, other) => collator.compare(one.template, other.template),
+  template: (one, other, names) =>
+    collator.compare(names.get(one.template)?.text ?? one.template, names.get(other.template)?.text ?? other.template),
   project: (one, other) => collator.compare(one.namespace, other.namespace),
   owner: (one, other) => collator.compare(one.owner, other.owner),
   activity: (one, other) => used(other) - used(one),
 };
 
-const byKey: Compare = (one, other) =>
+const byKey = (one: EnvironmentView, other: EnvironmentView): number =>
   collator.compare(one.namespace, other.namespace) || collator.compare(one.name, other.name);
 
 // A sort of 2,000 asks 40,000 times; to read the moments each time is 6 ms of every filter.

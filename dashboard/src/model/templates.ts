@@ -18,6 +18,13 @@ export function titleOf(template: Named | null, tag: string): string {
   return template === null ? "" : nameOf(template, tag).text;
 }
 
+/** What people call templates, by what the cluster calls them. */
+export type TemplateNames = ReadonlyMap<string, Told>;
+
+export function namesOf(templates: readonly TemplateView[], tag: string): TemplateNames {
+  return new Map(templates.map((template) => [template.name, nameOf(template, tag)]));
+}
+
 export function descriptionOf({ description, translations }: TemplateView, tag: string): Told {
   return inLanguage(translations, tag, (texts) => texts.description) ?? { text: description, lang: undefined };
 }

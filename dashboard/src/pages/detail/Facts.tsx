@@ -1,11 +1,11 @@
 import type { ReactNode } from "react";
-import { useTemplates } from "../../api/queries";
 import type { EnvironmentView } from "../../api/schema";
 import { Ago } from "../../environments/Ago";
 import { StopClock } from "../../environments/StopClock";
+import { TemplateName } from "../../environments/TemplateName";
+import { useTemplateNames } from "../../environments/useTemplateNames";
 import { useTexts } from "../../i18n";
 import { formatBytes } from "../../model/quantities";
-import { nameOf } from "../../model/templates";
 import { formatDuration } from "../../model/times";
 import styles from "./DetailPage.module.css";
 
@@ -15,7 +15,7 @@ export function Facts({ environment }: { readonly environment: EnvironmentView }
   const { cpu, memory, disk, startedAt, readyAt, stopsAt } = environment;
   const took = Date.parse(readyAt ?? "") - Date.parse(startedAt ?? "");
   const facts: readonly [label: string, value: ReactNode][] = [
-    [t("detail.template"), <TemplateName key="template" environment={environment} />],
+    [t("detail.template"), <BothNames key="template" template={environment.template} />],
     [t("create.size"), cpu === "" || memory === "" ? "" : t("create.size-short", { cpu, memory })],
     [t("create.image"), environment.image],
     [t("detail.project"), environment.namespace],
@@ -48,14 +48,12 @@ export function Facts({ environment }: { readonly environment: EnvironmentView }
 }
 
 /** As people know it, and as the cluster does where that is another word. */
-function TemplateName({ environment: { template } }: { readonly environment: EnvironmentView }) {
-  const { tag } = useTexts();
-  const found = useTemplates().data?.find(({ name }) => name === template);
-  const shown = found === undefined ? { text: template, lang: undefined } : nameOf(found, tag);
+function BothNames({ template }: { readonly template: string }) {
+  const told = useTemplateNames().get(template);
   return (
     <>
-      <span lang={shown.lang}>{shown.text}</span>
-      {shown.text !== template && <div className={styles.dim}>{template}</div>}
+      <TemplateName name={template} told={told} />
+      {told !== undefined && told.text !== template && <div className={styles.dim}>{template}</div>}
     </>
   );
 }

@@ -1,6 +1,7 @@
-import { cleanup, screen, within } from "@testing-library/react";
+import { act, cleanup, screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { beforeEach, describe, expect, test } from "vitest";
+import { setLanguage } from "../../i18n";
 import { makeEnvironment, makeMe, makeTemplate } from "../../testing/builders";
 import { api, record, serveEnvironments, serveTemplates } from "../../testing/server";
 import { show } from "../../testing/show";
@@ -24,6 +25,27 @@ describe("the template", () => {
     await user.selectOptions(await filter(), "All templates");
     expect(names()).toHaveLength(2);
     expect(router.state.location.search).toBe("");
+  });
+
+  test("is told and found as people know it, in the page's language", async () => {
+    serveEnvironments(makeEnvironment({ name: "one" }), makeEnvironment({ name: "two", template: "go" }));
+    serveTemplates(makeTemplate({ translations: { zh: { displayName: "数据分析", description: null } } }));
+    act(() => setLanguage("zh"));
+    const { user } = show("/envs");
+    const shown = await within(await screen.findByRole("table")).findByText("数据分析");
+    expect(shown).toHaveAttribute("lang", "zh");
+    expect(shown).toHaveAttribute("title", "python");
+    await user.type(screen.getByRole("searchbox"), "数据");
+    await waitFor(() => expect(names()).toEqual(["one"]));
+    act(() => setLanguage("en"));
+  });
+
+  test("is told as the cluster knows it as well where two have one name", async () => {
+    serveEnvironments(makeEnvironment({ name: "one" }), makeEnvironment({ name: "two", template: "python-2" }));
+    serveTemplates(makeTemplate(), makeTemplate({ name: "python-2" }));
+    show("/envs");
+    expect(await screen.findByRole("option", { name: "Python 3 (python)" })).toBeVisible();
+    expect(screen.getByRole("option", { name: "Python 3 (python-2)" })).toBeVisible();
   });
 
   test("of a link that nothing is made from is shown, so that it can be taken back", async () => {

@@ -6,6 +6,7 @@ import type { EnvironmentView } from "../../api/schema";
 import { workspace } from "../../base";
 import { DeleteDialog } from "../../environments/DeleteDialog";
 import { useInTurn } from "../../environments/useInTurn";
+import { useTemplateNames } from "../../environments/useTemplateNames";
 import { useTexts } from "../../i18n";
 import { matchBeforeState, matchesState, ofWorkspace, sortEnvironments } from "../../model/listing";
 import { Banner } from "../../ui/Banner";
@@ -64,6 +65,7 @@ export function ListPage() {
 function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentView> }) {
   const { t } = useTexts();
   const me = useMe().data?.name ?? "";
+  const templates = useTemplateNames();
   const wide = useWide();
   const { view, dropped, change } = useView();
   const place = useRef<HTMLDivElement>(null);
@@ -74,14 +76,15 @@ function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentVie
   const columns = useColumns();
   const [doomed, setDoomed] = useState<readonly EnvironmentView[]>([]);
 
-  const before = useMemo(() => matchBeforeState(known.values(), view, me), [known, view, me]);
+  const before = useMemo(() => matchBeforeState(known.values(), view, me, templates), [known, view, me, templates]);
   const sorted = useMemo(
     () =>
       sortEnvironments(
         before.filter((environment) => matchesState(environment, view.state)),
         view,
+        templates,
       ),
-    [before, view],
+    [before, view, templates],
   );
   const wish = JSON.stringify(view);
   const calm = useCalmOrder({ rows: sorted, known, inUse, wish });
@@ -93,13 +96,28 @@ function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentVie
     [selected, known],
   );
   const many = chosen.length > 0 || work.running;
-  const shared = { rows, known, selected, onSelect: setSelected, onDelete: (one: EnvironmentView) => setDoomed([one]) };
+  const shared = {
+    rows,
+    known,
+    selected,
+    onSelect: setSelected,
+    onDelete: (one: EnvironmentView) => setDoomed([one]),
+    templates,
+  };
 
   return (
     <section className={styles.panel} aria-label={t("nav.environments")}>
       <div className={styles.bars}>
         <div style={{ visibility: many ? "hidden" : undefined }}>
-          <Toolbar known={known} before={before} view={view} columns={columns} onChange={change} wide={wide} />
+          <Toolbar
+            known={known}
+            before={before}
+            view={view}
+            columns={columns}
+            names={templates}
+            onChange={change}
+            wide={wide}
+          />
         </div>
         {many && (
           <BulkBar

@@ -3,8 +3,10 @@ import type { EnvironmentView } from "../../api/schema";
 import { Actions } from "../../environments/Actions";
 import { Ago } from "../../environments/Ago";
 import { Condition } from "../../environments/Condition";
+import { TemplateName } from "../../environments/TemplateName";
 import { useTexts } from "../../i18n";
 import type { View } from "../../model/listing";
+import type { Told } from "../../model/templates";
 import { Checkbox, VisuallyHidden } from "../../ui/kit";
 import { PageLink } from "../../ui/PageLink";
 import { RowCheck } from "../../ui/RowControls";
@@ -25,7 +27,8 @@ interface TableProps extends RowsProps {
 }
 
 /** The rows as a table; where room is short, columns go by their priority and name, status and actions stay. */
-export function Table({ rows, known, selected, onSelect, onDelete, total, view, hidden, onChange }: TableProps) {
+export function Table(props: TableProps) {
+  const { rows, known, selected, onSelect, onDelete, templates, total, view, hidden, onChange } = props;
   const { t } = useTexts();
   const all = rows.every(({ uid }) => selected.has(uid));
   return (
@@ -67,6 +70,7 @@ export function Table({ rows, known, selected, onSelect, onDelete, total, view, 
               gone={!known.has(environment.uid)}
               selected={selected.has(environment.uid)}
               hidden={hidden}
+              template={templates.get(environment.template)}
               onToggle={(on) => onSelect((before) => toggle(before, environment.uid, on))}
               onDelete={onDelete}
             />
@@ -82,12 +86,13 @@ interface RowProps {
   readonly gone: boolean;
   readonly selected: boolean;
   readonly hidden: ReadonlySet<Hideable>;
+  readonly template: Told | undefined;
   readonly onToggle: (on: boolean) => void;
   readonly onDelete: (environment: EnvironmentView) => void;
 }
 
 const Row = memo(
-  function Row({ environment, gone, selected, hidden, onToggle, onDelete }: RowProps) {
+  function Row({ environment, gone, selected, hidden, template, onToggle, onDelete }: RowProps) {
     const { t } = useTexts();
     return (
       <tr
@@ -112,7 +117,11 @@ const Row = memo(
           {environment.displayName !== environment.name && <div className={styles.address}>{environment.name}</div>}
         </th>
         <td className={styles.status}>{gone ? t("list.deleted") : <Condition environment={environment} />}</td>
-        {!hidden.has("template") && <td className={styles.template}>{environment.template}</td>}
+        {!hidden.has("template") && (
+          <td className={styles.template}>
+            <TemplateName name={environment.template} told={template} />
+          </td>
+        )}
         {!hidden.has("project") && <td className={styles.project}>{environment.namespace}</td>}
         {!hidden.has("owner") && <td className={styles.owner}>{environment.owner}</td>}
         {!hidden.has("activity") && (
@@ -135,5 +144,6 @@ const Row = memo(
     before.environment === after.environment &&
     before.gone === after.gone &&
     before.selected === after.selected &&
-    before.hidden === after.hidden,
+    before.hidden === after.hidden &&
+    before.template === after.template,
 );

@@ -4,6 +4,7 @@ import { Link } from "react-router";
 import type { EnvironmentView } from "../../api/schema";
 import { useTexts } from "../../i18n";
 import { matchesState, SORTS, type Sort, STATES, type View } from "../../model/listing";
+import type { TemplateNames } from "../../model/templates";
 import { Choices, FilterBar, SearchField } from "../../ui/FilterBar";
 import { ActionIcon, Button, NativeSelect } from "../../ui/kit";
 import { pageTo } from "../../ui/pageTo";
@@ -17,6 +18,7 @@ interface ToolbarProps {
   readonly before: readonly EnvironmentView[];
   readonly view: View;
   readonly columns: Columns;
+  readonly names: TemplateNames;
   readonly wide: boolean;
   readonly onChange: (part: Partial<View>) => void;
 }
@@ -31,7 +33,7 @@ const SORT_LABELS = {
   activity: "list.column.activity",
 } as const satisfies Record<Sort, string>;
 
-export function Toolbar({ known, before, view, columns, wide, onChange }: ToolbarProps) {
+export function Toolbar({ known, before, view, columns, names, wide, onChange }: ToolbarProps) {
   const { t } = useTexts();
   const projects = useMemo(() => valuesOf(known, "namespace", view.project), [known, view.project]);
   const templates = useMemo(() => valuesOf(known, "template", view.template), [known, view.template]);
@@ -54,7 +56,7 @@ export function Toolbar({ known, before, view, columns, wide, onChange }: Toolba
             aria-label={t("list.column.template")}
             value={view.template}
             onChange={(event) => onChange({ template: event.currentTarget.value })}
-            data={[{ value: "", label: t("list.all-templates") }, ...templates]}
+            data={[{ value: "", label: t("list.all-templates") }, ...labelled(templates, names)]}
           />
         )}
         {owners > 1 && (
@@ -104,6 +106,17 @@ function valuesOf(
 ): readonly string[] {
   const found = new Set([...known.values()].map((environment) => environment[field]));
   return [...(chosen === "" ? found : found.add(chosen))].sort();
+}
+
+/** Templates as people know them, in the order of their names; two of one name with what the cluster calls them. */
+function labelled(templates: readonly string[], names: TemplateNames): readonly { value: string; label: string }[] {
+  const told = templates.map((value) => ({ value, label: names.get(value)?.text ?? value }));
+  return told
+    .map(({ value, label }) => ({
+      value,
+      label: told.some((other) => other.value !== value && other.label === label) ? `${label} (${value})` : label,
+    }))
+    .sort((one, other) => one.label.localeCompare(other.label));
 }
 
 function States({ before, view, onChange }: Pick<ToolbarProps, "before" | "view" | "onChange">) {

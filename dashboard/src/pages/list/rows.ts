@@ -1,5 +1,6 @@
 import type { Dispatch, SetStateAction } from "react";
 import type { EnvironmentView } from "../../api/schema";
+import type { TemplateNames } from "../../model/templates";
 
 export interface RowsProps {
   readonly rows: readonly EnvironmentView[];
@@ -9,6 +10,7 @@ export interface RowsProps {
   /** Rows are not drawn again for another one's selection, so that they do not know it. */
   readonly onSelect: Dispatch<SetStateAction<ReadonlySet<string>>>;
   readonly onDelete: (environment: EnvironmentView) => void;
+  readonly templates: TemplateNames;
 }
 
 /** `selected` with `uid` in it or not. */
