@@ -21,7 +21,7 @@ async def children(live: Live) -> list[str]:
 
 async def test_an_unknown_template_waits_and_names_it(live: Live) -> None:
     await live.create(template="no-such")
-    instance = await live.wait_phase("Pending", seconds=10)
+    instance = await live.wait_phase("Pending")
     assert instance.status.message is not None
     assert "Template 'no-such' does not exist; ask an admin" in instance.status.message
     resolved = find_condition(instance.status.conditions, "TemplateResolved")
@@ -38,7 +38,7 @@ async def test_a_bad_quantity_is_refused_at_once(live: Live) -> None:
 async def test_an_override_beyond_the_template_is_explained(live: Live) -> None:
     await live.create_template("small", overrides={"maxResources": {"cpu": "1", "memory": "1Gi"}})
     await live.create(template=f"{live.namespace}-small", overrides={"resources": {"limits": {"cpu": "64"}}})
-    instance = await live.wait_phase("Pending", seconds=10)
+    instance = await live.wait_phase("Pending")
     assert instance.status.message is not None
     assert "allows at most 1 of cpu, and this asks for 64; lower the override" in instance.status.message
     assert await children(live) == []
@@ -91,7 +91,7 @@ async def test_more_cpu_than_any_node_has_is_told(live: Live) -> None:
     resources = {"requests": {"cpu": "4000"}, "limits": {"cpu": "4000"}}
     await live.create_template("huge", resources=resources)
     await live.create(template=f"{live.namespace}-huge")
-    instance = await live.wait_phase("Pending", seconds=20)
+    instance = await live.wait_phase("Pending")
     assert instance.status.message is not None
     assert "Insufficient cpu" in instance.status.message
 
@@ -99,7 +99,7 @@ async def test_more_cpu_than_any_node_has_is_told(live: Live) -> None:
 async def test_a_used_up_quota_is_told_with_its_numbers(live: Live) -> None:
     live.surroundings.run_kubectl("create", "quota", "small", f"--namespace={live.namespace}", "--hard=limits.cpu=1")
     await live.create(template="base")
-    instance = await live.wait_phase("Pending", seconds=20)
+    instance = await live.wait_phase("Pending")
     assert instance.status.message is not None
     assert "quota 'small' is used up" in instance.status.message
     live.surroundings.run_kubectl("delete", "quota", "small", f"--namespace={live.namespace}")

@@ -292,7 +292,7 @@ async def test_no_node_of_the_wanted_kind_is_waited_for_and_then_fails(live: Liv
         knew=not_scheduled("Unschedulable"),
         condition="PodScheduled",
     )
-    instance = await live.wait_phase("Failed", seconds=20)
+    instance = await live.wait_phase("Failed")
     assert instance.status.message is not None
     assert instance.status.message.endswith("It has been tried for 5s.")
 

@@ -46,7 +46,7 @@ async def test_a_file_survives_stop_start_and_even_deletion(live: Live) -> None:
 
 async def test_deletion_while_it_starts_leaves_only_the_volume(live: Live) -> None:
     instance = await live.create()
-    await live.wait_phase("Provisioning", seconds=10)
+    await live.wait_phase("Provisioning")
     await live.delete()
     name = f"demo-{instance.metadata.uid[:8]}"
     for resource in (PODS, SERVICES, SECRETS):
@@ -62,7 +62,7 @@ async def test_a_pod_deleted_by_hand_comes_back_with_its_data(live: Live) -> Non
     await live.execute(status.pod_name, "sh", "-c", "echo precious > $HOME/sentinel")
     pod = await live.client.get(PODS, live.key(status.pod_name), Anything)
     await live.client.delete(PODS, live.key(status.pod_name), uid=pod.metadata.uid)
-    await live.wait_phase("Provisioning", seconds=20)
+    await live.wait_phase("Provisioning")
     await live.wait_phase("Running")
     successor = await live.client.get(PODS, live.key(status.pod_name), Anything)
     assert successor.metadata.uid != pod.metadata.uid

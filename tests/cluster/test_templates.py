@@ -19,7 +19,7 @@ async def template_of(live: Live) -> WorkspaceTemplate:
     return await live.client.get(TEMPLATES, Key("", f"{live.namespace}-small"), WorkspaceTemplate)
 
 
-async def wait_counts(live: Live, *wanted: int, seconds: float = 10) -> None:
+async def wait_counts(live: Live, *wanted: int, seconds: float = 60) -> None:
     """Waits until instances, running and outdated are these."""
     deadline = time.monotonic() + seconds
     while True:

@@ -74,7 +74,7 @@ async def names_of(live: Live) -> list[str]:
     return [line.partition("/")[2] for line in output.split()]
 
 
-async def eventually(holds: Callable[[], bool], *, seconds: float = 20) -> None:
+async def eventually(holds: Callable[[], bool], *, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

@@ -103,7 +103,7 @@ class Live:
     async def volume(self, name: str) -> PersistentVolumeClaim:
         return await self.client.get(PVCS, self.key(name), PersistentVolumeClaim)
 
-    async def wait_retained(self, *volumes: str, seconds: float = 20) -> None:
+    async def wait_retained(self, *volumes: str, seconds: float = 60) -> None:
         """Waits until volumes carry the mark that their environment is gone."""
         deadline = time.monotonic() + seconds
         for name in volumes:

@@ -51,7 +51,7 @@ class Witness:
                 await asyncio.sleep(0.02)
         return at
 
-    async def see(self, kind: type[T], *, seconds: float = 20) -> T:
+    async def see(self, kind: type[T], *, seconds: float = 60) -> T:
         """The first object of a kind."""
         async with asyncio.timeout(seconds):
             while True:
