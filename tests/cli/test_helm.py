@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from devworkspace.cli.helm import Helm, find_helm
+from devworkspace.cli.helm import Helm, find_helm, say_helm
 from devworkspace.cli.progress import Progress
 from devworkspace.cli.project import Project
 from devworkspace.cli.shell import CommandError
@@ -161,3 +161,15 @@ def test_a_person_can_repeat_a_command(program: FakeProgram, programs: Path) -> 
     (programs / "built").mkdir()
     built = put_helm(programs / "built" / "helm", "v4.3.1")
     assert make_helm(built).words("rollback", "app") == f"{built.path} {words}"
+
+
+def test_a_person_without_helm_is_told_the_one_that_was_built(
+    project: Project, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The machine's own directories may have one.
+    monkeypatch.setenv("PATH", str(programs))
+    assert say_helm(project, kubeconfig=None) == "helm", "there is none to name"
+    built = put_helm(project.state / "bin" / "helm", "v4.3.1")
+    assert say_helm(project, kubeconfig=Path("/at")) == f"KUBECONFIG=/at {built.path}"
+    put_helm(programs / "helm", "v3.1.0")
+    assert say_helm(project, kubeconfig=None) == "helm", "any can remove a release"

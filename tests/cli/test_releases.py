@@ -65,24 +65,24 @@ class TestFinding:
 
 class TestChecking:
     def test_ours_is_gone_on_with_by_helm(self) -> None:
-        check_release(None, helm=False)
-        check_release(None, helm=True)
-        check_release(OURS, helm=True)
-        check_release(Release("devworkspace-crds", SYSTEM), helm=True)
+        check_release(None, helm=False, program="helm")
+        check_release(None, helm=True, program="helm")
+        check_release(OURS, helm=True, program="helm")
+        check_release(Release("devworkspace-crds", SYSTEM), helm=True, program="helm")
 
     def test_ours_is_not_changed_by_kubectl(self) -> None:
         with pytest.raises(click.ClickException) as caught:
-            check_release(OURS, helm=False)
+            check_release(OURS, helm=False, program="KUBECONFIG=/k .local/bin/helm")
         assert "Go on with Helm by --helm" in caught.value.message
         # In this order, and both: definitions that a release still holds are not kubectl's to change.
-        both = "helm uninstall devworkspace devworkspace-crds --ignore-not-found --namespace devworkspace-system"
-        assert caught.value.message.endswith(f": {both}")
+        both = "devworkspace devworkspace-crds --ignore-not-found --namespace devworkspace-system"
+        assert caught.value.message.endswith(f": KUBECONFIG=/k .local/bin/helm uninstall {both}")
 
     @pytest.mark.parametrize("helm", [True, False])
     @pytest.mark.parametrize("release", [Release("devworkspace", "ide"), Release("devworkspace-agent", SYSTEM)])
     def test_another_s_is_left_alone(self, release: Release, helm: bool) -> None:
         with pytest.raises(click.ClickException) as caught:
-            check_release(release, helm=helm)
+            check_release(release, helm=helm, program="helm")
         assert "is not this installer's; nothing was changed" in caught.value.message
         assert caught.value.message.endswith(f": helm uninstall {release.name} --namespace {release.namespace}")
 

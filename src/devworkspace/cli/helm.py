@@ -48,9 +48,7 @@ class Helm:
 
     def words(self, *arguments: str) -> str:
         """A command for the person, who goes on with it."""
-        place = f"KUBECONFIG={self.kubeconfig} " if self.kubeconfig is not None else ""
-        program = "helm" if shutil.which("helm") == str(self.program) else str(self.program)
-        return " ".join([f"{place}{program}", *arguments, "--namespace", SYSTEM_NAMESPACE])
+        return " ".join([_said(self.program, self.kubeconfig), *arguments, "--namespace", SYSTEM_NAMESPACE])
 
     def statuses(self) -> dict[str, str]:
         """The status of each release by its name, also of those that are in the middle of something."""
@@ -97,6 +95,12 @@ class Helm:
         return {**dict.fromkeys(_DIVERTING, ""), **place}
 
 
+def say_helm(project: Project, *, kubeconfig: Path | None) -> str:
+    """How a person calls Helm here, without looking for one that is new enough: theirs, or the one that was built."""
+    own, built = shutil.which("helm"), _built(project)
+    return _said(built if own is None and built.exists() else Path(own or "helm"), kubeconfig)
+
+
 def find_helm(project: Project, progress: Progress, *, kubeconfig: Path | None) -> Helm:
     """Helm of PATH if it is one that docs/HELM.md names, else the one of cluster/build.sh, which takes minutes."""
     own = shutil.which("helm")
@@ -110,8 +114,17 @@ def find_helm(project: Project, progress: Progress, *, kubeconfig: Path | None) 
             version=phrase("unknown") if version is None else ".".join(map(str, version)),
         )
     build_programs(project, progress, "helm")
-    program = project.state / "bin" / "helm"
+    program = _built(project)
     return Helm(program=program, version=_version(program) or _SERVER_SIDE, kubeconfig=kubeconfig)
+
+
+def _built(project: Project) -> Path:
+    return project.state / "bin" / "helm"
+
+
+def _said(program: Path, kubeconfig: Path | None) -> str:
+    place = f"KUBECONFIG={kubeconfig} " if kubeconfig is not None else ""
+    return f"{place}{'helm' if shutil.which('helm') == str(program) else program}"
 
 
 def _version(program: Path) -> Version | None:

@@ -13,7 +13,7 @@ from devworkspace.cli.addressing import HELP, MODES
 from devworkspace.cli.choices import recall, remember
 from devworkspace.cli.deployment import Deployment, master_key_secret
 from devworkspace.cli.embedded import NODE_PORT, EmbeddedCluster
-from devworkspace.cli.helm import find_helm
+from devworkspace.cli.helm import find_helm, say_helm
 from devworkspace.cli.language import phrase
 from devworkspace.cli.manifests import ByKubectl, Way
 from devworkspace.cli.networks import find_own_networks, network_option
@@ -126,7 +126,11 @@ def command(
     if target.embedded is not None:
         build = prepare.prepare_embedded(project, target.embedded, progress, port=choices.port, audit=audit)
         deployment = replace(deployment, build=build)
-    check_release(find_release(target.kubectl), helm=choices.helm)
+    check_release(
+        find_release(target.kubectl),
+        helm=choices.helm,
+        program=say_helm(project, kubeconfig=target.kubeconfig),
+    )
     if target.embedded is None and not yes:
         _ask(target, choices.image_prefix, helm=choices.helm)
     networks = choices.blocked_networks or find_own_networks(target.kubectl)
@@ -163,9 +167,8 @@ def _ask(target: Target, image_prefix: str, *, helm: bool) -> None:
 
 def _by_helm(project: Project, target: Target, deployment: Deployment, progress: Progress) -> ByHelm:
     with progress.step("Finding Helm, or building it (about 4 minutes the first time)"):
-        kubeconfig = target.embedded.kubeconfig if target.embedded is not None else None
         way = ByHelm(
-            helm=find_helm(project, progress, kubeconfig=kubeconfig),
+            helm=find_helm(project, progress, kubeconfig=target.kubeconfig),
             kubectl=target.kubectl,
             deployment=deployment,
             progress=progress,

@@ -58,12 +58,15 @@ def _has_history(kubectl: Kubectl, release: Release) -> bool:
     return bool(kubectl.call("get", "secrets", f"--namespace={release.namespace}", selector, "--output=name").strip())
 
 
-def check_release(found: Release | None, *, helm: bool) -> None:
-    """Raises ClickException if an installation, by Helm or without, would fight with the release that is there."""
+def check_release(found: Release | None, *, helm: bool, program: str) -> None:
+    """Raises ClickException if an installation, by Helm or without, would fight with the release that is there.
+
+    `program` is how the person calls Helm.
+    """
     if found is None or (helm and found.is_ours):
         return
     if found.is_ours:
-        command = f"helm uninstall {' '.join(RELEASES)} --ignore-not-found --namespace {SYSTEM_NAMESPACE}"
+        command = f"{program} uninstall {' '.join(RELEASES)} --ignore-not-found --namespace {SYSTEM_NAMESPACE}"
         raise click.ClickException(
             phrase(
                 "DevWorkspace is in this cluster as the Helm release {name}, and kubectl would change it behind Helm's "
@@ -80,7 +83,7 @@ def check_release(found: Release | None, *, helm: bool) -> None:
             "leaves environments and volumes: {command}",
             name=found.name,
             namespace=found.namespace,
-            command=f"helm uninstall {found.name} --namespace {found.namespace}",
+            command=f"{program} uninstall {found.name} --namespace {found.namespace}",
         )
     )
 

@@ -24,6 +24,11 @@ class Target:
     description: str
     embedded: EmbeddedCluster | None = None
 
+    @property
+    def kubeconfig(self) -> Path | None:
+        """None is the person's own."""
+        return self.embedded.kubeconfig if self.embedded is not None else None
+
     def local_file(self, project: Project, name: str) -> Path:
         """A file of this installation in the checkout's state, one for each cluster that was installed to."""
         if self.embedded is not None:

@@ -16,7 +16,7 @@ from devworkspace.api.names import (
 )
 from devworkspace.cli.deployment import Deployment, serves_policies
 from devworkspace.cli.embedded import EmbeddedCluster
-from devworkspace.cli.helm import find_helm
+from devworkspace.cli.helm import find_helm, say_helm
 from devworkspace.cli.kubectl import Kubectl
 from devworkspace.cli.language import phrase
 from devworkspace.cli.progress import Progress
@@ -46,7 +46,7 @@ def command(
     project = find_project()
     target = None if embedded else find_foreign(project)
     release = None if target is None else find_release(target.kubectl)
-    check_release(release, helm=True)
+    check_release(release, helm=True, program=say_helm(project, kubeconfig=None))
     what = target.description if target is not None else phrase("the embedded Kubernetes on this machine")
     if not yes:
         click.confirm(_question(what, delete_data=delete_data), abort=True)
