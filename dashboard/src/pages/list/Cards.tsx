@@ -6,7 +6,7 @@ import { EnvironmentCard, EnvironmentCards } from "./EnvironmentCard";
 import { type RowsProps, toggle } from "./rows";
 
 /** The same facts as in the table, for narrow screens and for those who like cards. */
-export function Cards({ rows, known, selected, onSelect, onDelete, templates }: RowsProps) {
+export function Cards({ rows, known, selected, onSelect, onDelete, templateNames }: RowsProps) {
   const { t } = useTexts();
   return (
     <EnvironmentCards>
@@ -23,7 +23,11 @@ export function Cards({ rows, known, selected, onSelect, onDelete, templates }: 
             facts={[
               [
                 t("list.column.template"),
-                <TemplateName key="template" name={environment.template} told={templates.get(environment.template)} />,
+                <TemplateName
+                  key="template"
+                  name={environment.template}
+                  told={templateNames.get(environment.template)}
+                />,
               ],
               [t("list.column.project"), environment.namespace],
               [t("list.column.activity"), <Ago key="activity" time={environment.lastActivity} />],

@@ -65,7 +65,7 @@ export function ListPage() {
 function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentView> }) {
   const { t } = useTexts();
   const me = useMe().data?.name ?? "";
-  const templates = useTemplateNames();
+  const templateNames = useTemplateNames();
   const wide = useWide();
   const { view, dropped, change } = useView();
   const place = useRef<HTMLDivElement>(null);
@@ -76,15 +76,18 @@ function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentVie
   const columns = useColumns();
   const [doomed, setDoomed] = useState<readonly EnvironmentView[]>([]);
 
-  const before = useMemo(() => matchBeforeState(known.values(), view, me, templates), [known, view, me, templates]);
+  const before = useMemo(
+    () => matchBeforeState(known.values(), view, me, templateNames),
+    [known, view, me, templateNames],
+  );
   const sorted = useMemo(
     () =>
       sortEnvironments(
         before.filter((environment) => matchesState(environment, view.state)),
         view,
-        templates,
+        templateNames,
       ),
-    [before, view, templates],
+    [before, view, templateNames],
   );
   const wish = JSON.stringify(view);
   const calm = useCalmOrder({ rows: sorted, known, inUse, wish });
@@ -102,7 +105,7 @@ function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentVie
     selected,
     onSelect: setSelected,
     onDelete: (one: EnvironmentView) => setDoomed([one]),
-    templates,
+    templateNames,
   };
 
   return (
@@ -114,7 +117,7 @@ function Listing({ known }: { readonly known: ReadonlyMap<string, EnvironmentVie
             before={before}
             view={view}
             columns={columns}
-            names={templates}
+            templateNames={templateNames}
             onChange={change}
             wide={wide}
           />

@@ -28,7 +28,7 @@ interface TableProps extends RowsProps {
 
 /** The rows as a table; where room is short, columns go by their priority and name, status and actions stay. */
 export function Table(props: TableProps) {
-  const { rows, known, selected, onSelect, onDelete, templates, total, view, hidden, onChange } = props;
+  const { rows, known, selected, onSelect, onDelete, templateNames, total, view, hidden, onChange } = props;
   const { t } = useTexts();
   const all = rows.every(({ uid }) => selected.has(uid));
   return (
@@ -70,7 +70,7 @@ export function Table(props: TableProps) {
               gone={!known.has(environment.uid)}
               selected={selected.has(environment.uid)}
               hidden={hidden}
-              template={templates.get(environment.template)}
+              template={templateNames.get(environment.template)}
               onToggle={(on) => onSelect((before) => toggle(before, environment.uid, on))}
               onDelete={onDelete}
             />

@@ -18,7 +18,7 @@ interface ToolbarProps {
   readonly before: readonly EnvironmentView[];
   readonly view: View;
   readonly columns: Columns;
-  readonly names: TemplateNames;
+  readonly templateNames: TemplateNames;
   readonly wide: boolean;
   readonly onChange: (part: Partial<View>) => void;
 }
@@ -33,7 +33,7 @@ const SORT_LABELS = {
   activity: "list.column.activity",
 } as const satisfies Record<Sort, string>;
 
-export function Toolbar({ known, before, view, columns, names, wide, onChange }: ToolbarProps) {
+export function Toolbar({ known, before, view, columns, templateNames, wide, onChange }: ToolbarProps) {
   const { t } = useTexts();
   const projects = useMemo(() => valuesOf(known, "namespace", view.project), [known, view.project]);
   const templates = useMemo(() => valuesOf(known, "template", view.template), [known, view.template]);
@@ -56,7 +56,7 @@ export function Toolbar({ known, before, view, columns, names, wide, onChange }:
             aria-label={t("list.column.template")}
             value={view.template}
             onChange={(event) => onChange({ template: event.currentTarget.value })}
-            data={[{ value: "", label: t("list.all-templates") }, ...labelled(templates, names)]}
+            data={[{ value: "", label: t("list.all-templates") }, ...labelled(templates, templateNames)]}
           />
         )}
         {owners > 1 && (

@@ -10,7 +10,7 @@ export interface RowsProps {
   /** Rows are not drawn again for another one's selection, so that they do not know it. */
   readonly onSelect: Dispatch<SetStateAction<ReadonlySet<string>>>;
   readonly onDelete: (environment: EnvironmentView) => void;
-  readonly templates: TemplateNames;
+  readonly templateNames: TemplateNames;
 }
 
 /** `selected` with `uid` in it or not. */
