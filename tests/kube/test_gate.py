@@ -1,4 +1,4 @@
-"""The write gate: asked before every attempt to write, never before a read, and a bound for what it lets pass."""
+"""The write gate: asked twice for every attempt to write, never for a read, and a bound for what it lets pass."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,16 +19,16 @@ from tests.support.fixtures import QUICK_RETRY, client_of, eventually
 
 
 class Gate:
-    """Lets `passes` attempts through, each for `seconds`."""
+    """Says yes so many times, of which an attempt needs two, each for `seconds`."""
 
-    def __init__(self, passes: int = 0, seconds: float = 60.0) -> None:
-        self.passes = passes
+    def __init__(self, yes: int = 0, seconds: float = 60.0) -> None:
+        self.yes = yes
         self.seconds = seconds
         self.asked = 0
 
     def __call__(self) -> float:
         self.asked += 1
-        if self.asked > self.passes:
+        if self.asked > self.yes:
             raise NotLeading("somebody else leads")
         return self.seconds
 
@@ -59,6 +59,19 @@ async def test_a_closed_gate_lets_no_write_out(write: Callable[[Client], Awaitab
         assert server.requests == []
 
 
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+async def test_a_gate_that_closes_on_the_way_lets_nothing_out(write: Callable[[Client], Awaitable[object]]) -> None:
+    gate = Gate(yes=1)
+    async with FakeApiServer() as server, client_of(server, gate=gate) as client:
+        server.put(PODS, thing("a"))
+        with pytest.raises(NotLeading):
+            await write(client)
+        assert server.requests == []
+        gate.yes = 4
+        await client.apply(PODS, thing("c"), Thing)
+        assert [request.verb for request in server.requests] == ["apply"], "positive control"
+
+
 async def test_reads_and_watches_do_not_ask() -> None:
     gate = Gate()
     async with FakeApiServer() as server, client_of(server, gate=gate) as client:
@@ -72,7 +85,7 @@ async def test_reads_and_watches_do_not_ask() -> None:
 
 
 async def test_an_open_gate_lets_writes_pass() -> None:
-    async with FakeApiServer() as server, client_of(server, gate=Gate(passes=2)) as client:
+    async with FakeApiServer() as server, client_of(server, gate=Gate(yes=4)) as client:
         await client.apply(PODS, thing("a"), Thing)
         await client.create(PODS, thing("b"), Thing)
         assert len(server.objects(PODS)) == 2
@@ -80,16 +93,16 @@ async def test_an_open_gate_lets_writes_pass() -> None:
 
 @pytest.mark.parametrize("fault", [{"status": 503}, {"status": 429}, {"drop": "before"}, {"drop": "after"}])
 async def test_it_is_asked_again_before_each_repeat(fault: dict[str, Any]) -> None:
-    gate = Gate(passes=1)
+    gate = Gate(yes=2)
     async with FakeApiServer() as server, client_of(server, gate=gate) as client:
         server.faults.append(Fault(**fault))
         with pytest.raises(NotLeading):
             await client.apply(PODS, thing("a"), Thing)
-        assert (len(server.requests), gate.asked) == (1, 2)
+        assert (len(server.requests), gate.asked) == (1, 3)
 
 
 async def test_a_delete_on_a_broken_connection_is_not_repeated_behind_its_back() -> None:
-    gate = Gate(passes=1)
+    gate = Gate(yes=2)
     async with FakeApiServer() as server, client_of(server, gate=gate) as client:
         uid = server.put(PODS, thing("a"))["metadata"]["uid"]
         await client.get(PODS, key("a"), Thing)
@@ -100,17 +113,17 @@ async def test_a_delete_on_a_broken_connection_is_not_repeated_behind_its_back()
 
 
 async def test_it_is_asked_again_after_401() -> None:
-    gate = Gate(passes=1)
+    gate = Gate(yes=2)
     async with FakeApiServer(tokens={"right"}) as server:
         endpoint = Endpoint(server=server.url, credential=StaticHeader("Bearer wrong"))
         async with Client(endpoint, field_manager="test", retry=QUICK_RETRY, gate=gate) as client:
             with pytest.raises(NotLeading):
                 await client.apply(PODS, thing("a"), Thing)
-    assert gate.asked == 2
+    assert gate.asked == 3
 
 
 async def test_a_write_that_hangs_ends_with_the_lease() -> None:
-    gate = Gate(passes=1, seconds=0.05)
+    gate = Gate(yes=2, seconds=0.05)
     async with FakeApiServer() as server, client_of(server, gate=gate, timeout=3600.0) as client:
         server.faults.append(Fault(hang=True))
         with pytest.raises(NotLeading):
@@ -118,7 +131,7 @@ async def test_a_write_that_hangs_ends_with_the_lease() -> None:
 
 
 async def test_a_write_that_waits_for_a_connection_is_not_sent_after_the_lease() -> None:
-    gate = Gate(passes=2)
+    gate = Gate(yes=4)
     only_once = RetryPolicy(attempts=1)
     async with (
         FakeApiServer() as server,

@@ -60,7 +60,7 @@ class Client:
 
     All writes carry `field_manager`. `timeout` is seconds per attempt, `limit` the connections of everything but
     watches, `silence` the seconds without a byte after which a watch counts as dead (bookmarks come every minute).
-    `gate` is asked before every attempt to write, `rate_limit` before every request but watches.
+    `gate` is asked at every attempt to write, `rate_limit` before every request but watches.
     Methods raise the classes of `devworkspace.kube.errors`; `Unreachable` leaves open whether a write happened.
     """
 

@@ -26,11 +26,12 @@ from types import TracebackType
 from typing import Final, Self
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from devworkspace.kube.clock import elapsed
 from devworkspace.kube.config import Endpoint
-from devworkspace.kube.errors import ApiError, Unauthorized, Unreachable, api_error, clean
+from devworkspace.kube.errors import ApiError, NotLeading, Unauthorized, Unreachable, api_error, clean
 from devworkspace.kube.ratelimit import TokenBucket
 
 JSON: Final = "application/json"
@@ -39,7 +40,8 @@ OnRequest = Callable[[str, str, int, float], None]
 """Called after every exchange with verb, resource (`pods`, `pods/status`), HTTP status (0: no answer) and seconds."""
 
 WriteGate = Callable[[], float]
-"""Asked before every attempt to write: raises `NotLeading`, or returns the seconds within which it must be over."""
+"""Asked twice for every attempt to write, at its beginning and right before its bytes leave: raises `NotLeading`, or
+returns the seconds within which it must be over."""
 
 log: Final = logging.getLogger("devworkspace.kube")
 
@@ -81,6 +83,28 @@ class Request:
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+
+class _GatedBody(aiohttp.BytesPayload):
+    """The body of a write, for which the gate is asked again when it is sent, and the head with it.
+
+    In between there are a free connection, a handshake and a round of the event loop. A process that is paused in one
+    of them goes on with it before it looks at any timeout, when somebody else leads for long.
+    """
+
+    def __init__(self, value: bytes, *, content_type: str, gate: WriteGate) -> None:
+        super().__init__(value, content_type=content_type)
+        self._gate = gate
+        self.refusal: NotLeading | None = None
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        try:
+            self._gate()
+        except NotLeading as error:
+            # aiohttp tells its caller of a broken connection.
+            self.refusal = error
+            raise
+        await super().write_with_length(writer, content_length)
 
 
 @dataclass(slots=True)
@@ -211,8 +235,11 @@ class Transport:
     ) -> aiohttp.ClientResponse:
         """Send once and return the 2xx answer with its body unread."""
         headers = {"Accept": request.accept}
+        body: bytes | _GatedBody | None = request.body
         if request.body is not None:
             headers["Content-Type"] = request.content_type
+            if self._gate is not None:
+                body = _GatedBody(request.body, content_type=request.content_type, gate=self._gate)
         if (authorization := await self._endpoint.credential.header()) is not None:
             headers["Authorization"] = authorization
         try:
@@ -220,7 +247,7 @@ class Transport:
             response = await session.request(
                 request.method,
                 URL(self._endpoint.server + request.path, encoded=True).with_query(dict(request.params)),
-                data=request.body,
+                data=body,
                 headers=headers,
                 timeout=limits,
                 allow_redirects=False,
@@ -233,10 +260,12 @@ class Transport:
             if 200 <= response.status < 300:
                 return response
             async with response:
-                body = await response.read()
+                answer = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if isinstance(body, _GatedBody) and body.refusal is not None:
+                raise body.refusal from None
             raise unreachable(request, error) from error
-        raise api_error(status=response.status, body=body, retry_after=response.headers.get("Retry-After"))
+        raise api_error(status=response.status, body=answer, retry_after=response.headers.get("Retry-After"))
 
     @contextmanager
     def _measured(self, request: Request) -> Iterator[_Outcome]:
