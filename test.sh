@@ -74,9 +74,18 @@ join() {
 pytest_beside() {
   local part=$1 chosen=$2 code=0
   shift 2
-  pytest_part "$part" --numprocesses=3 --maxschedchunk=1 -m "$chosen and not alone" "$@" || code=1
+  pytest_part "$part" --numprocesses=3 --maxschedchunk=1 -m "$chosen and not alone" "$@" || repeat "$part" || code=1
   pytest_part "$part-alone" -m "$chosen and alone" "$@" || code=1
   return "$code"
+}
+
+# repeat PART: a page in a browser that waits for a pod may come too late once, when the machine does something else.
+# One or two such tests are tried again by themselves, and named if they pass. What must not happen even once is not.
+repeat() {
+  [[ $1 == browser ]] || return 1
+  pytest_part browser-again --last-failed --last-failed-no-failures=none -m "not alone" tests/e2e \
+    --ignore=tests/e2e/test_neighbours.py --ignore=tests/e2e/test_path_attacks.py
+  "$bin/python" scripts/repeats.py "$results/browser.xml" "$results/browser-again.xml" | tee "$results/repeated"
 }
 
 pytest_part() {
