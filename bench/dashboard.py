@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from playwright.async_api import CDPSession, Page, Request
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 from tests.e2e.conftest import running_chromium
@@ -28,7 +29,7 @@ from tests.e2e.steps import type_into_new_file
 from bench.figures import Figure, header, median, table
 from devworkspace.api.instance import WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
-from devworkspace.api.template import WorkspaceTemplate
+from devworkspace.api.template import PoolSize, WorkspaceTemplate
 from devworkspace.kinds import INSTANCES, TEMPLATES
 from devworkspace.kube import config
 from devworkspace.kube.client import Client
@@ -303,12 +304,11 @@ async def measure_cursor(bench: Bench) -> list[Figure]:
 
 @contextlib.asynccontextmanager
 async def _warm_pool(bench: Bench, namespace: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Gives the template a pool meanwhile; yields what waits until it is full and all is quiet."""
+    """Gives the template a pool meanwhile, if one is asked for; yields what waits until it is full and all is quiet."""
     key = Key("", TEMPLATE)
 
-    async def resize(replicas: int) -> None:
-        sizes = [{"namespace": namespace, "replicas": replicas}] if replicas else []
-        patch = {"spec": {"warmPool": {"perNamespace": sizes}}}
+    async def resize(sizes: Sequence[PoolSize]) -> None:
+        patch = {"spec": {"warmPool": {"perNamespace": msgspec.to_builtins(sizes)}}}
         await bench.client.merge_patch(TEMPLATES, key, patch, WorkspaceTemplate)
 
     async def full() -> None:
@@ -321,11 +321,15 @@ async def _warm_pool(bench: Bench, namespace: str) -> AsyncIterator[Callable[[],
         # What was deleted before is gone by then.
         await asyncio.sleep(5)
 
-    await resize(bench.pool)
+    if not bench.pool:
+        yield full
+        return
+    before = (await bench.client.get(TEMPLATES, key, WorkspaceTemplate)).spec.warm_pool.per_namespace
+    await resize([PoolSize(namespace, bench.pool)])
     try:
         yield full
     finally:
-        await resize(0)
+        await resize(before)
 
 
 def _tell(request: Request) -> None:
