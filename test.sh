@@ -85,7 +85,7 @@ repeat() {
   [[ $1 == browser ]] || return 1
   pytest_part browser-again --last-failed --last-failed-no-failures=none -m "not alone" tests/e2e \
     --ignore=tests/e2e/test_neighbours.py --ignore=tests/e2e/test_path_attacks.py
-  "$bin/python" scripts/repeats.py "$results/browser.xml" "$results/browser-again.xml" | tee "$results/repeated"
+  "$bin/python" scripts/repeats.py "$results/browser.xml" "$results/browser-again.xml"
 }
 
 pytest_part() {
