@@ -87,7 +87,8 @@ class FakeApiServer:
 
     `window` is how many changes a watch can look back, `bookmark_interval` is in seconds. `tokens`: None accepts
     everybody. `authorize` answers SubjectAccessReviews from their spec, `review_status` with a whole status, `identify`
-    answers TokenReviews with a status. `log` yields what a pod's container says, or raises `Refusal`. `clock` stamps
+    answers TokenReviews with a status. `log` yields what a pod's container says, raises
+    `Refusal`, or `ConnectionError` where the stream breaks. `clock` stamps
     objects.
     """
 
@@ -241,8 +242,11 @@ class FakeApiServer:
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         response.enable_chunked_encoding()
         await response.prepare(request)
-        async for chunk in chunks:
-            await response.write(chunk)
+        try:
+            async for chunk in chunks:
+                await response.write(chunk)
+        except ConnectionError:
+            _abort(request)
         return response
 
     async def _serve_target(self, request: web.Request, target: Target) -> web.StreamResponse:

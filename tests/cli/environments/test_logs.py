@@ -1,7 +1,8 @@
 """`logs`: once, and followed over the ends of streams, containers and pods."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.cli.environments.conftest import Shell
 from tests.support.fake_store import Refusal
 
 POD = Key("team", "one-1")
+RUNNING = {"running": {"startedAt": "2026-11-26T10:00:00Z"}}
 
 
 def stamped(second: int, text: str) -> str:
@@ -32,9 +34,8 @@ class Container:
         shell.put_instance("one", status={"phase": "Running", "podName": POD.name}, running=True)
         self.begin(restarts=0)
 
-    def begin(self, *, restarts: int) -> None:
-        """A life of the container."""
-        state = {"running": {"startedAt": "2026-11-26T10:00:00Z"}}
+    def begin(self, *, restarts: int, state: Mapping[str, Any] = RUNNING) -> None:
+        """A life of the container, or the end of one."""
         status = {"name": "workspace", "restartCount": restarts, "state": state}
         if self.shell.server.get(PODS, POD) is None:
             self.shell.server.put(PODS, {"metadata": {"name": POD.name, "namespace": POD.namespace}, "spec": {}})
@@ -50,14 +51,22 @@ class Container:
         for line in self.lines:
             yield line.encode()
         if query.get("follow") == "true":
-            # The status lags behind the end of a container.
             await asyncio.sleep(0.05)
             self.endings.pop(0)()
+
+    def later(self, ending: Callable[[], None]) -> Callable[[], None]:
+        """The ending, but the pod's status lags behind the end of the stream."""
+
+        def plan() -> None:
+            asyncio.get_running_loop().call_later(0.3, ending)
+
+        return plan
 
 
 @pytest.fixture
 def container(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Container:
     monkeypatch.setattr(logs, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(logs, "LAG_SECONDS", 0.5)
     return Container(shell)
 
 
@@ -69,12 +78,15 @@ async def test_once(shell: Shell, container: Container) -> None:
     assert (asked["tailLines"], asked["sinceSeconds"], asked["timestamps"]) == ("5", "600", "false")
 
 
+@pytest.mark.parametrize("told", ["at once", "later"])
 async def test_a_container_that_was_started_again_is_told_and_read_from_its_beginning(
-    shell: Shell, container: Container
+    shell: Shell, container: Container, told: str
 ) -> None:
     def restart() -> None:
-        container.lines = [stamped(1, "second life")]
-        container.begin(restarts=1)
+        # From now on the API gives the output of the new container, whatever the status says.
+        container.lines = [stamped(7, "second life")]
+        begin = partial(container.begin, restarts=1)
+        (container.later(begin) if told == "later" else begin)()
 
     container.lines = [stamped(5, "first life")]
     container.endings = [restart, container.end]
@@ -107,6 +119,7 @@ async def test_a_stream_that_broke_goes_on_behind_the_last_line(shell: Shell, co
     def go_on() -> None:
         # The API takes whole seconds, so that lines of that second come again.
         container.lines = [stamped(5, "one"), stamped(6, "two"), stamped(6, "three")]
+        raise ConnectionResetError
 
     container.lines = [stamped(4, "zero"), stamped(5, "one")]
     container.endings = [go_on, container.end]
@@ -114,6 +127,31 @@ async def test_a_stream_that_broke_goes_on_behind_the_last_line(shell: Shell, co
     assert result.stdout == "zero\none\ntwo\nthree\n"
     assert container.asked[1]["sinceTime"] == "2026-11-26T10:00:05Z"
     assert "started again" not in result.stderr
+
+
+async def test_a_stream_that_something_else_closed_goes_on_after_a_while(shell: Shell, container: Container) -> None:
+    def go_on() -> None:
+        container.lines = [stamped(5, "one"), stamped(6, "two")]
+
+    container.lines = [stamped(5, "one")]
+    container.endings = [go_on, container.end]
+    result = await shell.run("logs", "one", "-f")
+    assert result.stdout == "one\ntwo\n"
+    assert "started again" not in result.stderr
+
+
+async def test_a_container_that_has_ended_is_not_asked_for_again(shell: Shell, container: Container) -> None:
+    def crash() -> None:
+        container.begin(restarts=0, state={"terminated": {"exitCode": 1}})
+        container.lines = [stamped(7, "second life")]
+        asyncio.get_running_loop().call_later(1.5, partial(container.begin, restarts=1))
+
+    container.lines = [stamped(5, "first life")]
+    container.endings = [crash, container.end]
+    result = await shell.run("logs", "one", "-f")
+    assert result.stdout == "first life\nsecond life\n"
+    assert result.stderr.splitlines()[0] == "--- team/one: the container was started again ---"
+    assert len(container.asked) == 2
 
 
 async def test_times_are_shown_on_request(shell: Shell, container: Container) -> None:

@@ -2,11 +2,14 @@
 
 A stream ends with its container, and may break before. So one that is followed asks for times with each line and goes
 on behind the last one that was shown; a container that was started again, in the same pod or in a new one, is read from
-its beginning.
+its beginning. The API gives the output of whatever container is the newest, and says so in the pod's status a second or
+two later: a container whose stream was closed by its kubelet is not asked for again until the status has moved on.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
@@ -25,6 +28,8 @@ from devworkspace.kube.errors import ApiError, NotFound, Unreachable
 from devworkspace.kube.resource import PODS
 
 PAUSE_SECONDS: Final = 1.0
+# For the status of a container whose stream was closed. If it is still said to run then, something else closed it.
+LAG_SECONDS: Final = 30.0
 # The container is between two lives, or the pod has just gone.
 _PASSING: Final = frozenset({400, 404})
 _INTERRUPTED: Final = 130
@@ -37,12 +42,14 @@ class Span(NamedTuple):
     times: bool = False
 
 
-class Life(NamedTuple):
-    """One run of the container: the pod, and how often it was started there before."""
+@dataclass(frozen=True)
+class Life:
+    """One run of the container: the pod, how often it was started there before, and whether it is said to go on."""
 
     pod: str
     uid: str
     restarts: int
+    runs: bool = field(compare=False)
 
 
 class _Duration(click.ParamType[timedelta]):
@@ -118,6 +125,8 @@ class Follower:
         self._name = name
         self._span = span
         self._life: Life | None = None
+        # By `time.monotonic`: until when the life that was read last counts as over, although it is said to run.
+        self._over_until: float | None = None
         # Of the last line that was shown; kubelets write nine digits of each second, so that texts compare.
         self._shown = ""
         self._begin = span.begin
@@ -128,26 +137,32 @@ class Follower:
                 click.echo(say("logs.again", name=self._connection.key(self._name)), err=True)
                 self._shown, self._begin = "", {}
             self._life = life
-            await self._read(life)
+            closed = await self._read(life)
+            self._over_until = time.monotonic() + LAG_SECONDS if closed else None
             await asyncio.sleep(PAUSE_SECONDS)
         click.echo(say("logs.end", name=self._connection.key(self._name)), err=True)
 
     async def _wait_for_life(self) -> Life | None:
-        """The container that runs, or that ran last; None when the environment is stopped."""
+        """The container that runs, or ran last and was not read to its end; None when the environment is stopped."""
         told = False
         while True:
             instance = await self._connection.find(self._name)
             life = await self._find_life(instance)
-            if life is not None:
+            if life is not None and not self._is_over(life):
                 return life
             if not instance.spec.running:
                 if self._life is None:
                     raise _no_pod(instance)
                 return None
-            if not told:
+            if life is None and not told:
                 told = True
                 click.echo(say("logs.waiting", name=instance.metadata.key), err=True)
             await asyncio.sleep(PAUSE_SECONDS)
+
+    def _is_over(self, life: Life) -> bool:
+        if life != self._life or self._over_until is None:
+            return False
+        return not life.runs or time.monotonic() < self._over_until
 
     async def _find_life(self, instance: WorkspaceInstance) -> Life | None:
         if instance.status.pod_name is None:
@@ -160,10 +175,11 @@ class Follower:
         status = next(found, None)
         if status is None or (status.state.running is None and not _has_ended(status.state, status.last_state)):
             return None
-        return Life(pod.metadata.name, pod.metadata.uid, status.restart_count)
+        runs = status.state.running is not None
+        return Life(pod.metadata.name, pod.metadata.uid, status.restart_count, runs)
 
-    async def _read(self, life: Life) -> None:
-        """Shows what this life prints until its stream ends, whatever the reason."""
+    async def _read(self, life: Life) -> bool:
+        """Shows what this life prints until its stream ends; returns whether it was closed, and did not break."""
         params = {"container": names.CONTAINER_NAME, "follow": "true", "timestamps": "true", **self._resume()}
         behind = self._shown
         try:
@@ -171,10 +187,12 @@ class Follower:
                 async for line in _lines(chunks):
                     self._show(line, behind=behind)
         except Unreachable:
-            return
+            return False
         except ApiError as error:
             if error.status not in _PASSING:
                 raise
+            return False
+        return True
 
     def _resume(self) -> Mapping[str, str]:
         """The API takes whole seconds; lines of that second that were shown are left out afterwards."""
