@@ -23,10 +23,10 @@ from tests.attacks.scene import apply, sealing
 from tests.cluster.serving import ServerProcess, granted
 from tests.e2e.conftest import new_context, running_chromium
 from tests.e2e.dashboard import Dashboard
-from tests.e2e.relay import Relay, running_relay
 from tests.support.environment import Surroundings
 from tests.support.live import INSTANCES, Live, live_namespace
 from tests.support.ports import free_port
+from tests.support.relay import Relay, running_relay
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 

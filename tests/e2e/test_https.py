@@ -6,7 +6,6 @@ TLS proxy of the test's own. The pages are those of a program on a port of each 
 """
 
 import asyncio
-import contextlib
 import json
 import secrets
 from collections.abc import AsyncIterator
@@ -23,9 +22,10 @@ from devworkspace.kube import config
 from devworkspace.kube.client import Client
 from tests.e2e.conftest import new_context, running_chromium
 from tests.e2e.server_pod import running_server_pod
-from tests.faults.pki import Authority, make_authority
+from tests.faults.pki import make_authority
 from tests.support.environment import Surroundings
 from tests.support.live import Live, live_namespace
+from tests.support.relay import running_relay
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -133,32 +133,6 @@ class Https:
         return Asked(answer.status, (await answer.request.all_headers()).get("cookie", ""))
 
 
-async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    except OSError:
-        pass
-    finally:
-        writer.close()
-
-
-@contextlib.asynccontextmanager
-async def tls_in_front(authority: Authority, port: int) -> AsyncIterator[int]:
-    """What an ingress does: ends TLS, and passes on bytes."""
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind_reader, behind = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(pipe(reader, behind), pipe(behind_reader, writer))
-
-    front = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=authority.context)
-    try:
-        yield front.sockets[0].getsockname()[1]
-    finally:
-        front.close()
-
-
 async def start_page(live: Live, name: str) -> None:
     """An environment of the local account, with the program that serves its page."""
     await live.create(name, template="base", owner=USER)
@@ -179,8 +153,8 @@ async def served(surroundings: Surroundings) -> AsyncIterator[Https]:
         Client(endpoint, field_manager="devworkspace-tests") as client,
         live_namespace(client, surroundings, f"test-{secrets.token_hex(3)}") as live,
         running_server_pod(live, public_url=HOME, user=USER, password=PASSWORD) as port,
-        tls_in_front(authority, port) as tls_port,
-        running_chromium(*chromium_options(pin=authority.pin, https=tls_port, http=port)) as browser,
+        running_relay(port, tls=authority.context) as front,
+        running_chromium(*chromium_options(pin=authority.pin, https=front.port, http=port)) as browser,
     ):
         await asyncio.gather(start_page(live, "alpha"), start_page(live, "beta"))
         yield Https(browser, live, port)

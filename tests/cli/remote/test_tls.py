@@ -5,7 +5,6 @@ import base64
 import contextlib
 import hashlib
 import os
-import ssl
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,54 +17,20 @@ from tests.cli.remote.test_tunnel import HOST, echo, says
 from tests.faults.pki import Authority, make_authority
 from tests.server.support import Pod, running_pod
 from tests.server.test_ssh import speak
+from tests.support.relay import Greeting, running_relay
 
 # Nobody knows it but the proxy, which leads everything to one port.
 NAME = "dev.example.com"
 
 
-async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
+def proxy_greeting(heads: list[bytes]) -> Greeting:
+    """Of a proxy that is asked by CONNECT; keeps what it was asked."""
 
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
 
-@contextlib.asynccontextmanager
-async def relaying(
-    port: int, *, tls: ssl.SSLContext | None = None, heads: list[bytes] | None = None
-) -> AsyncIterator[int]:
-    """Carries connections to a port of this machine: behind TLS, or as a proxy that is asked by CONNECT."""
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        ends = [writer]
-        try:
-            if heads is not None:
-                heads.append(await reader.readuntil(b"\r\n\r\n"))
-                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
-            ends.append(far_writer)
-            await asyncio.gather(copy(reader, far_writer), copy(far_reader, writer))
-        except (OSError, asyncio.CancelledError):
-            pass
-        finally:
-            for end in ends:
-                end.transport.abort()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        # The event loop closes what was aborted in its next round.
-        await asyncio.sleep(0)
+    return greet
 
 
 @pytest.fixture
@@ -104,8 +69,8 @@ async def running(
 async def test_all_bytes_go_both_ways_over_tls(echoing: Pod, tmp_path: Path) -> None:
     authority, data = make_authority(), os.urandom(4 * 2**20)
     async with (
-        relaying(echoing.port, tls=authority.context) as port,
-        running(tmp_path, f"https://127.0.0.1:{port}", authority) as process,
+        running_relay(echoing.port, tls=authority.context) as front,
+        running(tmp_path, f"https://127.0.0.1:{front.port}", authority) as process,
     ):
         assert hashlib.sha256(await echo(process, data)).digest() == hashlib.sha256(data).digest()
         assert await says(process) == (0, "")
@@ -114,8 +79,8 @@ async def test_all_bytes_go_both_ways_over_tls(echoing: Pod, tmp_path: Path) -> 
 async def test_a_server_that_is_not_proved_gets_no_token(echoing: Pod, tmp_path: Path) -> None:
     other = make_authority()
     async with (
-        relaying(echoing.port, tls=make_authority().context) as port,
-        running(tmp_path, f"https://127.0.0.1:{port}", other) as process,
+        running_relay(echoing.port, tls=make_authority().context) as front,
+        running(tmp_path, f"https://127.0.0.1:{front.port}", other) as process,
     ):
         code, text = await says(process)
     assert (code, "certificate verify failed" in text, echoing.seen) == (1, True, []), text
@@ -124,9 +89,9 @@ async def test_a_server_that_is_not_proved_gets_no_token(echoing: Pod, tmp_path:
 async def test_a_proxy_is_asked_for_the_way_and_sees_no_token(echoing: Pod, tmp_path: Path) -> None:
     authority, heads = make_authority(NAME), list[bytes]()
     async with (
-        relaying(echoing.port, tls=authority.context) as port,
-        relaying(port, heads=heads) as proxy,
-        running(tmp_path, f"https://{NAME}", authority, https_proxy=f"me:p%40ss@127.0.0.1:{proxy}") as process,
+        running_relay(echoing.port, tls=authority.context) as front,
+        running_relay(front.port, greeting=proxy_greeting(heads)) as proxy,
+        running(tmp_path, f"https://{NAME}", authority, https_proxy=f"me:p%40ss@127.0.0.1:{proxy.port}") as process,
     ):
         assert await echo(process, b"through") == b"through"
     (head,) = heads
