@@ -12,6 +12,8 @@ TEMPLATE_KIND: Final = "WorkspaceTemplate"
 # `workspacetemplates` is KubeSphere's own word for something else; docs/CRD_SPEC.md tells the clash.
 TEMPLATE_PLURAL: Final = "ideworkspacetemplates"
 CONNECT_SUBRESOURCE: Final = "connect"
+# What an environment may be called, as a regular expression for the whole name: it becomes part of an address.
+INSTANCE_NAME: Final = "[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
 
 FIELD_MANAGER: Final = "devworkspace-operator"
 SERVER_FIELD_MANAGER: Final = "devworkspace-server"

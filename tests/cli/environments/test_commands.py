@@ -13,6 +13,7 @@ from devworkspace.api.meta import Key
 from devworkspace.cli.environments import deletion
 from devworkspace.cli.environments.completion import complete_for_kubectl
 from devworkspace.kube.resource import EVENTS, PVCS
+from tests.cli.conftest import ROOT
 from tests.cli.environments.conftest import Shell, kubeconfig_of
 from tests.support.fake_apiserver import INSTANCES, TEMPLATES
 
@@ -177,6 +178,18 @@ class TestCreation:
         result = await shell.run("create", "one", "-t", "python", "--env", "=x")
         assert result.exit_code == 2
         assert "'=x' is not NAME=VALUE" in result.output
+
+    @pytest.mark.parametrize("name", ["bad_name", "Bad", "1st", "a-", "a.b", "x" * 64, ""])
+    async def test_a_name_that_the_api_would_refuse_is_told_at_once(self, shell: Shell, name: str) -> None:
+        for arguments in (["create", name, "-t", "python"], ["adopt", "disk", name]):
+            result = await shell.run(*arguments)
+            assert result.exit_code == 2
+            assert f"an environment cannot be called {name!r}: at most 63 lower-case letters" in result.output
+        assert shell.server.requests == []
+
+    def test_the_rule_for_names_is_the_definition_s(self) -> None:
+        definition = (ROOT / "crds" / "workspace_instance_crd.yaml").read_text(encoding="utf-8")
+        assert f"self.metadata.name.matches('^{names.INSTANCE_NAME}$')" in definition
 
 
 class TestStartAndStop:

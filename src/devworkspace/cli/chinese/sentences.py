@@ -184,6 +184,13 @@ SENTENCES: Final = {
     "{value!r} is not a duration: expected hours, minutes and seconds, as in 1h30m or 90s": (
         "{value!r} 不是时长：应由小时、分钟和秒组成，例如 1h30m 或 90s"
     ),
+    (
+        "an environment cannot be called {value!r}: at most 63 lower-case letters, digits and hyphens, a letter "
+        "first and no hyphen last, because the name becomes part of an address"
+    ): (
+        "环境不能命名为 {value!r}：名称最多 63 个字符，只能包含小写字母、数字和连字符，"
+        "以字母开头，不能以连字符结尾，因为名称会成为访问地址的一部分"
+    ),
     "{value!r} is not NAME=VALUE": "{value!r} 不是 NAME=VALUE 的形式",
     "{text!r} is neither PORT nor LOCAL:REMOTE, e.g. 8080:3000": (
         "{text!r} 既不是 PORT 也不是 LOCAL:REMOTE，例如 8080:3000"

@@ -8,7 +8,7 @@ from devworkspace.api import names
 from devworkspace.api.children import PersistentVolumeClaim
 from devworkspace.cli.environments.completion import complete_template, complete_volume
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
-from devworkspace.cli.environments.create import Wish, instance_body, make
+from devworkspace.cli.environments.create import NewName, Wish, instance_body, make
 from devworkspace.cli.environments.deletion import find_kept
 from devworkspace.cli.environments.waiting import waiting_options
 from devworkspace.cli.environments.words import say
@@ -16,7 +16,7 @@ from devworkspace.cli.environments.words import say
 
 @click.command("adopt")
 @click.argument("disk", shell_complete=complete_volume)
-@click.argument("name", required=False)
+@click.argument("name", type=NewName(), required=False)
 @namespace_option
 @click.option("--template", "-t", shell_complete=complete_template, help="Default: the earlier environment's.")
 @click.option("--display-name", help="A name for people.")

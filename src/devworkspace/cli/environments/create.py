@@ -1,6 +1,7 @@
 """`create`: a new environment from a template."""
 
 import contextlib
+import re
 from typing import Any, Final, NamedTuple
 
 import click
@@ -53,6 +54,22 @@ class _Review(msgspec.Struct):
     status: _Status
 
 
+class NewName(click.ParamType[str]):
+    """What a new environment may be called; the API server would refuse the rest in words for programs."""
+
+    name = "NAME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if re.fullmatch(names.INSTANCE_NAME, value) is None:
+            said = phrase(
+                "an environment cannot be called {value!r}: at most 63 lower-case letters, digits and hyphens, a "
+                "letter first and no hyphen last, because the name becomes part of an address",
+                value=value,
+            )
+            self.fail(said, param, ctx)
+        return str(value)
+
+
 class _Variable(click.ParamType[tuple[str, str]]):
     """`NAME=VALUE`."""
 
@@ -66,7 +83,7 @@ class _Variable(click.ParamType[tuple[str, str]]):
 
 
 @click.command("create")
-@click.argument("name")
+@click.argument("name", type=NewName())
 @click.option("--template", "-t", required=True, shell_complete=complete_template, help="See `devworkspace templates`.")
 @namespace_option
 @click.option("--cpu", help="CPU limit, e.g. 2 or 500m; within what the template allows, like the next ones.")
