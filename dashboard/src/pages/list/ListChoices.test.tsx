@@ -3,6 +3,7 @@ import { HttpResponse, http } from "msw";
 import { beforeEach, describe, expect, test } from "vitest";
 import { setLanguage } from "../../i18n";
 import { makeEnvironment, makeMe, makeTemplate } from "../../testing/builders";
+import { FakeEventSource } from "../../testing/events";
 import { api, record, serveEnvironments, serveTemplates } from "../../testing/server";
 import { show } from "../../testing/show";
 
@@ -111,6 +112,22 @@ describe("templates above the list", () => {
     serveEnvironments(makeEnvironment({ name: "one" }), makeEnvironment({ name: "two" }));
     show("/envs");
     await screen.findByRole("link", { name: "one" });
+    expect(strip()).toBeNull();
+  });
+
+  test("neither come nor go while one looks at the list, whose rows would move", async () => {
+    serveEnvironments(makeEnvironment({ name: "one" }));
+    const { router } = show("/envs");
+    expect(await screen.findByRole("region", { name: "Begin with a template" })).toBeVisible();
+    act(() => FakeEventSource.latest.say("environment", makeEnvironment({ name: "two" })));
+    await screen.findByRole("link", { name: "two" });
+    expect(strip()).not.toBeNull();
+    await act(() => router.navigate("/templates"));
+    await act(() => router.navigate("/envs"));
+    await screen.findByRole("link", { name: "two" });
+    expect(strip()).toBeNull();
+    act(() => FakeEventSource.latest.say("gone", { uid: "uid-two" }));
+    await waitFor(() => expect(screen.queryByRole("link", { name: "two" })).toBeNull());
     expect(strip()).toBeNull();
   });
 

@@ -15,8 +15,13 @@ const ENOUGH = 2;
 /** Templates to begin with, above the list of somebody who has hardly begun; it can be put away for good. */
 export function TemplateStrip({ known }: { readonly known: ReadonlyMap<string, EnvironmentView> }) {
   const { data: me } = useMe();
-  const [shown, setShown] = useState(() => recall(KEY) !== "off");
-  if (!shown || me?.mayCreate !== true || ownsEnough(known, me.name)) {
+  return me?.mayCreate === true ? <Offer known={known} me={me.name} /> : null;
+}
+
+function Offer({ known, me }: { readonly known: ReadonlyMap<string, EnvironmentView>; readonly me: string }) {
+  // Decided once for each visit: rows do not move under a pointer because an environment comes or goes.
+  const [shown, setShown] = useState(() => recall(KEY) !== "off" && !ownsEnough(known, me));
+  if (!shown) {
     return null;
   }
   const putAway = () => {
