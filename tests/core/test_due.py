@@ -175,6 +175,29 @@ def test_a_start_whose_hours_are_over_is_not_made_up_for() -> None:
     assert CATCH_UP > 30 * MINUTE
 
 
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [("Schedule", NOW - 10 * MINUTE), ("User", NOW - 10 * MINUTE + DAY)],
+    ids=["by its hours", "by hand"],
+)
+def test_hours_begin_again_when_a_wrong_clock_has_noted_the_stop_for_later(reason: str, expected: datetime) -> None:
+    night = replace(OFFICE, start="11:50", stop="11:40")
+    ended = stopped(since=-HOUR)
+    ended = replace(ended, status=replace(ended.status, stop_reason=reason))
+    found = due(ended, template(schedule=(night,)), NOW)
+    assert found is not None
+    assert (found.action, found.at) == ("start", expected)
+
+
+def test_hours_that_ended_it_do_not_bring_back_a_start_of_before() -> None:
+    """Its own begin at 11:30, its template's end at 11:45."""
+    ended = stopped(since=15 * MINUTE, schedule=(ScheduleRule(time_zone="UTC", start="11:30"),))
+    ended = replace(ended, status=replace(ended.status, stop_reason="Schedule"))
+    found = due(ended, template(schedule=(ScheduleRule(time_zone="UTC", stop="11:45"),)), NOW)
+    assert found is not None
+    assert (found.action, found.at) == ("start", NOW - 30 * MINUTE + DAY)
+
+
 def test_a_holiday_neither_starts_nor_stops() -> None:
     holiday = template(schedule=(replace(OFFICE, except_=("2026-11-25",)),))
     found = due(running(), holiday, NOW)

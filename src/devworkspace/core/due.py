@@ -136,8 +136,10 @@ def _find_start(instance: WorkspaceInstance) -> datetime | None:
 def _scheduled_start(
     instance: WorkspaceInstance, template: WorkspaceTemplate, *, stopped_at: datetime, now: datetime
 ) -> Due | None:
-    rules = start_rules(instance, template)
-    at = next_occurrence(rules, "start", after=max(stopped_at, now - CATCH_UP))
+    rules, missed_since = start_rules(instance, template), now - CATCH_UP
+    # Hours that have ended it begin again, whatever time a wrong clock noted for the stop. Who stopped it meant it.
+    since = missed_since if instance.status.stop_reason == "Schedule" else max(stopped_at, missed_since)
+    at = next_occurrence(rules, "start", after=since)
     if at is None:
         return None
     ended = next_occurrence(stop_rules(instance, template), "stop", after=at)
