@@ -87,9 +87,8 @@ class FakeApiServer:
 
     `window` is how many changes a watch can look back, `bookmark_interval` is in seconds. `tokens`: None accepts
     everybody. `authorize` answers SubjectAccessReviews from their spec, `review_status` with a whole status, `identify`
-    answers TokenReviews with a status. `log` yields what a pod's container says, raises
-    `Refusal`, or `ConnectionError` where the stream breaks. `clock` stamps
-    objects.
+    answers TokenReviews with a status. `log` yields what a pod's container says, raises `Refusal`, or
+    `ConnectionError` where the stream breaks. `clock` stamps objects.
     """
 
     window: int = 10_000

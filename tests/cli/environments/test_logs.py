@@ -1,7 +1,7 @@
 """`logs`: once, and followed over the ends of streams, containers and pods."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -54,14 +54,6 @@ class Container:
             await asyncio.sleep(0.05)
             self.endings.pop(0)()
 
-    def later(self, ending: Callable[[], None]) -> Callable[[], None]:
-        """The ending, but the pod's status lags behind the end of the stream."""
-
-        def plan() -> None:
-            asyncio.get_running_loop().call_later(0.3, ending)
-
-        return plan
-
 
 @pytest.fixture
 def container(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Container:
@@ -86,7 +78,10 @@ async def test_a_container_that_was_started_again_is_told_and_read_from_its_begi
         # From now on the API gives the output of the new container, whatever the status says.
         container.lines = [stamped(7, "second life")]
         begin = partial(container.begin, restarts=1)
-        (container.later(begin) if told == "later" else begin)()
+        if told == "at once":
+            begin()
+        else:
+            asyncio.get_running_loop().call_later(0.3, begin)
 
     container.lines = [stamped(5, "first life")]
     container.endings = [restart, container.end]
