@@ -74,7 +74,7 @@ async def test_a_disk_that_cannot_be_mounted(live: Live, witness: Witness) -> No
         reasons.VOLUME_MOUNT_FAILED,
         phase="Pending",
         words=("cannot mount the disk", f"/tmp/{live.namespace} is not a directory"),
-        knew=warned("FailedMount"),
+        knew=warned("FailedMount", "is not a directory"),
         condition="VolumeReady",
     )
     await run_on_node(live, f"mkdir {live.namespace}")

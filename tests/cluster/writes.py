@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import Counter
 
 import pytest
 from bench.audit import AuditLog, Write
@@ -16,8 +17,8 @@ _SHARED = ("networkpolicies", "ideworkspacetemplates/status", "leases")
 _WRITES = ("apply", "create", "update", "patch", "delete")
 
 
-def writes_of_operator(surroundings: Surroundings) -> int:
-    """What the operators say they wrote for environments; on any cluster."""
+def writes_of_operator(surroundings: Surroundings) -> Counter[str]:
+    """What the operators say they wrote for environments, by verb and resource; on any cluster."""
     pods = surroundings.run_kubectl(
         "get", "pods", "--namespace=devworkspace-system", "--selector=app.kubernetes.io/component=operator",
         "--field-selector=status.phase=Running", "--output=jsonpath={.items[*].metadata.name}",
@@ -27,7 +28,11 @@ def writes_of_operator(surroundings: Surroundings) -> int:
     counts = re.findall(
         r'^devworkspace_api_requests_total\{resource="(.+?)",status="2..",verb="(.+?)"\} (\S+)$', metrics, re.M
     )
-    return sum(round(float(count)) for resource, verb, count in counts if verb in _WRITES and resource not in _SHARED)
+    written: Counter[str] = Counter()
+    for resource, verb, count in counts:
+        if verb in _WRITES and resource not in _SHARED:
+            written[f"{verb} {resource}"] += round(float(count))
+    return written
 
 
 class WriteCount:
@@ -36,15 +41,15 @@ class WriteCount:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._log = AuditLog(live.surroundings.audit_log) if live.surroundings.audit_log is not None else None
-        self._before = 0
+        self._before: Counter[str] = Counter()
 
     def mark(self) -> None:
         self._before = writes_of_operator(self._live.surroundings)
         if self._log is not None:
             self._log.mark()
 
-    def total(self) -> int:
-        """The operator's own total since the mark."""
+    def counted(self) -> Counter[str]:
+        """The operator's own count since the mark, by verb and resource."""
         return writes_of_operator(self._live.surroundings) - self._before
 
     def own(self) -> list[Write] | None:

@@ -191,6 +191,26 @@ def test_a_warning_does_not_outlive_its_state(name: str) -> None:
     assert find_hindrance(RECOVERED[name]) is None
 
 
+PASSING = (
+    "Unable to attach or mount volumes: unmounted volumes=[home], unattached volumes=[], failed to process "
+    "volumes=[home]: error processing PVC team-a/demo: failed to fetch PVC from API server: persistentvolumeclaims "
+    '"demo" is forbidden: User "system:node:n1" cannot get resource "persistentvolumeclaims" in API group "" in the '
+    "namespace \"team-a\": no relationship found between node 'n1' and this object",
+    'MountVolume.SetUp failed for volume "lock" : failed to sync secret cache: timed out waiting for the condition',
+    'MountVolume.SetUp failed for volume "ca" : object "team-a"/"company-ca" not registered',
+)
+
+
+@pytest.mark.parametrize("message", PASSING)
+def test_a_node_that_does_not_know_the_pod_s_objects_yet_is_no_problem(message: str) -> None:
+    passing = make_event("FailedMount", message, age=1)
+    assert find_hindrance(facts(CREATING, passing)) is None
+    assert find_hindrance(facts(waiting_status("CreateContainerConfigError", message))) is None
+    found = find_hindrance(facts(CREATING, passing, make_event("FailedMount", "no such device", age=5)))
+    assert found is not None
+    assert "(no such device)" in found.message
+
+
 def reason_of(*events: Any, status: dict[str, Any] = CREATING, **more: Any) -> str:
     finding = find_hindrance(facts(status, *events, **more))
     assert finding is not None

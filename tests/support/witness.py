@@ -169,9 +169,9 @@ def not_scheduled(reason: str) -> Fact:
     return fact
 
 
-def warned(reason: str) -> Fact:
-    """An Event with this reason."""
-    return lambda seen: isinstance(seen, Event) and seen.reason == reason
+def warned(reason: str, words: str = "") -> Fact:
+    """An Event with this reason and these words."""
+    return lambda seen: isinstance(seen, Event) and seen.reason == reason and words in seen.message
 
 
 def claim_is(phase: str) -> Fact:

@@ -24,7 +24,15 @@ from devworkspace.api.meta import Struct
 from devworkspace.api.surroundings import Event
 from devworkspace.core.conditions import find_condition
 from devworkspace.core.nodestate import NodeVerdict
-from devworkspace.core.podstate import Finding, began_at, container_status, find_end, find_problem, pod_condition
+from devworkspace.core.podstate import (
+    Finding,
+    began_at,
+    container_status,
+    find_end,
+    find_problem,
+    is_passing,
+    pod_condition,
+)
 from devworkspace.core.timestamps import parse_timestamp
 from devworkspace.core.volumestate import RESIZE_FAILED, lost_message
 from devworkspace.core.wording import clause
@@ -235,6 +243,8 @@ def _explain(facts: Facts, events: Iterable[Event]) -> Finding | None:
 
 
 def _row_of(event: Event) -> Explanation | None:
+    if is_passing(event.message):
+        return None
     return next((row for row in WARNINGS if row.event == event.reason and re.search(row.pattern, event.message)), None)
 
 
