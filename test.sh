@@ -23,6 +23,8 @@ while (($#)); do
   esac
   shift
 done
+# What runs beside the test's own cluster must not reach the one that the caller works with.
+[[ $cluster == own ]] && unset KUBECONFIG
 [[ $cluster == own || $cluster == current ]] || fail "--cluster takes own or current, not '$cluster'"
 if ((${#parts[@]} == 0)); then
   parts=("${all_parts[@]}")

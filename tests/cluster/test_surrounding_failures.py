@@ -46,6 +46,9 @@ async def test_a_disk_that_nobody_makes(live: Live, witness: Witness) -> None:
     )
     apply_volume(live, "disk", path=f"/tmp/{live.namespace}")
     await live.wait_phase("Running")
+    # With a class that binds at once every first start looks like this.
+    told = ("get", "events", f"--namespace={live.namespace}", "--field-selector=involvedObject.kind=WorkspaceInstance")
+    assert live.surroundings.run_kubectl(*told, "--output=name") == ""
     await run_on_node(live, f"rmdir {live.namespace}")
 
 

@@ -45,6 +45,7 @@ RUNNING = status("Running", reasons.ANSWERING)
 STOPPING = status("Stopping", reasons.STOPPING)
 STOPPED = status("Stopped", reasons.STOPPED)
 DELETING = status("Stopping", reasons.DELETING)
+NO_DISK = status("Pending", reasons.VOLUME_PENDING, message="The disk is not ready yet.")
 NO_ROOM = status("Pending", reasons.UNSCHEDULABLE, message="No node has room.")
 CRASHED = status("Failed", reasons.CRASH_LOOP, message="It ended with exit code 3.")
 SILENT = status("Running", reasons.EDITOR_NOT_ANSWERING, message="It does not answer.")
@@ -58,11 +59,22 @@ SILENT = status("Running", reasons.EDITOR_NOT_ANSWERING, message="It does not an
         (STOPPED, STARTING, RUNNING),
         (RUNNING, STARTING, RUNNING),
         (RUNNING, DELETING),
+        (STARTING, NO_DISK, STARTING, RUNNING),
         (STARTING, replace(STARTING, message="Still starting, now at: finding a node."), RUNNING),
         (RUNNING, RUNNING),
         (RUNNING, status("Pending", reasons.NAMESPACE_TERMINATING), DELETING),
     ],
-    ids=["start", "stop", "start again", "restart", "deletion", "slow start", "nothing", "end of the project"],
+    ids=[
+        "start",
+        "stop",
+        "start again",
+        "restart",
+        "deletion",
+        "disk in time",
+        "slow start",
+        "nothing",
+        "end of the project",
+    ],
 )
 def test_what_goes_well_is_no_news(steps: tuple[InstanceStatus, ...]) -> None:
     assert [transition(old, new) for old, new in itertools.pairwise(steps)] == [None] * (len(steps) - 1)
@@ -97,6 +109,13 @@ def test_a_problem_for_which_there_is_no_more_hope_is_told_again() -> None:
         "Warning", reasons.UNSCHEDULABLE, "No node has room. It has been tried for 5m."
     )
     assert transition(late, late) is None
+
+
+def test_a_disk_that_is_not_made_in_time_is_told_and_so_is_its_end() -> None:
+    late = replace(NO_DISK, phase="Failed", message="It has been tried for 5m.")
+    assert transition(NO_DISK, late) == Transition("Warning", reasons.VOLUME_PENDING, "It has been tried for 5m.")
+    over = Transition("Normal", reasons.RECOVERED, "The editor answers; VolumePending is over.")
+    assert transition(late, RUNNING) == over
 
 
 def test_a_node_that_does_not_let_go_of_the_pod_is_told() -> None:
