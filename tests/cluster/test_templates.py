@@ -1,6 +1,7 @@
 """Templates on a real API server: their counts follow, and one in use is not deleted."""
 
 import asyncio
+import contextlib
 import time
 
 import pytest
@@ -9,7 +10,9 @@ from devworkspace.api import names, reasons
 from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.core.conditions import find_condition
-from devworkspace.kube.errors import Forbidden
+from devworkspace.core.render.policy import POLICY_NAMES
+from devworkspace.kube.errors import Forbidden, NotFound
+from devworkspace.kube.resource import NETWORK_POLICIES, SERVICES, Resource
 from tests.support.live import TEMPLATES, Anything, Live
 
 pytestmark = pytest.mark.cluster
@@ -39,6 +42,17 @@ async def make_template(live: Live) -> str:
 async def delete(live: Live) -> None:
     template = await template_of(live)
     await live.client.delete(TEMPLATES, template.metadata.key, uid=template.metadata.uid)
+
+
+async def delete_and_see_again(live: Live, resource: Resource, name: str) -> None:
+    before = (await live.client.get(resource, live.key(name), Anything)).metadata
+    await live.client.delete(resource, before.key, uid=before.uid)
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(NotFound):
+                if (await live.client.get(resource, live.key(name), Anything)).metadata.uid != before.uid:
+                    return
+            await asyncio.sleep(0.1)
 
 
 async def test_the_counts_follow_what_is_made_started_and_deleted(live: Live) -> None:
@@ -122,3 +136,7 @@ async def test_a_deletion_that_is_forced_leaves_the_environment_running(live: Li
         assert time.monotonic() < deadline, resolved
         await asyncio.sleep(0.1)
     assert (status.phase, resolved.status) == ("Running", "False")
+    assert status.service_name is not None
+    await delete_and_see_again(live, SERVICES, status.service_name)
+    for policy in POLICY_NAMES:
+        await delete_and_see_again(live, NETWORK_POLICIES, policy)

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from devworkspace.api import names
-from devworkspace.api.children import NetworkPolicy, Service
+from devworkspace.api.children import NetworkPolicy, Pod, Service
 from devworkspace.api.instance import InstanceStatus
 from devworkspace.api.meta import Condition
 from devworkspace.core.credential import Keyring, environment_credential, key_id
@@ -247,6 +247,40 @@ def test_a_template_edit_changes_no_volume_that_exists(size: str) -> None:
     assert all_applies(complete_world(template=make_template(storage={"size": size}))) == []
     starting = all_applies(complete_world(template=make_template(storage={"size": size}), pod=None))
     assert "PersistentVolumeClaim" not in {action.kind for action in starting}
+
+
+REFUSED = {
+    "the template has gone": (make_instance(), None),
+    "an override is no longer allowed": (
+        make_instance(overrides={"env": [{"name": "A", "value": "b"}]}),
+        make_template(overrides={"env": False}),
+    ),
+}
+TWO_PORTS = [{"name": "web", "containerPort": 3000}]
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_what_runs_is_kept_apart_and_reachable_whatever_its_template_says(why: str) -> None:
+    instance, template = REFUSED[why]
+    settled_world = settled(complete_world(instance=instance, template=template))
+    assert make_plan(settled_world) == Plan()
+    for lost, kind in (({"policies": {}}, "NetworkPolicy"), ({"service": None}, "Service")):
+        plan = make_plan(replace(settled_world, **lost))
+        assert {action.kind for group in plan.apply for action in group} == {kind}
+    waiting = waiting_status("CreateContainerConfigError", f'secret "{CHILD}" not found')
+    assert groups(make_plan(replace(settled_world, pod=make_pod(**waiting)))) == [["Secret"]]
+    stopped = replace(settled_world, pod=None, service=None, policies={})
+    assert make_plan(stopped).apply == ()
+
+
+def test_a_service_made_after_its_template_has_gone_is_the_same_as_before() -> None:
+    template = make_template(ports=TWO_PORTS)
+    world = make_world(template=template)
+    pod = with_object({**applied(world, "Pod"), "status": running_status()}, Pod)
+    before = applied(world, "Service")
+    assert [port["port"] for port in before["spec"]["ports"]] == [8080, 3000]
+    (after,) = all_applies(complete_world(template=None, pod=pod, service=None))
+    assert after.body == before
 
 
 def test_a_refused_template_makes_nothing_and_deletes_nothing() -> None:

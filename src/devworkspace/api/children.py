@@ -55,9 +55,16 @@ class ContainerResources(Struct, frozen=True):
     limits: dict[str, str] = {}
 
 
+class ContainerPort(Struct, frozen=True):
+    container_port: int
+    name: str = ""
+    protocol: str = "TCP"
+
+
 class Container(Struct, frozen=True):
     name: str
     resources: ContainerResources = ContainerResources()
+    ports: tuple[ContainerPort, ...] = ()
 
 
 class PodSpec(Struct, frozen=True):

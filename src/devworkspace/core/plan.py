@@ -24,7 +24,7 @@ from devworkspace.core.due import Due, due, is_confirmed
 from devworkspace.core.idleness import LOOK_AGAIN
 from devworkspace.core.member import Member
 from devworkspace.core.observe import SLOW_STEP, observe
-from devworkspace.core.podstate import began_at, container_status, is_ready
+from devworkspace.core.podstate import began_at, container_ports, container_status, is_ready
 from devworkspace.core.refusals import namespace_terminating
 from devworkspace.core.render.claim import render_pod_claim, render_volume_claim
 from devworkspace.core.render.common import Body, child_name
@@ -266,23 +266,23 @@ def _claim(
 
 
 def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Refusal) -> tuple[tuple[Apply, ...], ...]:
-    if isinstance(settings, Refusal) or world.namespace_terminating or world.hold is not None:
+    if world.namespace_terminating or world.hold is not None:
         return ()
+    if isinstance(settings, Refusal):
+        return _repairs(world, instance)
     runs = instance.spec.running
     starts = runs and world.pod is None
     first: list[Apply] = []
     volume = own_volume(world, instance)
     if volume is not None or runs:
         first += _apply_changed("PersistentVolumeClaim", render_volume(instance, settings, volume), volume)
-    if world.service is not None or (runs and _since_claim(world) is None):
-        first += _apply_changed("Service", render_service(instance, settings), world.service)
+    if world.service is not None or _needs_service(world, instance):
+        first += _apply_changed("Service", render_service(instance, settings.container_ports), world.service)
     if starts or _misses_secret(world.pod, instance):
-        credential = environment_credential(_key_of(world), instance.metadata.uid)
         # Secrets are never read, so each start writes it: whoever deleted or changed it is put right.
-        first.append(Apply("Secret", render_secret(instance, credential), expect_new=False))
+        first.append(_secret(world, instance))
     if runs or world.pod is not None:
-        for policy in render_network_policies(instance.metadata.namespace, world.installation):
-            first += _apply_policy(policy, world.policies.get(policy["metadata"]["name"]))
+        first += _policies(world, instance)
     claim = volume.metadata.name if volume is not None else child_name(instance)
     second = (
         (
@@ -303,6 +303,36 @@ def _applies(world: World, instance: WorkspaceInstance, settings: Settings | Ref
         else ()
     )
     return tuple(group for group in (tuple(first), second) if group)
+
+
+def _repairs(world: World, instance: WorkspaceInstance) -> tuple[tuple[Apply, ...], ...]:
+    """What a pod that runs needs though its template has gone, or would not let it start again."""
+    pod = world.pod
+    if pod is None:
+        return ()
+    missing = _policies(world, instance)
+    if _misses_secret(pod, instance):
+        missing.append(_secret(world, instance))
+    if world.service is None and _needs_service(world, instance):
+        missing.append(Apply("Service", render_service(instance, container_ports(pod)), expect_new=True))
+    return (tuple(missing),) if missing else ()
+
+
+def _secret(world: World, instance: WorkspaceInstance) -> Apply:
+    credential = environment_credential(_key_of(world), instance.metadata.uid)
+    return Apply("Secret", render_secret(instance, credential), expect_new=False)
+
+
+def _policies(world: World, instance: WorkspaceInstance) -> list[Apply]:
+    """What keeps others out of the namespace's environments, where it is not as it should be."""
+    changed: list[Apply] = []
+    for policy in render_network_policies(instance.metadata.namespace, world.installation):
+        changed += _apply_policy(policy, world.policies.get(policy["metadata"]["name"]))
+    return changed
+
+
+def _needs_service(world: World, instance: WorkspaceInstance) -> bool:
+    return instance.spec.running and _since_claim(world) is None
 
 
 def _since_claim(world: World) -> timedelta | None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from devworkspace.api import names, reasons
 from devworkspace.api.children import (
+    ContainerPort,
     ContainerResources,
     ContainerStateTerminated,
     ContainerStatus,
@@ -45,6 +46,11 @@ def container_status(pod: Pod) -> ContainerStatus | None:
 def container_resources(pod: Pod) -> ContainerResources:
     found = (container.resources for container in pod.spec.containers if container.name == names.CONTAINER_NAME)
     return next(found, ContainerResources())
+
+
+def container_ports(pod: Pod) -> tuple[ContainerPort, ...]:
+    found = (container.ports for container in pod.spec.containers if container.name == names.CONTAINER_NAME)
+    return next(found, ())
 
 
 def began_at(pod: Pod) -> str | None:

@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from devworkspace.api import reasons
+from devworkspace.api import names, reasons
+from devworkspace.api.children import ContainerPort
 from devworkspace.api.instance import Overrides, WorkspaceInstance
 from devworkspace.api.meta import Struct
 from devworkspace.api.template import (
@@ -43,6 +44,13 @@ class Settings(Struct, frozen=True):
     ports: tuple[Port, ...]
     scheduling: Scheduling
     start_timeout: timedelta
+
+    @property
+    def container_ports(self) -> tuple[ContainerPort, ...]:
+        """The editor's port first, then the others that the template names."""
+        editor = ContainerPort(self.environment.port, names.PORT_NAME)
+        others = (ContainerPort(port.container_port, port.name, port.protocol) for port in self.ports)
+        return (editor, *(port for port in others if port.container_port != editor.container_port))
 
 
 class Refusal(Struct, frozen=True):

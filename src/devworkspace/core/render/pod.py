@@ -166,7 +166,10 @@ def _container(
         "name": names.CONTAINER_NAME,
         "image": environment.image,
         "env": list(variables.values()),
-        "ports": _ports(settings),
+        "ports": [
+            {"name": port.name, "containerPort": port.container_port, "protocol": port.protocol}
+            for port in settings.container_ports
+        ],
         "resources": {"requests": settings.requests, "limits": settings.limits},
         "volumeMounts": _mounts(environment),
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
@@ -243,15 +246,6 @@ def literal_variables(environment: Environment) -> dict[str, Body]:
     """Those of the template, by name."""
     variables: dict[str, Body] = {"HOME": {"name": "HOME", "value": environment.home_path}}
     return variables | {item.name: {"name": item.name, "value": item.value} for item in environment.env}
-
-
-def _ports(settings: Settings) -> list[Body]:
-    editor: Body = {"name": names.PORT_NAME, "containerPort": settings.environment.port, "protocol": "TCP"}
-    return [editor] + [
-        {"name": port.name, "containerPort": port.container_port, "protocol": port.protocol}
-        for port in settings.ports
-        if port.container_port != settings.environment.port
-    ]
 
 
 def _pull_secrets(environment: Environment) -> Body:
