@@ -19,6 +19,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from devworkspace.api import names
+from devworkspace.api.children import ContainerPort
 from devworkspace.api.instance import InstanceSpec, InstanceStatus, Phase, Repository, WorkspaceInstance
 from devworkspace.api.meta import Condition, Key, ObjectMeta
 from devworkspace.core.address import address_id
@@ -29,7 +30,6 @@ from devworkspace.server.config import ServerConfig
 from devworkspace.server.dashboard.files import Asset, DashboardFiles
 from devworkspace.server.environments import (
     Container,
-    ContainerPort,
     DoorPod,
     DoorPodSpec,
     DoorPodStatus,

@@ -1,8 +1,11 @@
-"""A safe start by the REST API: who may ask for one, when, and what is written."""
+"""A safe start by the REST API: who may ask for one, when, and what is written; what holds for a restart as well."""
 
 from pathlib import Path
 
-from devworkspace.api import names
+from msgspec.structs import replace
+
+from devworkspace.api import names, reasons
+from devworkspace.api.meta import Condition
 from tests.server.support import ADMIN, Browser, Harness, Pod, read, running_server, send
 
 DEMO = "/api/v1/namespaces/team/environments/demo"
@@ -42,3 +45,24 @@ async def test_where_none_is_offered_it_is_refused(tmp_path: Path, pod: Pod) -> 
         assert "offers no safe start" in answer.json()["detail"]
         assert server.api.patches == []
         assert (await send(server, browser, "POST", f"{DEMO}/restart")).status == 204, "positive control"
+
+
+async def test_what_could_not_start_again_is_not_restarted(server: Harness, signed_in: Browser, pod: Pod) -> None:
+    instance = server.add(pod.port)
+    gone = Condition(
+        type="TemplateResolved",
+        status="False",
+        reason=reasons.TEMPLATE_MISSING,
+        message="Template 'python' does not exist.",
+    )
+    barred = replace(instance, status=replace(instance.status, conditions=(gone,), observed_generation=0))
+    server.table.on_instance(instance, barred)
+    allowed = (await read(server, signed_in, DEMO))["allowed"]
+    obstacles = [allowed[action]["obstacle"] for action in ("restart", "safe-start", "stop")]
+    assert obstacles == ["template", "template", None]
+    for address in (f"{DEMO}/restart", SAFE):
+        answer = await send(server, signed_in, "POST", address)
+        assert (answer.status, answer.json()["reason"]) == (409, reasons.TEMPLATE_MISSING)
+        assert answer.json()["detail"] == "It runs, and could not start again. Template 'python' does not exist."
+    assert server.api.patches == []
+    assert (await send(server, signed_in, "POST", f"{DEMO}/stop")).status == 204, "positive control"

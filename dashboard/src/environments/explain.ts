@@ -17,7 +17,12 @@ export function explain(error: unknown, t: Translate): string {
 
 /** What is against an action that an environment does not fit. */
 export function explainObstacle(environment: EnvironmentView, action: Action, t: Translate): string {
-  return obstacleOf(environment, action) === "right"
-    ? t("refused.manage")
-    : t("refused.phase", { phase: t(`phase.${environment.phase}`) });
+  switch (obstacleOf(environment, action)) {
+    case "right":
+      return t("refused.manage");
+    case "template":
+      return t("refused.template");
+    default:
+      return t("refused.phase", { phase: t(`phase.${environment.phase}`) });
+  }
 }

@@ -55,6 +55,14 @@ describe("what is offered", () => {
   });
 });
 
+test("what could not start again is not restarted", () => {
+  const { allowed } = makeEnvironment();
+  const barred = makeEnvironment({ allowed: { ...allowed, restart: { allowed: false, obstacle: "template" } } });
+  expect(obstacleOf(barred, "restart")).toBe("template");
+  expect(canDo(barred, "restart")).toBe(false);
+  expect(canDo(barred, "stop")).toBe(true);
+});
+
 test("a missing right is an obstacle, and bulk actions leave that environment out", () => {
   const foreign = makeForeign("Running");
   expect(obstacleOf(foreign, "stop")).toBe("right");

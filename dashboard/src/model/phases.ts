@@ -90,8 +90,8 @@ export function canDo(environment: EnvironmentView, action: Action): boolean {
   return obstacleOf(environment, action) === null && offersOf(environment).some((offer) => offer.action === action);
 }
 
-/** What is against an action: a missing right, or the phase. */
-export function obstacleOf(environment: EnvironmentView, action: Action): "right" | "phase" | null {
+/** What is against an action: a missing right, the phase, or a template with which it could not start again. */
+export function obstacleOf(environment: EnvironmentView, action: Action): "right" | "phase" | "template" | null {
   const answer = environment.allowed[action];
   return answer === undefined ? "phase" : answer.allowed ? null : (answer.obstacle ?? "phase");
 }

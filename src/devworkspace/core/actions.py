@@ -1,6 +1,10 @@
-"""What may be done with an environment now: one matrix of phase and right for API and pages."""
+"""What may be done with an environment now: one matrix of phase and right for API, pages and commands."""
 
 from typing import Final, Literal, NamedTuple
+
+from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.meta import Condition
+from devworkspace.core.conditions import find_condition
 
 Action = Literal["open", "start", "stop", "restart", "safe-start", "extend", "delete", "edit", "logs"]
 
@@ -20,7 +24,10 @@ _FITTING: Final[dict[Action, frozenset[str]]] = {
     "logs": frozenset({"Running", "Provisioning", "Pending", "Failed", "Unreachable", "Stopping", "Deleting"}),
 }
 
-Obstacle = Literal["phase", "right"]
+# What ends the pod that runs, for a new one.
+_ANEW: Final[frozenset[Action]] = frozenset({"restart", "safe-start"})
+
+Obstacle = Literal["phase", "right", "template"]
 
 
 class Rights(NamedTuple):
@@ -31,10 +38,22 @@ class Rights(NamedTuple):
     delete: bool
 
 
-def find_obstacle(action: Action, *, phase: str, rights: Rights) -> Obstacle | None:
+def find_obstacle(action: Action, *, phase: str, rights: Rights, instance: WorkspaceInstance) -> Obstacle | None:
     """What is against an action, or None. A missing right is told first: waiting does not help there."""
     # Who may open an environment has a terminal in it, and learns nothing more from its log.
     needed = {"open": rights.connect, "logs": rights.connect, "delete": rights.delete}.get(action, rights.manage)
     if not needed:
         return "right"
-    return None if phase in _FITTING[action] else "phase"
+    if phase not in _FITTING[action]:
+        return "phase"
+    return "template" if action in _ANEW and find_bar(instance) is not None else None
+
+
+def find_bar(instance: WorkspaceInstance) -> Condition | None:
+    """Why what runs could not start again: its template has gone or allows less. None where nothing runs."""
+    status = instance.status
+    if status.phase != "Running" or status.observed_generation != instance.metadata.generation:
+        # It was changed a moment ago, perhaps to what is allowed.
+        return None
+    resolved = find_condition(status.conditions, "TemplateResolved")
+    return resolved if resolved is not None and resolved.status == "False" else None

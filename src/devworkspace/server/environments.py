@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from devworkspace.api import names, reasons
-from devworkspace.api.children import ContainerResources
+from devworkspace.api.children import ContainerPort, ContainerResources
 from devworkspace.api.instance import Phase, WorkspaceInstance
 from devworkspace.api.meta import Key, ObjectMeta, Struct
 from devworkspace.core.access import Door
@@ -24,11 +24,6 @@ OPEN_PATH: Final = "/-/open"
 _KNOWS_CREDENTIAL: Final = (names.CREDENTIAL_VARIABLE, names.CLAIM_VARIABLE)
 
 ShownPhase = Literal["Pending", "Provisioning", "Running", "Unreachable", "Stopping", "Stopped", "Failed", "Deleting"]
-
-
-class ContainerPort(Struct, frozen=True):
-    container_port: int
-    name: str = ""
 
 
 class EnvName(Struct, frozen=True):

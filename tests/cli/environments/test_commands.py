@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from devworkspace.api import names
+from devworkspace.api import names, reasons
 from devworkspace.api.meta import Key
 from devworkspace.cli.environments import deletion
 from devworkspace.cli.environments.completion import complete_for_kubectl
@@ -206,6 +206,23 @@ class TestStartAndStop:
         await shell.run("restart", "one", "--no-wait")
         restarted = shell.instance("one")
         assert restarted is not None and names.ANNOTATION_RESTARTED_AT in restarted["metadata"]["annotations"]
+
+    @pytest.mark.parametrize("command", [("restart",), ("start", "--safe")])
+    async def test_what_could_not_start_again_goes_on(self, shell: Shell, command: tuple[str, ...]) -> None:
+        gone = {
+            "type": "TemplateResolved",
+            "status": "False",
+            "reason": reasons.TEMPLATE_MISSING,
+            "message": "Template 'python' does not exist.",
+            "lastTransitionTime": "2026-11-26T08:00:00Z",
+        }
+        shell.put_instance("one", status={**RUNNING, "observedGeneration": 1, "conditions": [gone]})
+        result = await shell.run(*command, "one", "--no-wait")
+        assert result.exit_code == 1
+        assert "team/one runs, and could not start again: Template 'python' does not exist." in result.output
+        assert "将无法再次启动" in (await shell.run(*command, "one", "--no-wait", locale="zh_CN.UTF-8")).output
+        kept = shell.instance("one")
+        assert kept is not None and "annotations" not in kept["metadata"]
 
     @pytest.mark.parametrize(("safe_mode", "code"), [(True, 0), (False, 1)])
     async def test_a_safe_start_marks_a_restart_as_safe(self, shell: Shell, safe_mode: bool, code: int) -> None:

@@ -13,6 +13,7 @@ from devworkspace.cli.environments.connection import Connection, namespace_optio
 from devworkspace.cli.environments.output import printable
 from devworkspace.cli.environments.waiting import tell_running, wait_running, waiting_options
 from devworkspace.cli.environments.words import say
+from devworkspace.core.actions import find_bar
 from devworkspace.core.safemode import safe_start_annotations
 from devworkspace.core.timestamps import format_timestamp
 
@@ -70,13 +71,19 @@ def _change(
 ) -> None:
     """`seconds` is how long to wait until they run; None does not wait."""
 
+    anew = told in ("restarted", "started.safe")
+
     async def work(connection: Connection) -> None:
         changed = []
         for name in wanted:
-            changed.append(await connection.patch(await connection.find(name), patch))
+            instance = await connection.find(name)
+            if anew and (bar := find_bar(instance)) is not None:
+                raise click.ClickException(
+                    say("no-second-start", name=instance.metadata.key, message=printable(bar.message))
+                )
+            changed.append(await connection.patch(instance, patch))
             click.echo(say(told, name=connection.key(name)))
         for instance in changed if seconds is not None else ():
-            anew = told in ("restarted", "started.safe")
             running = await tell_running(connection, instance, seconds=seconds or 0, anew=anew)
             if told == "started.safe" and not running.status.safe_mode:
                 raise click.ClickException(say("no-safe-start", name=instance.metadata.key))

@@ -29,6 +29,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "operator). Ask an admin.",
         "环境 {name} 已按常规方式启动：此安装未提供安全模式（控制器的 --safe-image）。请联系管理员。",
     ),
+    "no-second-start": (
+        "Environment {name} runs, and could not start again: {message} It goes on as it is.",
+        "环境 {name} 正在运行，但停止后将无法再次启动：{message} 环境将继续运行。",
+    ),
     "opening": ("Opening {url}", "正在打开 {url}"),
     "deleted": ("Environment {name} is being deleted.", "环境 {name} 正在删除。"),
     "delete.keep": (

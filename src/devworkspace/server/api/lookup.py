@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from devworkspace.api.meta import Key
-from devworkspace.core.actions import Action, Rights, find_obstacle
+from devworkspace.core.actions import Action, Rights, find_bar, find_obstacle
 from devworkspace.core.address import address_id
 from devworkspace.server.api.problems import Problem, absent
 from devworkspace.server.api.route import Call
@@ -53,16 +53,19 @@ class Lookup:
         return await self._authorizer.has(call.identity, known, CONNECT)
 
     async def check(self, call: Call, environment: Environment, *, action: Action, right: Right) -> None:
-        """Right, phase, and the version that the person has seen."""
+        """Right, phase, template, and the version that the person has seen."""
         allowed = await self._authorizer.has(call.identity, environment, right)
         rights = Rights(connect=True, manage=allowed, delete=allowed)
-        obstacle = find_obstacle(action, phase=shown_phase(environment), rights=rights)
+        instance = environment.instance
+        obstacle = find_obstacle(action, phase=shown_phase(environment), rights=rights, instance=instance)
         if obstacle == "right":
             raise Problem(403, f"Only the owner, or an admin of the project, may {action} this environment.")
         if obstacle == "phase":
             raise Problem(409, f"An environment that is {shown_phase(environment)} cannot {action}.")
+        if obstacle == "template" and (bar := find_bar(instance)) is not None:
+            raise Problem(409, f"It runs, and could not start again. {bar.message}", reason=bar.reason)
         seen = seen_version(call)
-        if seen is not None and seen != environment.instance.metadata.resource_version:
+        if seen is not None and seen != instance.metadata.resource_version:
             raise changed()
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, get_args
 
 from devworkspace.api import names
-from devworkspace.api.children import PersistentVolumeClaim
+from devworkspace.api.children import ContainerPort, PersistentVolumeClaim
 from devworkspace.api.instance import Repository, WorkspaceInstance
 from devworkspace.api.template import DEFAULT_RESOURCES, Port, Resources, WorkspaceTemplate
 from devworkspace.core.access import Identity
@@ -43,7 +43,7 @@ from devworkspace.server.api.views import (
 from devworkspace.server.api.volumes import Volumes
 from devworkspace.server.authorizer import Authorizer
 from devworkspace.server.config import PublicAddress
-from devworkspace.server.environments import ContainerPort, Environment, ShownPhase, open_path, shown_phase
+from devworkspace.server.environments import Environment, ShownPhase, open_path, shown_phase
 
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 # About 3 KiB each; a person sees one view of each environment, and most people see few.
@@ -139,7 +139,9 @@ class Viewer:
             progress=ProgressView(
                 made=environment.progress.made, placed=environment.progress.placed, started=environment.progress.started
             ),
-            allowed={action: _allowed(action, phase=phase, rights=rights) for action in self._actions},
+            allowed={
+                action: _allowed(action, phase=phase, rights=rights, instance=instance) for action in self._actions
+            },
             resource_version=meta.resource_version,
             cpu=_limit("cpu", environment, template),
             memory=_limit("memory", environment, template),
@@ -283,8 +285,8 @@ def _pending(sources: _Sources) -> tuple[Pending, ...]:
     return tuple(found) or ("template",)
 
 
-def _allowed(action: Action, *, phase: str, rights: Rights) -> AllowedAction:
-    obstacle = find_obstacle(action, phase=phase, rights=rights)
+def _allowed(action: Action, *, phase: str, rights: Rights, instance: WorkspaceInstance) -> AllowedAction:
+    obstacle = find_obstacle(action, phase=phase, rights=rights, instance=instance)
     return AllowedAction(allowed=obstacle is None, obstacle=obstacle)
 
 

@@ -29,7 +29,10 @@ class ProgressView(View, frozen=True):
 
 
 class AllowedAction(View, frozen=True):
-    """Whether the person may do it now; if not, whether the phase is against it or a missing right."""
+    """Whether the person may do it now; if not, whether a missing right is against it, the phase, or its template.
+
+    `template`: it runs and could not start again, because its template has gone or allows less than it asks for.
+    """
 
     allowed: bool
     obstacle: Obstacle | None
