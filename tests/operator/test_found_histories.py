@@ -168,3 +168,13 @@ def test_an_environment_that_goes_during_its_first_good_round_is_no_failure(hist
     history.world.remove(INSTANCES, BOB)
     history.leader.deliver(INSTANCES)
     history.settle()
+
+
+@pytest.mark.parametrize("resource", [kinds.NETWORK_POLICIES, kinds.SERVICES], ids=lambda resource: resource.plural)
+def test_what_runs_without_its_template_is_kept_apart_and_reachable(history: History, resource: kinds.Resource) -> None:
+    history.world.remove(TEMPLATES, Key("", "python"))
+    history.settle()
+    for child in history.world.objects(resource):
+        history.world.remove(resource, key_of(child))
+    history.settle()
+    assert history.world.objects(kinds.PODS) != []

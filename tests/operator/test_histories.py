@@ -21,7 +21,7 @@ from tests.operator.histories.lifecycle import ClockHistories
 from tests.operator.histories.machine import Histories, only
 from tests.operator.histories.pool import PoolHistories
 
-# The same histories in every run: nobody meets somebody else's find. DEVWORKSPACE_HISTORIES runs that many others.
+# The same histories in every run of the same code (docs/TESTING.md). DEVWORKSPACE_HISTORIES runs that many others.
 _QUICK: Final = settings(
     max_examples=150,
     stateful_step_count=30,
