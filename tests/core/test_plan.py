@@ -256,7 +256,6 @@ REFUSED = {
         make_template(overrides={"env": False}),
     ),
 }
-TWO_PORTS = [{"name": "web", "containerPort": 3000}]
 
 
 @pytest.mark.parametrize("why", REFUSED)
@@ -274,7 +273,7 @@ def test_what_runs_is_kept_apart_and_reachable_whatever_its_template_says(why: s
 
 
 def test_a_service_made_after_its_template_has_gone_is_the_same_as_before() -> None:
-    template = make_template(ports=TWO_PORTS)
+    template = make_template(ports=[{"name": "web", "containerPort": 3000}])
     world = make_world(template=template)
     pod = with_object({**applied(world, "Pod"), "status": running_status()}, Pod)
     before = applied(world, "Service")

@@ -25,8 +25,6 @@ _NO_NEWS: Final = frozenset(
         reasons.NAMESPACE_TERMINATING,
     )
 )
-# With a storage class that binds at once, every pod waits for its disk for a moment.
-_NEWS_IF_IT_STAYS: Final = frozenset((reasons.VOLUME_PENDING,))
 
 
 class Transition(Struct, frozen=True):
@@ -68,7 +66,8 @@ def find_trouble(status: InstanceStatus) -> str | None:
     ready = find_condition(status.conditions, "Ready")
     if ready is None or ready.status == "True" or ready.reason in _NO_NEWS:
         return None
-    if ready.reason in _NEWS_IF_IT_STAYS and status.phase != "Failed":
+    if ready.reason == reasons.VOLUME_PENDING and status.phase != "Failed":
+        # With a storage class that binds at once, every pod waits for its disk for a moment.
         return None
     return ready.reason
 
