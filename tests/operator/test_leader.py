@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 
 from devworkspace.api.meta import Key
 from devworkspace.kube.errors import NotLeading
@@ -37,6 +37,15 @@ from tests.support.fixtures import eventually
 OTHER = Key("team", "other")
 USUAL = LeaseTiming()
 BRISK = LeaseTiming(duration=5, renew_deadline=3.0, retry=0.05, look=0.05)
+
+
+class _WithoutDiscovery(WatchedApiServer):
+    """Kopf never starts, and so never takes a signal."""
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        if request.path == f"/apis/{INSTANCES.group}/{INSTANCES.version}":
+            raise web.HTTPNotFound
+        return await super()._serve(request)
 
 
 @contextlib.asynccontextmanager
@@ -97,6 +106,15 @@ async def test_a_standby_that_is_told_to_stop_leaves_the_lease_alone(tmp_path: P
         assert server.holder == "one_uid"
         await start(server)
         assert server.count("one") == len(server.written)
+
+
+async def test_one_that_waits_for_its_kinds_hands_over_when_it_is_told_to_stop(tmp_path: Path) -> None:
+    async with _WithoutDiscovery() as server, operator_before(server, tmp_path, "one", timing=USUAL) as one:
+        await one.become("leading")
+        await eventually(lambda: "Kopf cannot go on" in one.log, within=60)
+        one.send(signal.SIGTERM)
+        assert await one.end() == 0
+        assert server.holder == ""
 
 
 async def test_a_killed_leader_that_comes_back_in_its_pod_leads_at_once(tmp_path: Path) -> None:

@@ -83,6 +83,8 @@ class Operator:
 
         `NotLeading` when leadership was lost: a fresh process is the only one that surely remembers no unfinished work.
         """
+        # Kopf takes them late or, without our kinds, never; process 1 of a container has no end by default either.
+        self._take_signals()
         installation = Installation(
             keys=await asyncio.to_thread(self._read_keys),
             server_namespace=self.config.server_namespace,
@@ -233,7 +235,7 @@ class Operator:
         await self._queue.run_workers(self.config.workers, lambda key: self._reconcile(reconciler, key))
 
     def _take_signals(self) -> None:
-        """Takes the signals from Kopf: it would end by itself, and nobody would give the Lease back."""
+        """Takes the signals, from Kopf too: it would end by itself, and nobody would give the Lease back."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, self.stop)
