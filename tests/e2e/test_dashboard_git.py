@@ -37,6 +37,7 @@ async def test_a_link_with_a_repository_needs_trust_and_its_work_is_told(
         await dashboard.sign_in(PASSWORD, LINK)
         name = await follow_the_link(dashboard, made.api)
         await start(made, name, port=pod.port)
+        await look_at_the_list(dashboard, name)
         await look_at_the_work(dashboard, name)
         assert dashboard.complaints == []
 
@@ -70,6 +71,16 @@ async def start(made: Wired, name: str, *, port: int) -> None:
     environment = made.server.table.find(f"{name}--team")
     assert environment is not None
     await made.server.rooms.repositories.ask(environment)
+
+
+async def look_at_the_list(dashboard: Dashboard, name: str) -> None:
+    """In the table and, where there is no room for it, on cards."""
+    await dashboard.open("/envs")
+    for role in ("row", "listitem"):
+        environment = dashboard.page.get_by_role(role).filter(has=dashboard.page.get_by_role("link", name=name))
+        await expect(environment.get_by_text("2 changed files, 1 commit not pushed")).to_be_visible()
+        assert await dashboard.find_barriers() == []
+        await dashboard.open("/envs?form=cards")
 
 
 async def look_at_the_work(dashboard: Dashboard, name: str) -> None:

@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import type { EnvironmentView } from "../../api/schema";
 import { Condition } from "../../environments/Condition";
+import { GitMark } from "../../environments/GitMark";
 import { useTexts } from "../../i18n";
 import { PageLink } from "../../ui/PageLink";
 import { RowCheck } from "../../ui/RowControls";
@@ -43,6 +44,7 @@ export function EnvironmentCard(props: EnvironmentCardProps) {
         />
       </div>
       {gone ? <p className={styles.gone}>{t("list.deleted")}</p> : <Condition environment={environment} />}
+      {!gone && <GitMark git={environment.git} />}
       <dl className={styles.facts}>
         {facts.map(([label, value]) => (
           <div key={label} className={styles.fact}>

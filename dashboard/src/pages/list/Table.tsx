@@ -3,6 +3,7 @@ import type { EnvironmentView } from "../../api/schema";
 import { Actions } from "../../environments/Actions";
 import { Ago } from "../../environments/Ago";
 import { Condition } from "../../environments/Condition";
+import { GitMark } from "../../environments/GitMark";
 import { TemplateName } from "../../environments/TemplateName";
 import { useTexts } from "../../i18n";
 import type { View } from "../../model/listing";
@@ -115,6 +116,7 @@ const Row = memo(
             {environment.displayName}
           </PageLink>
           {environment.displayName !== environment.name && <div className={styles.address}>{environment.name}</div>}
+          {!gone && <GitMark git={environment.git} />}
         </th>
         <td className={styles.status}>{gone ? t("list.deleted") : <Condition environment={environment} />}</td>
         {!hidden.has("template") && (
