@@ -186,15 +186,17 @@ class TestReading:
         put_template(all_wired)
         put(all_wired)
         put(all_wired, name="other", phase="Stopped")
+        put(all_wired, name="of-somebody-else", owner="li.wei", phase="Stopped")
         assert (await read(all_wired.server, all_wired.browser, ONE))["use"] is None
         grant(all_wired, "update", "")
         assert (await read(all_wired.server, all_wired.browser, ONE))["use"] == {
-            "instances": 2,
+            "instances": 3,
+            "people": 2,
             "running": 1,
             "outdated": 0,
         }
         (listed,) = (await read(all_wired.server, all_wired.browser, ALL))["items"]
-        assert listed["use"]["instances"] == 2
+        assert listed["use"]["instances"] == 3
 
     async def test_where_their_images_are_is_for_them_too(self, all_wired: Wired) -> None:
         template = put_template(all_wired, prePull=True)

@@ -208,7 +208,9 @@ function UseCounts({ template, use }: UseCountsProps) {
       <PageLink to={usersOf(template)} className={styles.link}>
         {t("templates.used", { count: use.instances })}
       </PageLink>
-      <div className={styles.dim}>{t("templates.running", { count: use.running })}</div>
+      <div className={styles.dim}>
+        {t("templates.running", { count: use.running })} · {t("templates.people", { count: use.people })}
+      </div>
       {use.outdated > 0 && (
         <div>
           <PageLink to={`${usersOf(template)}&state=outdated`} className={styles.link}>

@@ -14,7 +14,7 @@ interface Written {
   readonly body: { name?: string; spec: Record<string, unknown> };
 }
 
-const USE = { instances: 12, running: 7, outdated: 3 };
+const USE = { instances: 12, people: 9, running: 7, outdated: 3 };
 let written: Written[] = [];
 let version = "77";
 let theirs = "";

@@ -7,7 +7,7 @@ import { api, problem, record, serveEnvironments, servePublisher, serveTemplates
 import { show } from "../../testing/show";
 import { choose } from "../../testing/templateMenu";
 
-const USED = makeTemplate({ use: { instances: 12, running: 7, outdated: 3 } });
+const USED = makeTemplate({ use: { instances: 12, people: 9, running: 7, outdated: 3 } });
 const YAML = `apiVersion: devworkspace.kubesphere.io/v1alpha1
 kind: WorkspaceTemplate
 metadata: {name: python, resourceVersion: "77"}
@@ -46,7 +46,7 @@ test("a publisher sees what is ready in advance, and why it is less than wanted"
   servePublisher();
   serveTemplates(
     makeTemplate({
-      use: { instances: 0, running: 0, outdated: 0 },
+      use: { instances: 0, people: 0, running: 0, outdated: 0 },
       pools: [
         { namespace: "team-a", wanted: 3, ready: 2, starting: 1, message: "" },
         { namespace: "team-b", wanted: 1, ready: 0, starting: 0, message: "The quota is used up." },
@@ -67,7 +67,7 @@ test("a publisher sees how each is used, hidden ones too", async () => {
     makeTemplate({ name: "old", uid: "uid-old", displayName: "Old", state: "Hidden" }),
   );
   const { user } = show("/templates");
-  const row = (await screen.findByText("7 running")).closest("tr") as HTMLElement;
+  const row = (await screen.findByText("7 running · 9 people")).closest("tr") as HTMLElement;
   expect(within(row).getByText("Active")).toBeVisible();
   expect(within(row).getByRole("link", { name: "3 need restart" })).toHaveAttribute(
     "href",
@@ -75,7 +75,7 @@ test("a publisher sees how each is used, hidden ones too", async () => {
   );
   expect(within(row).getByText("by li.wei")).toBeVisible();
   await user.click(screen.getByRole("button", { name: "Hidden 1" }));
-  expect(screen.queryByText("7 running")).toBeNull();
+  expect(screen.queryByText("7 running · 9 people")).toBeNull();
   expect(screen.getByText("Old")).toBeVisible();
   await user.click(screen.getByRole("button", { name: "All 2" }));
   await user.click(screen.getByRole("link", { name: "12 environments" }));
@@ -196,7 +196,7 @@ test("one in use is not deleted; its environments are a click away", async () =>
 
 test("an unused one is deleted, also if its counts were written since; a late refusal stays in the dialog", async () => {
   servePublisher();
-  serveTemplates(makeTemplate({ use: { instances: 0, running: 0, outdated: 0 } }));
+  serveTemplates(makeTemplate({ use: { instances: 0, people: 0, running: 0, outdated: 0 } }));
   const versions: (string | null)[] = [];
   let used = true;
   api.use(

@@ -176,7 +176,7 @@ class Publisher:
         )
 
     def _uses(self, name: str) -> TemplateUse:
-        return count_uses(self._table).get(name, TemplateUse(0, 0, 0))
+        return count_uses(self._table).get(name, TemplateUse(0, 0, 0, 0))
 
 
 def _is_usable(template: WorkspaceTemplate) -> bool:

@@ -1,5 +1,6 @@
 """Addresses of the catalogue."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
@@ -111,7 +112,7 @@ class Templates:
             template,
             usable=is_usable(template),
             successor=view_successor(template, self._catalogue, is_usable=is_usable),
-            use=uses.get(name, TemplateUse(0, 0, 0)) if uses is not None else None,
+            use=uses.get(name, TemplateUse(0, 0, 0, 0)) if uses is not None else None,
             usual=self._usual.of(name),
             namespace=call.query.namespace,
         )
@@ -145,4 +146,11 @@ def absent_template() -> Problem:
 def count_uses(table: EnvironmentTable) -> dict[str, TemplateUse]:
     """By template, as the operator counts them."""
     tallies = tally_uses((use_of(environment.instance) for environment in table.values()), {})
-    return {name: TemplateUse(tally.instances, tally.running, tally.outdated) for name, tally in tallies.items()}
+    owners: defaultdict[str, set[str]] = defaultdict(set)
+    for environment in table.values():
+        if environment.owner is not None:
+            owners[environment.instance.spec.template_ref].add(environment.owner)
+    return {
+        name: TemplateUse(tally.instances, len(owners[name]), tally.running, tally.outdated)
+        for name, tally in tallies.items()
+    }

@@ -217,9 +217,10 @@ class EnvironmentView(View, frozen=True):
 
 
 class TemplateUse(View, frozen=True):
-    """How many environments were made from it; `outdated` run on an older revision."""
+    """How many environments were made from it, by how many `people`; `outdated` run on an older revision."""
 
     instances: int
+    people: int
     running: int
     outdated: int
 
