@@ -263,6 +263,10 @@ def test_a_problem_is_named(name: str) -> None:
 
 HEALTHY = {
     "it was just made": {"phase": "Pending"},
+    "the scheduler has not seen its new volume yet": unschedulable(
+        '0/1 nodes are available: persistentvolumeclaim "demo-7h2x9" not found. no new claims to deallocate, '
+        "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+    ),
     "the scheduler has an error of its own": unschedulable("internal", reason="SchedulerError"),
     "the containers that prepare it have done so": running_status() | {"initContainerStatuses": [init_status(code=0)]},
     "a container that prepares it runs after a crash": waiting_status("PodInitializing")

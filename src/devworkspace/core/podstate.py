@@ -115,6 +115,8 @@ def _unschedulable(pod: Pod) -> Finding | None:
     condition = pod_condition(pod, "PodScheduled")
     if condition is None or condition.status != "False" or condition.reason != "Unschedulable":
         return None
+    if is_passing(condition.message):
+        return None
     words = clause(_PREEMPTION.sub("", condition.message))
     if "persistentvolume" in words.lower():
         return Finding(
@@ -215,17 +217,18 @@ def find_image_problem(pod: Pod) -> Finding | None:
 
 
 # The node asks for what belongs to a new pod before the API server knows that it may, or before its own cache has it,
-# and tries again within a second or two (kubernetes/kubernetes issues 49880, 99475 and 140037). That is no news. Where
-# it stays, the time limit of starts tells.
+# and tries again within a second or two (kubernetes/kubernetes issues 49880, 99475 and 140037). The scheduler may see a
+# pod before its volume. That is no news. Where it stays, the time limit of starts tells.
 _NOT_YET_KNOWN: Final = re.compile(
     r"no relationship found between node"
+    r'|persistentvolumeclaim "[^"]*" not found'
     r"|failed to sync (?:secret|configmap) cache"
     r'|object "[^"]*"/"[^"]*" not registered'
 )
 
 
 def is_passing(message: str) -> bool:
-    """Whether a node only says that it does not know yet what belongs to a new pod."""
+    """Whether a node or the scheduler only says that it does not know yet what belongs to a new pod."""
     return _NOT_YET_KNOWN.search(message) is not None
 
 
