@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from devworkspace.api import names
-from devworkspace.api.instance import WorkspaceInstance
+from devworkspace.api.instance import Phase, WorkspaceInstance
 from devworkspace.api.meta import Key
 from devworkspace.server.environments import DoorCondition, DoorPodStatus
 from tests.server.support import (
@@ -194,6 +194,16 @@ class TestButtons:
         assert (key, patch["spec"]) == (DEMO, {"running": True})
         assert patch["metadata"]["uid"] == "uid-team-demo"
         assert list(patch["metadata"]["annotations"]) == [names.ANNOTATION_RESTARTED_AT]
+
+    @pytest.mark.parametrize("phase", ["Running", "Provisioning", "Stopping", "Stopped"])
+    async def test_what_has_not_failed_is_not_restarted(
+        self, server: Harness, browser: Browser, pod: Pod, phase: Phase
+    ) -> None:
+        """The editor's own pages have this address, too; the test above is the positive control."""
+        await stopped(server, browser, pod)
+        server.table.on_instance(make_instance(phase="Stopped"), make_instance(phase=phase))
+        assert (await press(server, browser, "/-/restart")).status == 303
+        assert server.api.patches == []
 
     @pytest.mark.parametrize("headers", [{"Origin": "http://evil.localhost"}, {"Sec-Fetch-Site": "cross-site"}])
     async def test_a_form_on_another_site_presses_nothing(

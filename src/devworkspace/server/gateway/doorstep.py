@@ -35,7 +35,8 @@ RESTART_PATH: Final = "/-/restart"
 CANCEL_PATH: Final = "/-/cancel"
 LOG_PATH: Final = "/-/log"
 _ACTIONS: Final[dict[str, Action]] = {START_PATH: "start", RESTART_PATH: "restart", CANCEL_PATH: "stop"}
-# A script that runs in the editor has this address, too: it stops nothing in which somebody works.
+# A script that runs in the editor has these addresses, too: it ends nothing in which somebody works.
+_RESTARTABLE: Final = frozenset({"Failed"})
 _CANCELLABLE: Final = frozenset({"Pending", "Provisioning"})
 # Phases in which the steps of a start say how far it is, or how far it came.
 _STARTING: Final = frozenset({"Pending", "Provisioning", "Failed", "Running"})
@@ -171,8 +172,10 @@ class Doorstep:
             self._audit.record(_ACTIONS[path], "denied", by, environment=environment.key, reason="share")
         elif path == START_PATH:
             await self._lifecycle.start(environment, by)
-        else:
+        elif self._phase(environment) in _RESTARTABLE:
             await self._lifecycle.restart(environment, by)
+        else:
+            self._audit.record("restart", "denied", by, environment=environment.key, reason="phase")
 
     async def _start(self, request: web.BaseRequest, *, session: Session, environment: Environment) -> str | None:
         by = Actor(session.name, source_of(request))
