@@ -220,7 +220,8 @@ class TestStartAndStop:
         result = await shell.run(*command, "one", "--no-wait")
         assert result.exit_code == 1
         assert "team/one runs, and could not start again: Template 'python' does not exist." in result.output
-        assert "将无法再次启动" in (await shell.run(*command, "one", "--no-wait", locale="zh_CN.UTF-8")).output
+        told = (await shell.run(*command, "one", "--no-wait", locale="zh_CN.UTF-8")).output
+        assert "停止后将无法再次启动：环境模板不存在：Template 'python'" in told
         kept = shell.instance("one")
         assert kept is not None and "annotations" not in kept["metadata"]
 

@@ -14,6 +14,8 @@ from devworkspace.api.meta import Key
 from devworkspace.api.template import WorkspaceTemplate
 from devworkspace.cli.environments.completion import complete_template, complete_volume
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
+from devworkspace.cli.environments.output import printable
+from devworkspace.cli.environments.told import told_reason
 from devworkspace.cli.environments.waiting import tell_running, waiting_options
 from devworkspace.cli.environments.words import say
 from devworkspace.cli.language import phrase
@@ -166,7 +168,7 @@ async def _check_template(connection: Connection, body: dict[str, Any]) -> None:
         # ValueError: a quantity that is none; the API server's rule says what is wrong with it.
         return
     if isinstance(settings, Refusal):
-        raise click.ClickException(settings.message)
+        raise click.ClickException(printable(told_reason(settings.reason, settings.message)))
 
 
 async def _who_am_i(connection: Connection) -> str:

@@ -11,6 +11,7 @@ from devworkspace.api import names
 from devworkspace.cli.environments.completion import complete_environment
 from devworkspace.cli.environments.connection import Connection, namespace_option, run
 from devworkspace.cli.environments.output import printable
+from devworkspace.cli.environments.told import told_reason
 from devworkspace.cli.environments.waiting import tell_running, wait_running, waiting_options
 from devworkspace.cli.environments.words import say
 from devworkspace.core.actions import find_bar
@@ -78,9 +79,8 @@ def _change(
         for name in wanted:
             instance = await connection.find(name)
             if anew and (bar := find_bar(instance)) is not None:
-                raise click.ClickException(
-                    say("no-second-start", name=instance.metadata.key, message=printable(bar.message))
-                )
+                message = printable(told_reason(bar.reason, bar.message))
+                raise click.ClickException(say("no-second-start", name=instance.metadata.key, message=message))
             changed.append(await connection.patch(instance, patch))
             click.echo(say(told, name=connection.key(name)))
         for instance in changed if seconds is not None else ():

@@ -7,11 +7,15 @@ from devworkspace.server.pages.texts import reason_title, status_sentence
 
 
 def told(status: InstanceStatus) -> str | None:
-    """The operator's sentence; in Chinese the catalogue's, or its title before details that exist in English only."""
+    """The operator's sentence; None where it has said none yet."""
     if status.message is None:
         return None
     ready = find_condition(status.conditions, "Ready")
-    reason = ready.reason if ready is not None else ""
-    sentence = status_sentence(reason, status.message, language())
+    return told_reason(ready.reason if ready is not None else "", status.message)
+
+
+def told_reason(reason: str, message: str) -> str:
+    """The sentence; in Chinese the catalogue's, or its title before details that exist in English only."""
+    sentence = status_sentence(reason, message, language())
     title = reason_title(reason, language())
-    return sentence if language() == "en" or sentence != status.message or title is None else f"{title}：{sentence}"
+    return sentence if language() == "en" or sentence != message or title is None else f"{title}：{sentence}"
