@@ -196,7 +196,7 @@ async def test_silence_is_noticed() -> None:
 
 
 async def test_bookmarks_keep_a_quiet_watch_alive() -> None:
-    async with FakeApiServer(bookmark_interval=0.05) as server, client_of(server, silence=0.5) as client:
+    async with FakeApiServer(bookmark_interval=0.2) as server, client_of(server, silence=2) as client:
         watching = Watching(client, resource_version=str(server.store.version))
         task = asyncio.create_task(watching.run())
         await eventually(lambda: len(watching.events) > 12 or task.done())
