@@ -209,7 +209,7 @@ function UseCounts({ template, use }: UseCountsProps) {
         {t("templates.used", { count: use.instances })}
       </PageLink>
       <div className={styles.dim}>
-        {t("templates.running", { count: use.running })} · {t("templates.people", { count: use.people })}
+        {[t("templates.running", { count: use.running }), t("templates.people", { count: use.people })].join(" · ")}
       </div>
       {use.outdated > 0 && (
         <div>
