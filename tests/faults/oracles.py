@@ -167,10 +167,12 @@ _KOPF_TRIES_AGAIN: Final = r"^kopf\.\S+: Request attempt #\d+/\d+ failed"
 # One watch that is answered with what it does not understand ends all of Kopf; the operator starts it again.
 _KOPF_GIVES_UP: Final = r"^kopf\._core\.reactor\.(orchestration|running): .* has failed: "
 _KOPF_IS_STOPPED: Final = r"^asyncio: Exception in callback .*stream\.<locals>\.request_cancel_callback"
+# uvloop's word for an answer that comes as its connection is being aborted; nobody waits for it any more.
+_LATE_ANSWER: Final = r"(?s)^asyncio: Fatal error on SSL protocol.*RuntimeError: .* the handler is closed$"
 # Errors that a fault brings about by its nature, told by the log of a healthy operator.
 _EXPECTED_ERRORS: Final[dict[str, tuple[str, ...]]] = dict.fromkeys(
     ("drop", "hang", "status", "cut", "gone", "stale", "truncate"),
-    (_KOPF_TRIES_AGAIN, _KOPF_GIVES_UP, _KOPF_IS_STOPPED),
+    (_KOPF_TRIES_AGAIN, _KOPF_GIVES_UP, _KOPF_IS_STOPPED, _LATE_ANSWER),
 )
 
 

@@ -159,3 +159,15 @@ def test_only_an_optional_fault_may_be_missing() -> None:
 def test_half_a_line_of_a_killed_operator_is_no_error() -> None:
     cut = replace(GOOD, log=GOOD.log + '{"level": "info", "eve')
     assert judge(cut, REFERENCE) == []
+
+
+def test_a_late_answer_is_explained_by_a_broken_request_only() -> None:
+    late = log(
+        level="error",
+        logger="asyncio",
+        event="Fatal error on SSL protocol\nprotocol: <uvloop.loop.SSLProtocol>",
+        exception="RuntimeError: unable to perform operation on <TCPTransport closed=True>; the handler is closed",
+    )
+    answered = Fault(match=Match(verb="watch"), when="before_commit", action="status", status=410)
+    assert oracles.quiet_log(replace(GOOD, log=late, plan=Plan(id="test", faults=(answered,))), REFERENCE) == []
+    assert oracles.quiet_log(replace(GOOD, log=late), REFERENCE) != []

@@ -17,7 +17,7 @@ import math
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -35,6 +35,7 @@ from devworkspace.kube.errors import ApiError, NotLeading, Unauthorized, Unreach
 from devworkspace.kube.ratelimit import TokenBucket
 
 JSON: Final = "application/json"
+CLOSE_SECONDS: Final = 3.0
 
 OnRequest = Callable[[str, str, int, float], None]
 """Called after every exchange with verb, resource (`pods`, `pods/status`), HTTP status (0: no answer) and seconds."""
@@ -157,7 +158,10 @@ class Transport:
     ) -> None:
         for session in (self._requests, self._streams):
             if session is not None:
-                await session.close()
+                # uvloop may never tell that a broken TLS connection has gone.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(CLOSE_SECONDS):
+                        await session.close()
         self._requests = self._streams = None
 
     def server_time(self) -> datetime | None:

@@ -7,7 +7,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Final, NoReturn
 
 import kopf
@@ -44,6 +44,7 @@ from devworkspace.operator.prepull import PrePull
 from devworkspace.operator.probes import make_probe_app
 from devworkspace.operator.reconciler import Reconciler, RefusedWriteError
 from devworkspace.operator.resync import Resync
+from devworkspace.operator.tasks import end_all
 from devworkspace.operator.template_status import TemplateStatusWriter
 from devworkspace.operator.volumes import Volumes
 
@@ -171,7 +172,7 @@ class Operator:
             done, _ = await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_COMPLETED)
         finally:
             await self._hand_over(elector, tasks["queue"], others=[tasks[name] for name in writers] + [tasks["lease"]])
-            await _cancel(tasks.values())
+            await end_all(tasks.values())
         _raise_failure(done)
 
     def _read_keys(self) -> Keyring:
@@ -201,7 +202,7 @@ class Operator:
         if self.ready.is_set():
             await asyncio.wait([workers], timeout=FINISH_SECONDS)
         finished = workers.done()
-        await _cancel(others)
+        await end_all(others)
         if finished:
             await elector.release()
 
@@ -258,12 +259,6 @@ async def run(config: OperatorConfig) -> None:
     """Runs the operator with the credentials of its pod, of `config.kubeconfig`, or of the current context."""
     endpoint = kube_config.from_kubeconfig(config.kubeconfig) if config.kubeconfig is not None else kube_config.detect()
     await Operator(config, endpoint).run()
-
-
-async def _cancel(tasks: Iterable["asyncio.Task[Any]"]) -> None:
-    for task in (pending := list(tasks)):
-        task.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)
 
 
 async def _after(event: asyncio.Event, then: Coroutine[Any, Any, None]) -> None:
