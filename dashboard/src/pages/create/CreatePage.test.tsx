@@ -14,15 +14,19 @@ const create = () => screen.getByRole("button", { name: "Create and open" });
 const createOnly = () => screen.getByRole("button", { name: "Create only" });
 
 let made: EnvironmentRequest[];
+/** The projects of these. */
+let places: unknown[];
 
 /** The cluster takes what comes; keeps what was really created. */
 function acceptCreations(): void {
   made = [];
+  places = [];
   api.use(
-    http.post(CREATE, async ({ request }) => {
+    http.post(CREATE, async ({ request, params }) => {
       const body = (await request.json()) as EnvironmentRequest;
       if (new URL(request.url).searchParams.get("dryRun") !== "true") {
         made.push(body);
+        places.push(params.namespace);
       }
       return HttpResponse.json(makeEnvironment({ name: body.name }), { status: 201 });
     }),
@@ -164,6 +168,48 @@ test("the click creates what the form says", async () => {
   await screen.findByText("payments is created.");
   expect(made).toMatchObject([{ name: "payments", template: "python", displayName: "Payments", running: true }]);
   expect(router.state.location.pathname).toBe("/envs");
+});
+
+describe("who is quicker than the list of projects", () => {
+  let answer: (projects: readonly string[]) => void;
+
+  beforeEach(() => {
+    const projects = new Promise<readonly string[]>((resolve) => {
+      answer = resolve;
+    });
+    api.use(
+      http.get("*/api/v1/namespaces", async () =>
+        HttpResponse.json({ items: (await projects).map((name) => ({ name, workspace: "" })) }),
+      ),
+    );
+  });
+
+  test("waits for it and has the environment, once", async () => {
+    const { user } = await openWithTemplate();
+    await user.click(createOnly());
+    expect(createOnly()).toBeDisabled();
+    expect(screen.queryByText("1 problem")).toBeNull();
+    expect(made).toEqual([]);
+    answer(["team"]);
+    expect(await screen.findByText(/is created/)).toBeVisible();
+    expect(made).toHaveLength(1);
+  });
+
+  test("is told what is missing where there is none", async () => {
+    const { user } = await openWithTemplate();
+    await user.click(createOnly());
+    answer([]);
+    expect(await screen.findByText("1 problem")).toBeInTheDocument();
+    expect(made).toEqual([]);
+  });
+
+  test("of a link gets no project that is not the person's", async () => {
+    const { user } = await open("/new?template=python&ns=theirs");
+    await user.click(createOnly());
+    answer(["team"]);
+    await waitFor(() => expect(made).toHaveLength(1));
+    expect(places).toEqual(["team"]);
+  });
 });
 
 test("the preview is what the server makes of the form, once somebody wants to see it", async () => {

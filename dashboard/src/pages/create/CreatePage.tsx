@@ -1,5 +1,5 @@
 import { IconPlus } from "@tabler/icons-react";
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { ApiError } from "../../api/client";
 import type { EnvironmentView } from "../../api/schema";
@@ -109,6 +109,12 @@ export function CreatePage() {
   );
 }
 
+/** What was asked for before it could be done. */
+interface Wish {
+  readonly form: HTMLFormElement | null;
+  readonly way: "open" | "stay";
+}
+
 /** The way from the form to an environment; the server's refusals come back to their fields. */
 function useSubmit(state: ReturnType<typeof useForm>, check: Check) {
   const { t } = useTexts();
@@ -116,6 +122,7 @@ function useSubmit(state: ReturnType<typeof useForm>, check: Check) {
   const navigate = useNavigate();
   const create = useCreate();
   const [tried, setTried] = useState(false);
+  const [wish, setWish] = useState<Wish | null>(null);
   const refused =
     create.error instanceof ApiError && create.variables === state.form ? readRefusal(create.error, t) : undefined;
   const all = { ...refused?.problems, ...check.problems };
@@ -123,7 +130,7 @@ function useSubmit(state: ReturnType<typeof useForm>, check: Check) {
   const told = tried || state.form.template !== "";
   const problems = told ? all : Object.fromEntries(Object.entries(all).filter(([field]) => field !== "template"));
 
-  const finish = (made: EnvironmentView, way: "open" | "stay", tab: Window | null) => {
+  const finish = (made: EnvironmentView, way: Wish["way"], tab: Window | null) => {
     remember(PROJECT_KEY, made.namespace);
     remember(TEMPLATE_KEY, made.template);
     const editor = editorAddress(made);
@@ -138,11 +145,16 @@ function useSubmit(state: ReturnType<typeof useForm>, check: Check) {
     void navigate(pageTo(way === "open" && tab === null ? `/envs/${made.namespace}/${made.name}` : "/envs"));
   };
 
-  const submit = (form: HTMLFormElement | null, way: "open" | "stay") => {
+  const submit = (form: HTMLFormElement | null, way: Wish["way"]) => {
     if (create.isPending) {
       return;
     }
     setTried(true);
+    if (state.namespaces.isPending) {
+      // Whoever is quicker than the list of projects has done nothing wrong.
+      setWish({ form, way });
+      return;
+    }
     const wrong = FIELDS.find((field) => all[field] !== undefined);
     if (wrong !== undefined) {
       announce(t("create.problems", { count: Object.keys(all).length }));
@@ -159,7 +171,16 @@ function useSubmit(state: ReturnType<typeof useForm>, check: Check) {
       },
     });
   };
-  return { problems, submit, pending: create.isPending, general: refused?.general ?? check.general };
+  const { data: projects, isError } = state.namespaces;
+  // The form takes one of them in the round after they have come.
+  const ready = isError || projects?.length === 0 || projects?.some(({ name }) => name === state.form.namespace);
+  useEffect(() => {
+    if (wish !== null && ready) {
+      setWish(null);
+      submit(wish.form, wish.way);
+    }
+  });
+  return { problems, submit, pending: create.isPending || wish !== null, general: refused?.general ?? check.general };
 }
 
 function focusField(form: HTMLFormElement | null, field: string): void {
