@@ -189,7 +189,11 @@ async def test_a_kept_volume_is_purged_by_its_owner_only(served: Served, live: L
 
     assert (await served.ask(ada, "DELETE", f"{served.environments}/demo")).status == 204
     await live.wait_retained(volume)
-    (kept,) = (await served.ask(ada, "GET", "/api/v1/volumes")).json()["items"]
+    async with asyncio.timeout(60):
+        # The server hears of the mark by a watch of its own.
+        while not (listed := (await served.ask(ada, "GET", "/api/v1/volumes")).json()["items"]):
+            await asyncio.sleep(0.1)
+    (kept,) = listed
     assert (kept["name"], kept["environment"], kept["allowed"]["adopt"]) == (volume, "demo", True)
     assert (await served.ask(eve, "GET", "/api/v1/volumes?all=true")).json() == {"items": []}
     assert (await served.ask(eve, "DELETE", f"{path}/{volume}?uid={uid}")).status == 404
