@@ -28,7 +28,7 @@ async def started(*parts: "asyncio.Task[None]") -> None:
 async def test_a_cancellation_that_got_lost_is_repeated(caplog: pytest.LogCaptureFixture) -> None:
     task = asyncio.create_task(deaf(1), name="a worker")
     await started(task)
-    await end_all([task], seconds=0.2)
+    assert await end_all([task], seconds=0.2)
     assert task.cancelled()
     assert "a worker has not ended: it waits at [<frame" in caplog.text
 
@@ -36,7 +36,7 @@ async def test_a_cancellation_that_got_lost_is_repeated(caplog: pytest.LogCaptur
 async def test_what_does_not_end_keeps_nobody(caplog: pytest.LogCaptureFixture) -> None:
     stuck, other = asyncio.create_task(deaf(2), name="stuck"), asyncio.create_task(deaf(0), name="other")
     await started(stuck, other)
-    await end_all([stuck, other], seconds=0.2)
+    assert not await end_all([stuck, other], seconds=0.2)
     assert other.cancelled()
     assert not stuck.done()
     assert caplog.text.count("stuck has not ended") == 2
@@ -49,5 +49,5 @@ async def test_what_does_not_end_keeps_nobody(caplog: pytest.LogCaptureFixture) 
 async def test_none_and_those_that_have_ended_are_no_work() -> None:
     failed = asyncio.create_task(broken())
     await asyncio.wait([failed])
-    await end_all([])
-    await end_all([failed])
+    assert await end_all([])
+    assert await end_all([failed])

@@ -202,8 +202,7 @@ class Operator:
         if self.ready.is_set():
             await asyncio.wait([workers], timeout=FINISH_SECONDS)
         finished = workers.done()
-        await end_all(others)
-        if finished:
+        if await end_all(others) and finished:
             await elector.release()
 
     async def _run_kopf(self, client: Client, cluster: Cluster) -> None:

@@ -14,8 +14,8 @@ CANCELLATIONS: Final = 2
 CANCELLATION_SECONDS: Final = END_SECONDS + 2.0
 
 
-async def end_all(tasks: Iterable["asyncio.Task[Any]"], *, seconds: float = CANCELLATION_SECONDS) -> None:
-    """Cancels tasks and waits for them; goes on without those that have not ended after two times `seconds`.
+async def end_all(tasks: Iterable["asyncio.Task[Any]"], *, seconds: float = CANCELLATION_SECONDS) -> bool:
+    """Cancels tasks and waits for them, two times `seconds` at most; tells whether all have ended.
 
     A cancellation can be lost where a timeout strikes in the same moment, and what waits for a broken connection may
     wait for ever: seen once, with a leader that was paused for 17 s and then did not end.
@@ -31,3 +31,4 @@ async def end_all(tasks: Iterable["asyncio.Task[Any]"], *, seconds: float = CANC
                 _ = task.cancelled() or task.exception()
         for task in pending:
             logger.warning("%s has not ended: it waits at %s", task.get_name(), task.get_stack(limit=1))
+    return not pending
